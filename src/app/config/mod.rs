@@ -1,0 +1,1 @@
+//! The command line, the config file, and how they are resolved into one answer.

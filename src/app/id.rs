@@ -1,0 +1,215 @@
+//! The names everything else refers to things by: objects, replicas, feeds, rules, runs, slots.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A Kubernetes object as a person names it: kind, namespace, name.
+///
+/// Cluster-scoped objects (and vaults that live outside Kubernetes) have an empty namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// `Secret`, `Pod`, `StatefulSet`, … as in the object's `kind`.
+    pub kind: String,
+    /// The object's namespace; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// Names an object.
+    pub fn new(kind: &str, namespace: &str, name: &str) -> Self {
+        Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+
+    /// A pod.
+    pub fn pod(namespace: &str, name: &str) -> Self {
+        Self::new("Pod", namespace, name)
+    }
+
+    /// A Secret.
+    pub fn secret(namespace: &str, name: &str) -> Self {
+        Self::new("Secret", namespace, name)
+    }
+
+    /// `namespace/name`, or the bare name where there is no namespace.
+    pub fn path(&self) -> String {
+        if self.namespace.is_empty() { self.name.clone() } else { format!("{}/{}", self.namespace, self.name) }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.path())
+    }
+}
+
+/// Everything that reports facts; one variant a feed, in the order in which they are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeedId {
+    /// Seal status, health and leader of every replica, each through its own connection.
+    Seal,
+    /// The Secret that holds the unseal keys: a watch on its one name.
+    KeysSecret,
+    /// The pods of the vault.
+    Pods,
+    /// The vault's StatefulSet: how many replicas are expected, what is mounted where.
+    Workload,
+    /// What could unseal a replica, and which Secrets it consumes.
+    Unsealers,
+    /// What this identity may do: answers of SelfSubjectAccessReview.
+    Rights,
+}
+
+impl FeedId {
+    /// Every feed there is.
+    pub const ALL: [Self; 6] =
+        [Self::Seal, Self::KeysSecret, Self::Pods, Self::Workload, Self::Unsealers, Self::Rights];
+
+    /// The name used in `check --output json` and on the screen.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seal => "seal",
+            Self::KeysSecret => "keys-secret",
+            Self::Pods => "pods",
+            Self::Workload => "workload",
+            Self::Unsealers => "unsealers",
+            Self::Rights => "rights",
+        }
+    }
+
+    /// How often the feed looks by itself. A watch also looks this often: a silent connection is no heartbeat.
+    pub const fn period(self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_secs(match self {
+            Self::Seal => 2,
+            Self::KeysSecret | Self::Pods => 5,
+            Self::Workload | Self::Unsealers => 15,
+            Self::Rights => 60,
+        })
+    }
+
+    /// Past this age (three periods, and never under ten seconds) what the feed said is stale and no longer counts.
+    pub const fn limit(self) -> jiff::SignedDuration {
+        let three = self.period().as_secs() * 3;
+        jiff::SignedDuration::from_secs(if three < 10 { 10 } else { three })
+    }
+}
+
+impl fmt::Display for FeedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The panes of the overview, in the order of their digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaneId {
+    /// One row per expected replica.
+    Vault,
+    /// The keys Secret, what unseals from it, the proof.
+    Keys,
+    /// Every observed change and action, newest first.
+    Timeline,
+}
+
+impl PaneId {
+    /// Every pane there is, in order.
+    pub const ALL: [Self; 3] = [Self::Vault, Self::Keys, Self::Timeline];
+
+    /// The title on the card.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Vault => "Vault",
+            Self::Keys => "Keys",
+            Self::Timeline => "Timeline",
+        }
+    }
+
+    /// The digit that zooms it, starting at 1.
+    pub fn digit(self) -> u8 {
+        Self::ALL.iter().position(|pane| *pane == self).map_or(0, |index| index as u8 + 1)
+    }
+}
+
+/// The name of a rule, as in `check --rules` and the JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct RuleId(pub &'static str);
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Every guided action that exists; the registry in `app::actions` asks for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionId {
+    /// Open sealed replicas with unseal key shares.
+    Unseal,
+}
+
+impl ActionId {
+    /// Every action there is.
+    pub const ALL: [Self; 1] = [Self::Unseal];
+
+    /// The name on the command line and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unseal => "unseal",
+        }
+    }
+}
+
+impl fmt::Display for ActionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One confirmed execution of a plan. Taken from the stamp of the confirming message, so that a replay names it alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub u64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+/// Where the runtime keeps a typed secret. The core knows the slot and how many secrets are in it, never their content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SlotId(pub u64);
+
+/// Which cluster and which vault this is: the UID of `kube-system` and the StatefulSet's path.
+///
+/// Without Kubernetes: the vault's own cluster id, before init its address. Files, challenges and the register use it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Identity(pub String);
+
+impl Identity {
+    /// From the UID of namespace `kube-system` and the vault's StatefulSet.
+    pub fn of_cluster(kube_system_uid: &str, namespace: &str, name: &str) -> Self {
+        Self(format!("{kube_system_uid}/{namespace}/{name}"))
+    }
+
+    /// The last six characters of the cluster part: what the strictest challenge asks for.
+    pub fn tail(&self) -> String {
+        let cluster = self.0.split('/').next().unwrap_or_default();
+        let skip = cluster.chars().count().saturating_sub(6);
+        cluster.chars().skip(skip).collect()
+    }
+
+    /// A name for a folder: the identity with everything but letters, digits, dot and dash replaced.
+    pub fn folder(&self) -> String {
+        self.0.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' }).collect()
+    }
+}

@@ -1,0 +1,23 @@
+//! The pure core: what is known, what it means, what a person may do about it. No clock, no I/O outside
+//! [`runtime`] and [`config`].
+#![warn(missing_docs)]
+
+pub mod actions;
+pub mod alerts;
+pub mod config;
+pub mod effect;
+pub mod id;
+pub mod intent;
+pub mod model;
+pub mod msg;
+pub mod ports;
+pub mod program;
+pub mod runbook;
+pub mod runtime;
+pub mod settings;
+pub mod state;
+pub mod text;
+pub mod time;
+pub mod trouble;
+pub mod update;
+pub mod verdict;

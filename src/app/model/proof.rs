@@ -1,0 +1,68 @@
+//! Evidence that these very keys open this very vault, with its date.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::keys_secret::Fingerprint;
+use crate::app::time::age;
+
+/// How it was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// A replica was seen to restart and to come back by itself, keys unchanged: the whole mechanism.
+    CameBack,
+    /// Our own unseal was accepted with shares from that source: those shares.
+    OwnUnseal,
+}
+
+impl Method {
+    /// The words on the screen.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::CameBack => "a replica came back by itself",
+            Self::OwnUnseal => "our own unseal was accepted",
+        }
+    }
+}
+
+/// A proof: which keys, which vault, how, when.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Proof {
+    /// How.
+    pub method: Method,
+    /// When.
+    pub at: Timestamp,
+    /// On which replica.
+    pub replica: String,
+    /// The vault's own cluster id, where it was known: a re-initialised vault voids the proof.
+    pub cluster_id: Option<String>,
+    /// Fingerprints of the keys that were in place; empty for a mechanism without a Secret (KMS, transit).
+    pub prints: Vec<Fingerprint>,
+}
+
+impl Proof {
+    /// Whether it speaks for these keys of this vault, and is young enough.
+    pub fn holds(
+        &self,
+        now: Timestamp,
+        max_age: SignedDuration,
+        cluster_id: Option<&str>,
+        prints: &[Fingerprint],
+    ) -> bool {
+        let same_vault = match (self.cluster_id.as_deref(), cluster_id) {
+            (Some(then), Some(today)) => then == today,
+            (None, _) | (_, None) => true,
+        };
+        same_vault && age(now, self.at) <= max_age && same_keys(&self.prints, prints)
+    }
+}
+
+/// Equality as sets: the order of fields in a Secret means nothing. An own unseal proves only the shares it used, so a
+/// proof by a subset of at least one share that is still there holds for the keys it names.
+pub(crate) fn same_keys(proven: &[Fingerprint], present: &[Fingerprint]) -> bool {
+    if proven.is_empty() {
+        return present.is_empty();
+    }
+    proven.iter().all(|print| present.contains(print))
+}

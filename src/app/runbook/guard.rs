@@ -1,0 +1,109 @@
+//! The facts a plan rests on, in a form that can be compared with today's: a plan whose facts moved is void.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::app::id::FeedId;
+use crate::app::model::{Model, keys_secret::Fingerprint};
+use crate::app::trouble::{Trouble, TroubleKind};
+
+/// One fact that must still be so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// The replica's seal, its progress and the nonce of the attempt.
+    Seal {
+        /// The replica.
+        replica: String,
+        /// `sealed`.
+        sealed: bool,
+        /// `progress`.
+        progress: u32,
+        /// `nonce`.
+        nonce: String,
+    },
+    /// The keys in the Secret.
+    Keys {
+        /// Its uid.
+        uid: String,
+        /// Fingerprints of its shares, in order. Not the resourceVersion: a label edit moves nothing that matters.
+        prints: Vec<Fingerprint>,
+    },
+}
+
+impl Basis {
+    /// What this replica says now.
+    pub fn seal(model: &Model, replica: &str) -> Option<Self> {
+        let seen = model.said(replica)?;
+        Some(Self::Seal {
+            replica: replica.to_owned(),
+            sealed: seen.sealed,
+            progress: seen.progress,
+            nonce: seen.nonce.clone(),
+        })
+    }
+
+    /// What the keys Secret holds now.
+    pub fn keys(model: &Model) -> Option<Self> {
+        let secret = model.keys_secret()?;
+        Some(Self::Keys { uid: secret.uid.clone(), prints: secret.prints() })
+    }
+
+    /// The same fact as the model has it now, if it has it at all.
+    fn today(&self, model: &Model) -> Option<Self> {
+        match self {
+            Self::Seal { replica, .. } => Self::seal(model, replica),
+            Self::Keys { .. } => Self::keys(model),
+        }
+    }
+
+    /// The feed that brings it.
+    const fn feed(&self) -> FeedId {
+        match self {
+            Self::Seal { .. } => FeedId::Seal,
+            Self::Keys { .. } => FeedId::KeysSecret,
+        }
+    }
+
+    /// What it is about, for the sentence that says that it moved.
+    fn subject(&self) -> String {
+        match self {
+            Self::Seal { replica, .. } => replica.clone(),
+            Self::Keys { .. } => "the keys Secret".to_owned(),
+        }
+    }
+
+    /// Whether the fact was seen recently enough to act on.
+    fn fresh(&self, model: &Model, now: Timestamp) -> bool {
+        match self {
+            Self::Seal { replica, .. } => model
+                .replica(replica)
+                .and_then(|r| r.answer.as_ref())
+                .is_some_and(|answer| answer.fresh(now, FeedId::Seal).is_some()),
+            Self::Keys { .. } => model.keys.as_ref().is_some_and(|keys| keys.fresh(now, FeedId::KeysSecret).is_some()),
+        }
+    }
+}
+
+/// Whether every fact is still so and young enough.
+pub fn check(basis: &[Basis], model: &Model, now: Timestamp) -> Result<(), Trouble> {
+    for fact in basis {
+        if !fact.fresh(model, now) {
+            return Err(Trouble::new(
+                TroubleKind::Refused,
+                &format!("{} has not been seen recently enough to act on", fact.subject()),
+                &format!("the {} feed is stale", fact.feed()),
+                "Wait until it is live again, then ask for the plan anew; nothing was changed",
+            ));
+        }
+        if fact.today(model).as_ref() != Some(fact) {
+            return Err(Trouble::new(
+                TroubleKind::Refused,
+                &format!("{} changed since the plan was made", fact.subject()),
+                "a plan holds only for the facts it was shown with",
+                "Ask for the plan anew; nothing was changed",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The engine of every change: plan → guard → challenge → [`confirm::Confirmed`] → journal → step → evidence.
+
+pub mod confirm;
+pub mod guard;
+pub mod journal;
+pub mod op;
+pub mod plan;
+pub mod run;

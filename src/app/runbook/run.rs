@@ -1,0 +1,384 @@
+//! A confirmed plan under way: which step, what was written, what is in doubt. Pure; asks for one effect at a time.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::confirm::Confirmed;
+use super::journal::{Entry, Journal};
+use super::op::{Op, Outcome};
+use super::plan::{Expect, Plan, StepKind};
+use crate::app::effect::Effect;
+use crate::app::id::{FeedId, RunId};
+use crate::app::model::Model;
+use crate::app::time::{age, spoken};
+use crate::app::trouble::{Trouble, TroubleKind};
+
+/// One operation on its way to the hands. Built only by a [`Run`] that holds a [`Confirmed`] plan.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Act {
+    run: RunId,
+    step: usize,
+    op: Op,
+}
+
+impl Act {
+    /// Which run it belongs to; results come back under it, whatever has the focus.
+    pub const fn run(&self) -> RunId {
+        self.run
+    }
+    /// Which step of it.
+    pub const fn step(&self) -> usize {
+        self.step
+    }
+    /// What to do.
+    pub const fn op(&self) -> &Op {
+        &self.op
+    }
+}
+
+/// A read-only look at what became of a step in doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// Which run.
+    pub run: RunId,
+    /// Which step of it.
+    pub step: usize,
+    /// The operation whose effect is looked for. Nothing of it is performed.
+    pub op: Op,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `openbao-0 is open`, `openbao-0 is sealed, 1 of 2 shares given`.
+    pub says: String,
+}
+
+/// Where one step stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Not reached.
+    Waiting,
+    /// `Started` is being written.
+    Announced,
+    /// Under way since.
+    Running(Timestamp),
+    /// Finished; its end is being written.
+    Closing(Box<StepState>),
+    /// Done, with the evidence and the time.
+    Done(String, Timestamp),
+    /// Not needed, and why.
+    Skipped(String),
+    /// Failed.
+    Failed(Trouble),
+    /// Started by a session that died; the probe's finding once there is one.
+    InDoubt(Option<Finding>),
+}
+
+/// Where the whole run stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Going on.
+    Underway,
+    /// Every step is done or was not needed.
+    Succeeded(Timestamp),
+    /// Stopped at a failed step, or the journal could not be written.
+    Failed(Timestamp, Trouble),
+    /// Left behind by a session that died; nothing more of it will run, a new plan may offer the rest.
+    LeftBehind,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+enum Authority {
+    Told(Confirmed<Plan>),
+    ReadBack(Box<Plan>),
+}
+
+/// One execution.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// When it was confirmed.
+    pub began: Timestamp,
+    /// Its steps' states, one for each step of the plan.
+    pub steps: Vec<StepState>,
+    /// Where it stands.
+    pub phase: Phase,
+    authority: Authority,
+    at: usize,
+    begun_on_disk: bool,
+}
+
+impl Run {
+    /// Starts a confirmed plan: the first effect writes its journal.
+    pub fn start(confirmed: Confirmed<Plan>, id: RunId, now: Timestamp) -> (Self, Vec<Effect>) {
+        let plan = confirmed.get().clone();
+        let run = Self {
+            id,
+            began: now,
+            steps: vec![StepState::Waiting; plan.steps.len()],
+            phase: Phase::Underway,
+            authority: Authority::Told(confirmed),
+            at: 0,
+            begun_on_disk: false,
+        };
+        let effect = Effect::Journal { run: id, entry: Entry::Begun { at: now, plan: Box::new(plan) } };
+        (run, vec![effect])
+    }
+
+    /// Folds a journal that was never ended. Its step in doubt is probed; nothing else of it will ever run.
+    pub fn left_behind(journal: &Journal) -> Option<(Self, Vec<Effect>)> {
+        let plan = journal.plan()?.clone();
+        let mut steps = vec![StepState::Waiting; plan.steps.len()];
+        let mut began = plan.made;
+        for entry in &journal.entries {
+            let (step, state) = match entry {
+                Entry::Begun { at, .. } => {
+                    began = *at;
+                    continue;
+                }
+                Entry::Ended { .. } => continue,
+                Entry::Started { step, .. } => (*step, StepState::InDoubt(None)),
+                Entry::Succeeded { step, evidence, at } => (*step, StepState::Done(evidence.clone(), *at)),
+                Entry::Skipped { step, why, .. } => (*step, StepState::Skipped(why.clone())),
+                Entry::Failed { step, trouble, .. } => (*step, StepState::Failed(trouble.clone())),
+            };
+            if let Some(slot) = steps.get_mut(step) {
+                *slot = state;
+            }
+        }
+        let effects = journal
+            .in_doubt()
+            .and_then(|step| match &plan.steps.get(step)?.kind {
+                StepKind::Do(op) => Some(Effect::Probe(Probe { run: journal.run, step, op: op.clone() })),
+                StepKind::Await { .. } => None,
+            })
+            .into_iter()
+            .collect();
+        let at = plan.steps.len();
+        let authority = Authority::ReadBack(Box::new(plan));
+        Some((
+            Self { id: journal.run, began, steps, phase: Phase::LeftBehind, authority, at, begun_on_disk: true },
+            effects,
+        ))
+    }
+
+    /// The plan it executes.
+    pub fn plan(&self) -> &Plan {
+        match &self.authority {
+            Authority::Told(confirmed) => confirmed.get(),
+            Authority::ReadBack(plan) => plan,
+        }
+    }
+
+    /// Whether it still has something to do.
+    pub const fn underway(&self) -> bool {
+        matches!(self.phase, Phase::Underway)
+    }
+
+    /// How many steps are done or were not needed.
+    pub fn finished_steps(&self) -> usize {
+        self.steps.iter().filter(|s| matches!(s, StepState::Done(..) | StepState::Skipped(_))).count()
+    }
+
+    /// The journal was written, or not. Without a journal nothing is done.
+    pub fn journaled(&mut self, written: &Result<u32, Trouble>, model: &Model, now: Timestamp) -> Vec<Effect> {
+        if !self.underway() {
+            return Vec::new();
+        }
+        if let Err(trouble) = written {
+            self.phase = Phase::Failed(now, trouble.clone());
+            return Vec::new();
+        }
+        if !self.begun_on_disk {
+            self.begun_on_disk = true;
+            return self.next(model, now);
+        }
+        let Some(state) = self.steps.get_mut(self.at) else {
+            return Vec::new();
+        };
+        match std::mem::replace(state, StepState::Waiting) {
+            StepState::Announced => {
+                *state = StepState::Running(now);
+                self.perform()
+            }
+            StepState::Closing(end) => {
+                let failed = if let StepState::Failed(trouble) = end.as_ref() { Some(trouble.clone()) } else { None };
+                *state = *end;
+                if let Some(trouble) = failed {
+                    return self.end(Phase::Failed(now, trouble), "failed", now);
+                }
+                self.at += 1;
+                self.next(model, now)
+            }
+            other => {
+                *state = other;
+                Vec::new()
+            }
+        }
+    }
+
+    /// A step came back from the hands.
+    pub fn step_ended(&mut self, step: usize, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
+        if !self.underway() || step != self.at || !matches!(self.steps.get(step), Some(StepState::Running(_))) {
+            return Vec::new();
+        }
+        match outcome {
+            Outcome::Done { evidence } => {
+                let mut effects =
+                    self.close(StepState::Done(evidence.clone(), now), Entry::Succeeded { at: now, step, evidence });
+                effects.push(Effect::LookNow(FeedId::Seal));
+                effects
+            }
+            Outcome::Failed { trouble } => {
+                let mut effects =
+                    self.close(StepState::Failed(trouble.clone()), Entry::Failed { at: now, step, trouble });
+                effects.push(Effect::LookNow(FeedId::Seal));
+                effects
+            }
+        }
+    }
+
+    /// A probe came back.
+    pub fn probed(&mut self, step: usize, finding: &Result<Finding, Trouble>) {
+        if let Some(state @ StepState::InDoubt(_)) = self.steps.get_mut(step) {
+            *state = StepState::InDoubt(Some(match finding {
+                Ok(finding) => finding.clone(),
+                Err(trouble) => Finding { says: format!("could not be looked at: {}", trouble.what) },
+            }));
+        }
+    }
+
+    /// Facts moved or time passed: a step that waits for something may have got it, or may give up.
+    pub fn observe(&mut self, model: &Model, now: Timestamp) -> Vec<Effect> {
+        let Some(StepState::Running(since)) = self.steps.get(self.at) else {
+            return Vec::new();
+        };
+        if !self.underway() {
+            return Vec::new();
+        }
+        let since = *since;
+        let (step, plan) = (self.at, self.plan());
+        let Some(StepKind::Await { expect, within }) = plan.steps.get(step).map(|s| s.kind.clone()) else {
+            return Vec::new();
+        };
+        if let Some(evidence) = seen(&expect, model, since) {
+            return self.close(StepState::Done(evidence.clone(), now), Entry::Succeeded { at: now, step, evidence });
+        }
+        if age(now, since) <= within {
+            return Vec::new();
+        }
+        let trouble = not_seen(&expect, model, within);
+        self.close(StepState::Failed(trouble.clone()), Entry::Failed { at: now, step, trouble })
+    }
+
+    fn next(&mut self, model: &Model, now: Timestamp) -> Vec<Effect> {
+        let step = self.at;
+        let Some(kind) = self.plan().steps.get(step).map(|s| s.kind.clone()) else {
+            return self.end(Phase::Succeeded(now), "succeeded", now);
+        };
+        if let StepKind::Do(op) = &kind {
+            match precondition(op, model, now) {
+                Ready::Go => {}
+                Ready::Unneeded(why) => {
+                    return self.close(StepState::Skipped(why.clone()), Entry::Skipped { at: now, step, why });
+                }
+                Ready::No(trouble) => {
+                    return self.close(StepState::Failed(trouble.clone()), Entry::Failed { at: now, step, trouble });
+                }
+            }
+        }
+        if let Some(state) = self.steps.get_mut(step) {
+            *state = StepState::Announced;
+        }
+        vec![Effect::Journal { run: self.id, entry: Entry::Started { at: now, step } }]
+    }
+
+    fn perform(&self) -> Vec<Effect> {
+        match (&self.authority, self.plan().steps.get(self.at).map(|s| &s.kind)) {
+            (Authority::Told(_), Some(StepKind::Do(op))) => {
+                vec![Effect::Act(Act { run: self.id, step: self.at, op: op.clone() })]
+            }
+            (Authority::Told(_), Some(StepKind::Await { .. })) => {
+                vec![Effect::LookNow(FeedId::Seal)]
+            }
+            (Authority::ReadBack(_), _) | (_, None) => Vec::new(),
+        }
+    }
+
+    fn close(&mut self, end: StepState, entry: Entry) -> Vec<Effect> {
+        if let Some(state) = self.steps.get_mut(self.at) {
+            *state = StepState::Closing(Box::new(end));
+        }
+        vec![Effect::Journal { run: self.id, entry }]
+    }
+
+    fn end(&mut self, phase: Phase, how: &str, now: Timestamp) -> Vec<Effect> {
+        self.phase = phase;
+        vec![Effect::Journal { run: self.id, entry: Entry::Ended { at: now, how: how.to_owned() } }]
+    }
+}
+
+enum Ready {
+    Go,
+    Unneeded(String),
+    No(Trouble),
+}
+
+/// Each step checks its own precondition: changes that our own earlier steps made are expected, others stop the run.
+fn precondition(op: &Op, model: &Model, now: Timestamp) -> Ready {
+    let replica = op.replica();
+    let fresh = model.fresh_said(replica, now);
+    match fresh {
+        Some(seen) if seen.open() => Ready::Unneeded(format!("{replica} is open already")),
+        Some(seen) if !seen.initialized => Ready::No(Trouble::new(
+            TroubleKind::Refused,
+            &format!("{replica} says that it is not initialised"),
+            "an uninitialised server has nothing to unseal; a raft follower joins first",
+            "Look at the Vault pane; nothing further was done",
+        )),
+        Some(_) => Ready::Go,
+        None => Ready::No(Trouble::unreachable(
+            &format!("{replica} does not answer any more"),
+            "it vanished between the plan and this step",
+            "Wait until the replica is back and ask for the plan anew; shares given so far died with it or are shown as progress",
+        )),
+    }
+}
+
+fn seen(expect: &Expect, model: &Model, since: Timestamp) -> Option<String> {
+    match expect {
+        Expect::Open { replica } => {
+            let answer = model.replica(replica)?.answer.as_ref()?;
+            let said = answer.value.said()?;
+            (answer.at >= since && said.open())
+                .then(|| format!("seen open by the seal feed at {}", crate::app::time::clock(answer.at)))
+        }
+    }
+}
+
+fn not_seen(expect: &Expect, model: &Model, within: jiff::SignedDuration) -> Trouble {
+    match expect {
+        Expect::Open { replica } => {
+            let why = match model.said(replica) {
+                None => "it does not answer".to_owned(),
+                Some(seen) if seen.progress > 0 => {
+                    format!("it is sealed with {} of {} shares given", seen.progress, seen.threshold)
+                }
+                Some(_) => {
+                    "it took the shares and stays sealed: a raft follower that cannot reach its leader does this"
+                        .to_owned()
+                }
+            };
+            Trouble::new(
+                TroubleKind::Refused,
+                &format!("{replica} was not seen open within {}", spoken(within)),
+                &why,
+                "Open the leader first, look at this replica's log, then ask for the plan anew",
+            )
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What the configuration sets for the core: durations of rules, who is expected to hold shares.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::model::Expectations;
+
+/// A rule's durations, where the configuration changes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RuleTiming {
+    /// How long it must hold before it fires.
+    pub hold: Option<SignedDuration>,
+    /// How long it must be clear before it clears.
+    pub clear: Option<SignedDuration>,
+    /// Switched off by configuration: it is still shown as switched off, never as clear.
+    pub off: bool,
+}
+
+/// Settings of the core.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// By rule name.
+    pub rules: BTreeMap<String, RuleTiming>,
+    /// What is expected of this vault.
+    pub expect: Expectations,
+    /// `--read-only`: no action is offered.
+    pub read_only: bool,
+}

@@ -1,0 +1,95 @@
+//! The stack of dialogs and drawers over the overview. Esc takes the topmost away; none keeps a secret.
+
+use crate::app::id::{ActionId, ObjectRef, RunId, SlotId};
+use crate::app::msg::Pending;
+use crate::app::runbook::plan::Plan;
+use crate::app::trouble::Trouble;
+
+/// One layer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Layer {
+    /// The keys that work, generated from the keymap.
+    Help {
+        /// First visible line.
+        scroll: usize,
+    },
+    /// The alerts, worst first.
+    Alerts {
+        /// Rule name and subject of the selected one.
+        selected: Option<(String, ObjectRef)>,
+    },
+    /// Everything known about one thing, with the runbook text of its alerts.
+    Details {
+        /// What it is about.
+        subject: ObjectRef,
+        /// First visible line.
+        scroll: usize,
+    },
+    /// What can be done.
+    Actions {
+        /// Selected row.
+        cursor: usize,
+        /// About what; `None` for the vault as a whole.
+        target: Option<ObjectRef>,
+    },
+    /// Shares are being typed, hidden.
+    Shares(SharesDialog),
+    /// A plan waits for its challenge.
+    Plan(PlanDialog),
+    /// A run and its steps: going on, or ended and kept until dismissed.
+    Run {
+        /// Which.
+        run: RunId,
+    },
+    /// Something runs: leave all the same?
+    Leave,
+    /// An action or a confirmation was refused: what, why, what next.
+    Refused(Trouble),
+}
+
+/// The dialog in which shares are typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharesDialog {
+    /// Where the runtime keeps them.
+    pub slot: SlotId,
+    /// How many are needed.
+    pub needed: u32,
+    /// How many are complete.
+    pub complete: u32,
+    /// The one being typed.
+    pub pending: Pending,
+    /// What for.
+    pub prompt: String,
+    /// The action that asked.
+    pub action: ActionId,
+    /// Its target.
+    pub target: Option<ObjectRef>,
+    /// Choices made so far in its plan.
+    pub choices: Vec<usize>,
+}
+
+/// What has the focus in a plan's dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The field for the challenge's answer. Has the focus first: it starts empty, which confirms nothing.
+    Answer,
+    /// One of the plan's choices.
+    Choice(usize),
+}
+
+/// The dialog of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanDialog {
+    /// The plan, exactly as it will be confirmed.
+    pub plan: Plan,
+    /// What has been typed so far. Not a secret: the name of an object.
+    pub answer: String,
+    /// What has the focus.
+    pub focus: Field,
+    /// Why the last attempt to confirm was refused, or why the plan is void.
+    pub refusal: Option<Trouble>,
+    /// The slot with typed shares, where the plan uses one.
+    pub slot: Option<SlotId>,
+    /// The target that was asked for, to make the plan anew.
+    pub target: Option<ObjectRef>,
+}

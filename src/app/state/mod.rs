@@ -1,0 +1,131 @@
+//! What is on the screen: panes, layers, runs, alerts. Everything that a frame depends on is here.
+
+pub mod layers;
+pub mod panes;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::alerts::book::AlertBook;
+use super::id::{PaneId, RunId, SlotId};
+use super::model::Model;
+use super::runbook::run::{Phase, Run};
+use super::settings::Settings;
+use super::time::Stamped;
+use super::verdict::{Standing, Verdict};
+use layers::Layer;
+
+/// The state of the console.
+#[derive(Debug, PartialEq)]
+pub struct State {
+    /// The stamp of the last message: the only "now" there is.
+    pub now: Timestamp,
+    /// When the session began.
+    pub began: Timestamp,
+    /// What is known.
+    pub model: Model,
+    /// What the configuration sets.
+    pub settings: Settings,
+    /// What is wrong.
+    pub alerts: AlertBook,
+    /// The sentence.
+    pub verdict: Verdict,
+    /// The last verdict that was not `blind`, and when it last held.
+    pub sighted: Option<(Standing, Timestamp)>,
+    /// The pane that fills the screen, if one does.
+    pub zoom: Option<PaneId>,
+    /// The card that has the focus.
+    pub focus: PaneId,
+    /// The selected row of each pane, by the row's own key: selection follows the object, not the index.
+    pub selected: BTreeMap<PaneId, String>,
+    /// Dialogs and drawers, the topmost last.
+    pub layers: Vec<Layer>,
+    /// Executions of this session and those left behind by others, oldest first.
+    pub runs: Vec<Run>,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The next secret slot.
+    pub next_slot: u64,
+    /// A short remark in the footer, and when it was made: `copied`, `nothing to do here`.
+    pub remark: Option<(String, Timestamp)>,
+    /// Text for the clipboard, to be taken by the surface once; never a secret.
+    pub clipboard: Option<String>,
+    /// The program asked to end.
+    pub ended: bool,
+}
+
+impl State {
+    /// A console that knows nothing yet.
+    pub fn new(settings: Settings, now: Timestamp) -> Self {
+        let model = Model { expect: settings.expect.clone(), ..Model::default() };
+        let verdict = super::verdict::judge(&model, now, None);
+        Self {
+            now,
+            began: now,
+            model,
+            settings,
+            alerts: AlertBook::default(),
+            verdict,
+            sighted: None,
+            zoom: None,
+            focus: PaneId::Vault,
+            selected: BTreeMap::new(),
+            layers: Vec::new(),
+            runs: Vec::new(),
+            size: (80, 24),
+            next_slot: 1,
+            remark: None,
+            clipboard: None,
+            ended: false,
+        }
+    }
+
+    /// The topmost layer.
+    pub fn top(&self) -> Option<&Layer> {
+        self.layers.last()
+    }
+
+    /// The slot into which characters go now: the runtime keeps them away from everything else.
+    pub fn secret_focus(&self) -> Option<SlotId> {
+        match self.top() {
+            Some(Layer::Shares(dialog)) => Some(dialog.slot),
+            Some(
+                Layer::Help { .. }
+                | Layer::Alerts { .. }
+                | Layer::Details { .. }
+                | Layer::Actions { .. }
+                | Layer::Plan(_)
+                | Layer::Run { .. }
+                | Layer::Leave
+                | Layer::Refused(_),
+            )
+            | None => None,
+        }
+    }
+
+    /// Whether letters go into a visible field (a challenge) rather than to the keymap.
+    pub fn text_focus(&self) -> bool {
+        matches!(self.top(), Some(Layer::Plan(dialog)) if dialog.focus == layers::Field::Answer)
+    }
+
+    /// The run with this id.
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.runs.iter().find(|run| run.id == id)
+    }
+
+    /// The run that is going on, if one is.
+    pub fn underway(&self) -> Option<&Run> {
+        self.runs.iter().find(|run| run.underway())
+    }
+
+    /// Runs that a dead session left behind.
+    pub fn left_behind(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(|run| run.phase == Phase::LeftBehind)
+    }
+
+    /// Takes the stamp of a message.
+    pub(crate) fn stamp<M>(&mut self, msg: &Stamped<M>) {
+        self.now = msg.at;
+    }
+}

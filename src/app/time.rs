@@ -1,0 +1,72 @@
+//! Stamped time: the core has no clock, every message carries the moment at which it was received.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A message with the moment the runtime took it from its queue, and its place in the order of things.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stamped<M> {
+    /// Wall clock, UTC. Wall and not monotonic: a laptop that slept for an hour must know that its facts are an hour old.
+    pub at: Timestamp,
+    /// Counts up from 1 in each session; makes a total order, and names runs.
+    pub seq: u64,
+    /// What was received.
+    pub msg: M,
+}
+
+/// How long ago `then` was at `now`; a clock that was set back reads as zero, never as a negative age.
+pub fn age(now: Timestamp, then: Timestamp) -> SignedDuration {
+    now.duration_since(then).max(SignedDuration::ZERO)
+}
+
+/// An age in the two largest units worth reading: `4s`, `48m`, `3h 20m`, `2d`.
+pub fn spoken(d: SignedDuration) -> String {
+    let s = d.as_secs().max(0);
+    match s {
+        0..60 => format!("{s}s"),
+        60..3_600 => format!("{}m", s / 60),
+        3_600..36_000 if (s % 3_600) / 60 > 0 => format!("{}h {}m", s / 3_600, (s % 3_600) / 60),
+        3_600..172_800 => format!("{}h", s / 3_600),
+        _ => format!("{}d", s / 86_400),
+    }
+}
+
+/// An age for the screen, in steps coarse enough that a quiet screen stays still: `<5s`, then tens of seconds, then as
+/// [`spoken`].
+pub fn quiet(d: SignedDuration) -> String {
+    let s = d.as_secs().max(0);
+    match s {
+        0..5 => "<5s".to_owned(),
+        5..10 => "5s".to_owned(),
+        10..60 => format!("{}s", s / 10 * 10),
+        _ => spoken(d),
+    }
+}
+
+/// `05:00:12Z`.
+pub fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%SZ").to_string()
+}
+
+/// `2026-11-22 05:00:12Z`, for moments that may lie on another day.
+pub fn date_clock(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A moment as a person on call reads it: the time alone on the same day, else with its date.
+pub fn moment(now: Timestamp, at: Timestamp) -> String {
+    if now.strftime("%F").to_string() == at.strftime("%F").to_string() { clock(at) } else { date_clock(at) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_keep_two_units_and_no_more() {
+        let of = |s| spoken(SignedDuration::from_secs(s));
+        assert_eq!([of(4), of(2_880), of(12_000), of(90_000), of(200_000)], ["4s", "48m", "3h 20m", "25h", "2d"]);
+        assert_eq!(quiet(SignedDuration::from_secs(3)), "<5s");
+        assert_eq!(quiet(SignedDuration::from_secs(47)), "40s");
+    }
+}

@@ -1,0 +1,3 @@
+//! The HTTP API of OpenBao and Vault. Reading and writing are two types.
+
+pub mod transport;

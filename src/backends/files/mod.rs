@@ -1,0 +1,1 @@
+//! State on disk: journals, history, proofs, salt.

@@ -1,0 +1,64 @@
+//! What must be readable of a cluster. The real client and the sandbox both speak this; nothing here can write.
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::app::trouble::Trouble;
+
+/// What is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    /// One Secret, by `fieldSelector` on its name: the only list and watch that a Role with `resourceNames` allows.
+    Secret { namespace: String, name: String },
+    /// Pods by label selector.
+    Pods { namespace: String, selector: String },
+}
+
+/// What a watch brings.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// The watched Secret as it is now, or that it is gone. Every version that the API server sends arrives here.
+    Secret(Option<Box<Secret>>),
+    /// All watched pods as they are now.
+    Pods(Vec<Pod>),
+}
+
+/// A question for SelfSubjectAccessReview.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Access {
+    pub verb: &'static str,
+    /// API group; empty for core.
+    pub group: &'static str,
+    /// `secrets`, `pods/portforward`.
+    pub resource: &'static str,
+    pub namespace: String,
+    pub name: Option<String>,
+}
+
+/// Reads a cluster. Every method has a timeout of its own; a 403 becomes `Trouble::denied` whose `next` is the Role line
+/// that would allow it; a 404 of a single object is `None`.
+#[async_trait]
+pub trait Kube: Send + Sync {
+    /// `metadata.uid` of namespace `kube-system`.
+    async fn kube_system_uid(&self) -> Result<String, Trouble>;
+    /// StatefulSets labelled `app.kubernetes.io/name` = `openbao` or `vault`; in every namespace where `namespace` is `None`.
+    async fn vaults(&self, namespace: Option<&str>) -> Result<Vec<StatefulSet>, Trouble>;
+    async fn stateful_set(&self, namespace: &str, name: &str) -> Result<Option<StatefulSet>, Trouble>;
+    async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<Pod>, Trouble>;
+    async fn deployments(&self, namespace: &str) -> Result<Vec<Deployment>, Trouble>;
+    async fn daemon_sets(&self, namespace: &str) -> Result<Vec<DaemonSet>, Trouble>;
+    async fn cron_jobs(&self, namespace: &str) -> Result<Vec<CronJob>, Trouble>;
+    async fn config_map(&self, namespace: &str, name: &str) -> Result<Option<ConfigMap>, Trouble>;
+    /// With its values: only ever for the keys Secret, the Secret with the server's configuration, and its CA.
+    async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>, Trouble>;
+    /// Metadata only: names and managedFields, no values on the wire.
+    async fn secret_names(&self, namespace: &str) -> Result<Vec<ObjectMeta>, Trouble>;
+    /// SelfSubjectAccessReview.
+    async fn may(&self, access: &Access) -> Result<bool, Trouble>;
+    /// A watch that reports errors and goes on; back-off is inside. Ends never.
+    fn watch(&self, what: Watched) -> BoxStream<'static, Result<Change, Trouble>>;
+}

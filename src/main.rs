@@ -1,0 +1,3 @@
+//! Arguments → which program → wire → run.
+
+fn main() {}

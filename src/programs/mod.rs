@@ -1,0 +1,1 @@
+//! One file a command: only these and `main.rs` name the core, the views and the backends together.

@@ -1,0 +1,1 @@
+//! Draws a state, turns keys into intents.
