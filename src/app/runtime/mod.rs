@@ -1,2 +1,4 @@
 //! The loop, the clock, tasks, secret slots, recorder and replay: the only part of the core that touches the outside.
 pub mod clock;
+pub mod share_text;
+pub mod slots;
