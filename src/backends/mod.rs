@@ -3,5 +3,7 @@
 pub mod bao;
 pub mod feeds;
 pub mod files;
+pub mod hands;
+pub mod keys;
 pub mod kube;
 pub mod sandbox;
