@@ -1,2 +1,3 @@
 //! The loop, the clock, tasks, secret slots, recorder and replay: the only part of the core that touches the outside.
 pub mod clock;
+pub mod tape;
