@@ -6,3 +6,4 @@ pub mod replay;
 pub mod share_text;
 pub mod signals;
 pub mod slots;
+pub mod tape;
