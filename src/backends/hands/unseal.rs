@@ -49,10 +49,7 @@ pub async fn perform(op: &Op, tools: &Tools) -> Outcome {
         Op::SubmitShare { replica, share } => submit(replica, share, tools).await,
         Op::ResetUnseal { replica } => reset(replica, tools).await,
     };
-    match done {
-        Ok(evidence) => Outcome::Done { evidence },
-        Err(trouble) => Outcome::Failed { trouble },
-    }
+    done.unwrap_or_else(|trouble| Outcome::Failed { trouble })
 }
 
 /// Looks at what became of an operation, without changing anything.
@@ -62,10 +59,10 @@ pub async fn probe(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
     Ok(Finding { says: format!("{replica} is {}", stands(&status)) })
 }
 
-async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<String, Trouble> {
+async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<Outcome, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
-        return Ok(format!("{replica} was already open; nothing was sent"));
+        return unneeded(&format!("{replica} is already open; nothing was sent"));
     }
     let share = match share {
         ShareRef::Secret { object, index, print } => from_secret(object, *index, print, tools).await?,
@@ -77,17 +74,17 @@ async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<String
     }
 }
 
-async fn reset(replica: &str, tools: &Tools) -> Result<String, Trouble> {
+async fn reset(replica: &str, tools: &Tools) -> Result<Outcome, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
-        return Ok(format!("{replica} was already open; nothing was sent"));
+        return unneeded(&format!("{replica} is already open; nothing was sent"));
     }
     if before.shares_given() == 0 {
-        return Ok(format!("{replica} had no share yet; nothing was sent"));
+        return unneeded(&format!("{replica} has no share to discard; nothing was sent"));
     }
     match tools.write.reset_unseal(replica).await {
         Ok(after) if after.shares_given() == 0 => {
-            Ok(format!("{replica} discarded {} of {} shares", before.shares_given(), before.threshold()))
+            done(format!("{replica} discarded {} of {} shares", before.shares_given(), before.threshold()))
         }
         Ok(after) => Err(refused(
             &format!("{replica} did not discard the shares given so far"),
@@ -171,20 +168,20 @@ fn typed(slot: SlotId, index: u32, tools: &Tools) -> Result<SecretShare, Trouble
 }
 
 /// What an answer of 200 to a share means, given how the replica stood before it.
-fn interpret(replica: &str, before: &SealStatus, after: &SealStatus) -> Result<String, Trouble> {
+fn interpret(replica: &str, before: &SealStatus, after: &SealStatus) -> Result<Outcome, Trouble> {
     if !after.is_sealed() {
-        return Ok(format!("{replica} answered: unsealed"));
+        return done(format!("{replica} answered: unsealed"));
     }
     let (had, has) = (before.shares_given(), after.shares_given());
     let needs = if after.threshold() == 0 { before.threshold() } else { after.threshold() };
     if has > had {
-        return Ok(format!("{has} of {needs} shares"));
+        return done(format!("{has} of {needs} shares"));
     }
     if has == had && has > 0 {
-        return Ok(format!("this share was already in: {has} of {needs}"));
+        return done(format!("this share was already in: {has} of {needs}"));
     }
     if had + 1 >= needs {
-        return Ok(format!("accepted; {replica} is joining, it may stay sealed for a few seconds"));
+        return done(format!("accepted; {replica} is joining, it may stay sealed for a few seconds"));
     }
     Err(refused(
         &format!("{replica} took the share and is {}", stands(after)),
@@ -194,14 +191,14 @@ fn interpret(replica: &str, before: &SealStatus, after: &SealStatus) -> Result<S
 }
 
 /// No clear answer: says what is not known, and what a second look shows.
-async fn lost(replica: &str, trouble: Trouble, what: &str, tools: &Tools) -> Result<String, Trouble> {
+async fn lost(replica: &str, trouble: Trouble, what: &str, tools: &Tools) -> Result<Outcome, Trouble> {
     match trouble.kind {
         // The server, or the way to it, said no in so many words: nothing is in doubt.
         TroubleKind::Refused | TroubleKind::Denied | TroubleKind::Local | TroubleKind::Absent => Err(trouble),
         TroubleKind::Unreachable | TroubleKind::Unusable => {
             let now = match tools.read.seal_status(replica).await {
                 Ok(status) if !status.is_sealed() => {
-                    return Ok(format!("its answer was lost; {replica} is open now"));
+                    return done(format!("its answer was lost; {replica} is open now"));
                 }
                 Ok(status) => format!("a second look finds it {}", stands(&status)),
                 Err(_) => "a second look got no answer either".to_owned(),
@@ -224,6 +221,16 @@ fn stands(status: &SealStatus) -> String {
         (true, true, 0) => "sealed with no share given".to_owned(),
         (true, true, given) => format!("sealed with {given} of {} shares given", status.threshold()),
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "each is the end of a function that may fail")]
+fn done(evidence: String) -> Result<Outcome, Trouble> {
+    Ok(Outcome::Done { evidence })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "each is the end of a function that may fail")]
+fn unneeded(why: &str) -> Result<Outcome, Trouble> {
+    Ok(Outcome::Unneeded { why: why.to_owned() })
 }
 
 fn refused(what: &str, why: &str, next: &str) -> Trouble {
