@@ -59,8 +59,9 @@ impl Mount {
             self.refresh = None;
             return;
         }
-        let wait = 60 + self.seed.below(30) as i64;
-        if *self.refresh.get_or_insert_with(|| now + SignedDuration::from_secs(wait)) > now {
+        let seed = &mut self.seed;
+        let due = *self.refresh.get_or_insert_with(|| now + SignedDuration::from_secs(60 + seed.below(30) as i64));
+        if due > now {
             return;
         }
         self.refresh = None;

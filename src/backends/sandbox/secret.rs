@@ -215,11 +215,14 @@ fn side(way: Way, side: &str) -> Value {
     let text = match way {
         Way::SameManagerApply => include_str!("../../../assets/sandbox/secrets/04-same-manager-apply.json"),
         Way::ClientApply => include_str!("../../../assets/sandbox/secrets/02-client-apply.json"),
-        Way::ClientThenServerApply => include_str!("../../../assets/sandbox/secrets/08-client-then-server-apply.json"),
+        Way::ClientThenServerApply => {
+            include_str!("../../../assets/sandbox/secrets/08-client-then-server-apply.json")
+        }
         Way::Replace => include_str!("../../../assets/sandbox/secrets/13-replace.json"),
         Way::JsonPatch => include_str!("../../../assets/sandbox/secrets/14-json-patch.json"),
         Way::Recreate => include_str!("../../../assets/sandbox/secrets/15-recreate.json"),
         Way::EmptyValue => include_str!("../../../assets/sandbox/secrets/12-empty-value.json"),
+        Way::ForcedEmptyValue => include_str!("../../../assets/sandbox/secrets/11-server-apply-empty-value.json"),
     };
     let mut pair: Value = serde_json::from_str(text).unwrap_or_default();
     pair.get_mut(side).map(Value::take).unwrap_or_default()
