@@ -1,7 +1,7 @@
 //! Facts folded into the model: what is new, what moved, what the timeline says of it.
 
 mod keys;
-mod seal;
+pub(crate) mod seal;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

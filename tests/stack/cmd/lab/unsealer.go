@@ -28,8 +28,10 @@ type sealStatus struct {
 func (i *instance) startUnsealer(c *container) {
 	dir := ""
 	for _, m := range c.spec.VolumeMounts {
-		if d := i.volumeDir(m.Name); d != "" {
-			dir = filepath.Join(d, m.SubPath)
+		for _, v := range i.volumes {
+			if v.spec.Name == m.Name && v.spec.Secret != nil {
+				dir = filepath.Join(v.dir, m.SubPath)
+			}
 		}
 	}
 	target := ""

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"regexp"
 	"time"
 
@@ -106,7 +107,8 @@ func (m *maker) make(ctx context.Context, v *vaultSpec) (*vaultMade, error) {
 	if err := v.complete(); err != nil {
 		return nil, err
 	}
-	made := &vaultMade{Namespace: v.Namespace, Name: v.Name, Seal: v.Seal, Secret: v.Secret, Addresses: map[string]string{}}
+	made := &vaultMade{Namespace: v.Namespace, Name: v.Name, Seal: v.Seal, Secret: v.Secret,
+		Keys: []string{}, KeysBase64: []string{}, Addresses: map[string]string{}}
 	for n := range v.Replicas {
 		pod := fmt.Sprintf("%s-%d", v.Name, n)
 		made.Addresses[pod] = v.scheme() + "://" + m.runner.addrs.of(v.Namespace, pod) + ":8200"
@@ -340,16 +342,26 @@ func (m *maker) remove(ctx context.Context, namespace, name string) error {
 	if err != nil {
 		return err
 	}
-	secrets := []string{name + "-server-tls"}
-	for _, v := range set.Spec.Template.Spec.Volumes {
-		if v.Secret != nil {
-			secrets = append(secrets, v.Secret.SecretName)
+	templates := []corev1.PodTemplateSpec{set.Spec.Template}
+	if beside, err := apps.Deployments(namespace).Get(ctx, name+"-unsealer", metav1.GetOptions{}); err == nil {
+		templates = append(templates, beside.Spec.Template)
+	}
+	secrets := []string{}
+	for _, t := range templates {
+		for _, v := range t.Spec.Volumes {
+			if v.Secret != nil {
+				secrets = append(secrets, v.Secret.SecretName)
+			}
 		}
 	}
 	background := metav1.DeletePropagationBackground
 	opts := metav1.DeleteOptions{PropagationPolicy: &background}
 	mine := metav1.ListOptions{LabelSelector: "app.kubernetes.io/instance=" + name}
 	services, err := core.Services(namespace).List(ctx, mine)
+	if err != nil {
+		return err
+	}
+	claims, err := core.PersistentVolumeClaims(namespace).List(ctx, mine)
 	if err != nil {
 		return err
 	}
@@ -371,7 +383,7 @@ func (m *maker) remove(ctx context.Context, namespace, name string) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return wait(ctx, 30*time.Second, func() error {
+	err = wait(ctx, 30*time.Second, func() error {
 		for _, i := range m.runner.instances() {
 			if i.namespace == namespace && i.vault() == name {
 				return fmt.Errorf("pod %s is still there", i.name)
@@ -379,4 +391,11 @@ func (m *maker) remove(ctx context.Context, namespace, name string) error {
 		}
 		return nil
 	})
+	for _, c := range claims.Items {
+		err = errors.Join(err, os.RemoveAll(m.runner.dataDir(c.UID)))
+		if gone := core.PersistentVolumes().Delete(ctx, c.Spec.VolumeName, opts); !apierrors.IsNotFound(gone) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
 }
