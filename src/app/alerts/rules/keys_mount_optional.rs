@@ -36,7 +36,7 @@ impl Rule for KeysMountOptional {
             Mechanism::Unknown => return vec![(subject(model), Finding::Unknown(reopens.because))],
             Mechanism::People | Mechanism::Transit | Mechanism::Kms => return Vec::new(),
         }
-        if !model.in_kubernetes() {
+        if model.cluster.is_some() && !model.in_kubernetes() {
             return Vec::new();
         }
         if let Some(unseen) = sight::missing(model, FeedId::Unsealers, now) {
