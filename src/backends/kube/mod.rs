@@ -3,6 +3,8 @@
 pub mod candidates;
 pub mod client;
 pub mod digest;
+#[cfg(test)]
+pub mod fake;
 pub mod fault;
 pub mod forward;
 pub mod keys_secret;
@@ -10,6 +12,7 @@ pub mod mounts;
 pub mod port;
 pub mod real;
 pub mod server_config;
+pub mod server_look;
 pub mod unsealers;
 mod watch;
 mod x509;
