@@ -5,6 +5,8 @@ pub mod bao;
 pub mod connect;
 pub mod feeds;
 pub mod files;
+pub mod hands;
+pub mod keys;
 pub mod kube;
 pub mod sandbox;
 pub mod supervisor;
