@@ -1,6 +1,7 @@
 //! Resolves what is meant: which cluster, which vault in it, and by which way each replica is reached.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ use crate::app::trouble::{Trouble, TroubleKind};
 /// Everything that was said about the target: arguments, environment, configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// `--kubeconfig`; the variable `KUBECONFIG` is read where it is used.
-    pub kubeconfig: Option<PathBuf>,
+    /// One or several files, as in the variable `KUBECONFIG`; `None` reads the variable itself.
+    pub kubeconfig: Option<OsString>,
     /// `--context`.
     pub context: Option<String>,
     /// `-n`.
@@ -54,8 +55,9 @@ pub struct Asked {
 /// How requests reach one replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
-    /// Through the API server, to this port of the pod of the same name.
-    Tunnel { port: u16 },
+    /// Through the API server to the pod of the same name. The URL is what the replica is called behind its headless
+    /// Service: it gives the scheme, and the host that the certificate must name.
+    Tunnel(String),
     /// Directly: scheme, host and port, without a path.
     Address(String),
 }
@@ -66,16 +68,19 @@ pub struct Routes {
     /// By name, from configuration or `--address`.
     pub given: BTreeMap<String, String>,
     /// For every other name.
-    pub otherwise: Otherwise,
+    pub otherwise: Option<Pods>,
 }
 
-/// The way to replicas whose addresses nobody listed.
+/// The way to pods by their names: `scheme://pod.domain:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Otherwise {
-    Tunnel { port: u16 },
-    /// In the cluster: `scheme://pod.domain:port`; the headless Service publishes pods that are not ready too.
-    Pod { scheme: &'static str, domain: String, port: u16 },
-    Nothing,
+pub struct Pods {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The headless Service, which publishes pods that are not ready too; with the namespace where DNS is really asked.
+    pub domain: String,
+    pub port: u16,
+    /// Through the API server; false inside the cluster, where pods can be reached by themselves.
+    pub tunnel: bool,
 }
 
 impl Routes {
@@ -84,11 +89,9 @@ impl Routes {
         if let Some(address) = self.given.get(replica) {
             return Some(Route::Address(address.clone()));
         }
-        match &self.otherwise {
-            Otherwise::Tunnel { port } => Some(Route::Tunnel { port: *port }),
-            Otherwise::Pod { scheme, domain, port } => Some(Route::Address(format!("{scheme}://{replica}.{domain}:{port}"))),
-            Otherwise::Nothing => None,
-        }
+        let Pods { scheme, domain, port, tunnel } = self.otherwise.as_ref()?;
+        let url = format!("{scheme}://{replica}.{domain}:{port}");
+        Some(if *tunnel { Route::Tunnel(url) } else { Route::Address(url) })
     }
 }
 
@@ -99,10 +102,8 @@ pub struct Tls {
     pub on: bool,
     /// PEM of the CA to trust, in place of the system's; with where it was found.
     pub ca: Option<(Vec<u8>, String)>,
-    /// The name that the configuration wants verified.
+    /// The name that the configuration wants verified, in place of the one in the route's URL.
     pub server_name: Option<String>,
-    /// Names to try through a tunnel where none is configured: the charts' own client uses the first.
-    pub likely_names: Vec<String>,
 }
 
 /// What was resolved.
@@ -158,26 +159,33 @@ async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dy
     let uid = match kube.kube_system_uid().await {
         Ok(uid) => uid,
         Err(trouble) if trouble.kind == TroubleKind::Denied => {
-            notes.push("namespace kube-system cannot be read: this cluster is told from others by its server address".to_owned());
+            notes.push(
+                "namespace kube-system cannot be read: this cluster is told from others by its server address"
+                    .to_owned(),
+            );
             address_id(&connection.server)
         }
         Err(trouble) => return Err(trouble),
     };
     let server = match &found.set {
         Some(set) => server_look::look(kube.as_ref(), set).await,
-        None => ServerLook { port: 8200, how: "assumed: the StatefulSet could not be read".to_owned(), ..ServerLook::default() },
+        None => ServerLook {
+            port: 8200,
+            how: "assumed: the StatefulSet could not be read".to_owned(),
+            ..ServerLook::default()
+        },
     };
     let port = asked.port.unwrap_or(server.port);
     let tls = tls(asked, kube.as_ref(), &found, &server, &mut notes).await?;
     let given: BTreeMap<String, String> = asked.members.iter().cloned().collect();
-    let otherwise = match (connection.in_cluster(), found.set.as_ref().and_then(service)) {
-        (true, Some(service)) => Otherwise::Pod {
-            scheme: if tls.on { "https" } else { "http" },
-            domain: format!("{service}.{}.svc", found.namespace),
-            port,
-        },
-        _ => Otherwise::Tunnel { port },
-    };
+    let service = found.set.as_ref().and_then(service).unwrap_or_else(|| format!("{}-internal", found.name));
+    let inside = connection.in_cluster();
+    let otherwise = Some(Pods {
+        scheme: if tls.on { "https" } else { "http" },
+        domain: if inside { format!("{service}.{}.svc", found.namespace) } else { service },
+        port,
+        tunnel: !inside,
+    });
     let context_name = connection.context.clone().unwrap_or_else(|| connection.cluster.clone());
     let cluster = ClusterSeen {
         name: clean(asked.display_name.as_deref().unwrap_or(&context_name)),
@@ -229,23 +237,18 @@ async fn tls(
             Err(trouble) => notes.push(format!("the vault's CA could not be read where its pods mount it: {trouble}")),
         }
     }
-    let internal = found.set.as_ref().and_then(service).unwrap_or_else(|| format!("{}-internal", found.name));
-    let likely_names = vec![
-        "127.0.0.1".to_owned(),
-        "localhost".to_owned(),
-        format!("{}.{}.svc", found.name, found.namespace),
-        format!("{}.{}", found.name, found.namespace),
-        format!("{}-0.{internal}", found.name),
-        found.name.clone(),
-    ];
-    Ok(Tls { on, ca, server_name: asked.server_name.clone(), likely_names })
+    Ok(Tls { on, ca, server_name: asked.server_name.clone() })
 }
 
 fn read_ca(asked: &Asked) -> Result<Option<(Vec<u8>, String)>, Trouble> {
     let Some(path) = &asked.ca_file else { return Ok(None) };
     let place = path.display().to_string();
     let pem = std::fs::read(path).map_err(|error| {
-        Trouble::local(&format!("The CA file {place} cannot be read"), &error.kind().to_string(), "Check the path and its permissions")
+        Trouble::local(
+            &format!("The CA file {place} cannot be read"),
+            &error.kind().to_string(),
+            "Check the path and its permissions",
+        )
     })?;
     Ok(Some((pem, place)))
 }
@@ -282,13 +285,8 @@ fn by_address(asked: &Asked, address: &str, notes: Vec<String>) -> Result<Target
         selector: None,
         kube: None,
         forward: None,
-        routes: Routes { given, otherwise: Otherwise::Nothing },
-        tls: Tls {
-            on: shown.starts_with("https:"),
-            ca: read_ca(asked)?,
-            server_name: asked.server_name.clone(),
-            likely_names: Vec::new(),
-        },
+        routes: Routes { given, otherwise: None },
+        tls: Tls { on: shown.starts_with("https:"), ca: read_ca(asked)?, server_name: asked.server_name.clone() },
         keys_secret: None,
     })
 }
@@ -356,11 +354,13 @@ async fn discover(kube: &dyn Kube, asked: &Asked, own: &str, notes: &mut Vec<Str
     let (sets, place) = match kube.vaults(asked_for).await {
         Ok(sets) => (sets, asked_for),
         // Listing the whole cluster is a privilege; the context's own namespace is the next best place to look.
-        Err(trouble) if trouble.kind == TroubleKind::Denied && asked_for.is_none() => match kube.vaults(Some(own)).await {
-            Ok(sets) => (sets, Some(own)),
-            Err(inner) if inner.kind == TroubleKind::Denied => return by_pods(kube, own, inner, notes).await,
-            Err(inner) => return Err(inner),
-        },
+        Err(trouble) if trouble.kind == TroubleKind::Denied && asked_for.is_none() => {
+            match kube.vaults(Some(own)).await {
+                Ok(sets) => (sets, Some(own)),
+                Err(inner) if inner.kind == TroubleKind::Denied => return by_pods(kube, own, inner, notes).await,
+                Err(inner) => return Err(inner),
+            }
+        }
         Err(trouble) if trouble.kind == TroubleKind::Denied => {
             return by_pods(kube, asked_for.unwrap_or(own), trouble, notes).await;
         }
@@ -405,7 +405,11 @@ async fn no_such(kube: &dyn Kube, namespace: &str, name: &str) -> Trouble {
         Err(_) => kube.vaults(Some(namespace)).await.unwrap_or_default(),
     };
     let names: Vec<String> = known.iter().map(path).collect();
-    let why = if names.is_empty() { "no other vault was found either".to_owned() } else { format!("there is {}", names.join(", ")) };
+    let why = if names.is_empty() {
+        "no other vault was found either".to_owned()
+    } else {
+        format!("there is {}", names.join(", "))
+    };
     Trouble::new(
         TroubleKind::Absent,
         &format!("StatefulSet {namespace}/{name} does not exist"),

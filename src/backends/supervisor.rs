@@ -119,6 +119,8 @@ impl Watched {
 
     /// One look, reported; when to look next.
     async fn look(&mut self) -> Instant {
+        // Whatever was asked for before this moment, this look answers.
+        let _ = self.bell.notified().now_or_never();
         let looked = tokio::time::timeout(LONGEST_LOOK, AssertUnwindSafe(self.feed.look()).catch_unwind()).await;
         let outcome = match looked {
             Ok(Ok(outcome)) => outcome,

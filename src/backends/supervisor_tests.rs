@@ -57,8 +57,9 @@ impl Feed for Fake {
     }
 
     fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
-        matches!(self.does, Does::Push)
-            .then(|| futures::stream::iter([Ok(vec![Fact::Pods(Vec::new())])]).chain(futures::stream::pending()).boxed())
+        matches!(self.does, Does::Push).then(|| {
+            futures::stream::iter([Ok(vec![Fact::Pods(Vec::new())])]).chain(futures::stream::pending()).boxed()
+        })
     }
 }
 
@@ -71,7 +72,8 @@ struct Bench {
 }
 
 fn bench(feeds: Vec<(FeedId, Does)>) -> Bench {
-    let (sink, tasks, stop, looks) = (Arc::new(Sink::default()), TaskTracker::new(), CancellationToken::new(), Arc::default());
+    let (sink, tasks, stop, looks) =
+        (Arc::new(Sink::default()), TaskTracker::new(), CancellationToken::new(), Arc::default());
     let feeds = feeds
         .into_iter()
         .map(|(id, does)| Box::new(Fake { id, does, looks: Arc::clone(&looks) }) as Box<dyn Feed>)

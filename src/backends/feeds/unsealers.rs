@@ -93,7 +93,9 @@ impl Feed for UnsealersFeed {
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
         let looked = self.around().await;
         match (&looked, &self.configured) {
-            (Ok(UnsealersSeen { chosen: Some(name), .. }), _) | (Err(_), Some(name)) => self.tell(Keys::Known(name.clone())),
+            (Ok(UnsealersSeen { chosen: Some(name), .. }), _) | (Err(_), Some(name)) => {
+                self.tell(Keys::Known(name.clone()))
+            }
             (Ok(seen), _) => self.tell(Keys::Unclear(unclear(&self.vault, seen))),
             (Err(trouble), None) => {
                 // What was known stays known: a moment of blindness is no reason to stop watching the Secret.
@@ -114,13 +116,13 @@ fn unclear(vault: &Vault, seen: &UnsealersSeen) -> Trouble {
             TroubleKind::Absent,
             &format!("No Secret with unseal keys was found for {place}"),
             "nothing in its namespace mounts one, and none is named like one",
-            "If there is one, name it in the configuration: vault.keysSecret",
+            "If there is one, name it in the configuration: vault.keysSecret.name",
         );
     }
     Trouble::new(
         TroubleKind::Absent,
         &format!("Several Secrets could hold the unseal keys of {place}"),
         &seen.candidates.join(", "),
-        "Name the right one in the configuration: vault.keysSecret",
+        "Name the right one in the configuration: vault.keysSecret.name",
     )
 }

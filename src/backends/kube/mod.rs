@@ -11,6 +11,7 @@ pub mod keys_secret;
 pub mod mounts;
 pub mod port;
 pub mod real;
+mod review;
 pub mod server_config;
 pub mod server_look;
 pub mod unsealers;

@@ -43,7 +43,13 @@ pub async fn look(kube: &dyn Kube, set: &StatefulSet) -> ServerLook {
     let mut files: Vec<String> = Vec::new();
     for name in mounts::config_maps(spec, container) {
         match kube.config_map(namespace, &name).await {
-            Ok(map) => files.extend(map.and_then(|map| map.data).into_iter().flatten().filter(|(key, _)| is_config(key)).map(|(_, text)| text)),
+            Ok(map) => files.extend(
+                map.and_then(|map| map.data)
+                    .into_iter()
+                    .flatten()
+                    .filter(|(key, _)| is_config(key))
+                    .map(|(_, text)| text),
+            ),
             Err(trouble) => found.troubles.push(trouble),
         }
     }
@@ -64,7 +70,9 @@ pub async fn look(kube: &dyn Kube, set: &StatefulSet) -> ServerLook {
     let own = variables(container).find(|(name, _)| matches!(*name, "VAULT_ADDR" | "BAO_ADDR")).map(|(_, value)| value);
     (found.tls, found.how) = match (found.config.tls, own) {
         (Some(tls), _) => (tls, "from the listener in its configuration".to_owned()),
-        (None, Some(own)) => (own.starts_with("https:"), format!("from the address in its own environment, {}", clean(own))),
+        (None, Some(own)) => {
+            (own.starts_with("https:"), format!("from the address in its own environment, {}", clean(own)))
+        }
         (None, None) => (false, "assumed: its configuration could not be read".to_owned()),
     };
     if let Some(port) = found.config.port {
@@ -77,7 +85,11 @@ pub async fn look(kube: &dyn Kube, set: &StatefulSet) -> ServerLook {
 
 /// The CA that signed the server's certificate, from the Secret or ConfigMap that the pod itself mounts it from, with
 /// words for where it was found.
-pub async fn ca(kube: &dyn Kube, set: &StatefulSet, config: &ServerConfig) -> Result<Option<(Vec<u8>, String)>, Trouble> {
+pub async fn ca(
+    kube: &dyn Kube,
+    set: &StatefulSet,
+    config: &ServerConfig,
+) -> Result<Option<(Vec<u8>, String)>, Trouble> {
     let Some((spec, container)) = server(set) else { return Ok(None) };
     let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
     let own = variables(container).find(|(name, _)| matches!(*name, "VAULT_CACERT" | "BAO_CACERT"));
