@@ -49,7 +49,18 @@ pub async fn perform(op: &Op, tools: &Tools) -> Outcome {
         Op::SubmitShare { replica, share } => submit(replica, share, tools).await,
         Op::ResetUnseal { replica } => reset(replica, tools).await,
     };
-    done.unwrap_or_else(|trouble| Outcome::Failed { trouble })
+    match done {
+        Ok(Said::Done(evidence)) => Outcome::Done { evidence },
+        Ok(Said::Unneeded(why)) => Outcome::Unneeded { why },
+        Err(trouble) => Outcome::Failed { trouble },
+    }
+}
+
+/// What came of it when nothing failed. Only what was really sent and taken may ever count as evidence.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Done(String),
+    Unneeded(String),
 }
 
 /// Looks at what became of an operation, without changing anything.
@@ -59,32 +70,32 @@ pub async fn probe(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
     Ok(Finding { says: format!("{replica} is {}", stands(&status)) })
 }
 
-async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<Outcome, Trouble> {
+async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<Said, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
-        return unneeded(&format!("{replica} is already open; nothing was sent"));
+        return Ok(Said::Unneeded(format!("{replica} was already open; nothing was sent")));
     }
     let share = match share {
         ShareRef::Secret { object, index, print } => from_secret(object, *index, print, tools).await?,
         ShareRef::Typed { slot, index } => typed(*slot, *index, tools)?,
     };
     match tools.write.submit_share(replica, &share).await {
-        Ok(after) => interpret(replica, &before, &after),
+        Ok(after) => interpret(replica, &before, &after).map(Said::Done),
         Err(trouble) => lost(replica, trouble, "the share", tools).await,
     }
 }
 
-async fn reset(replica: &str, tools: &Tools) -> Result<Outcome, Trouble> {
+async fn reset(replica: &str, tools: &Tools) -> Result<Said, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
-        return unneeded(&format!("{replica} is already open; nothing was sent"));
+        return Ok(Said::Unneeded(format!("{replica} was already open; nothing was sent")));
     }
     if before.shares_given() == 0 {
-        return unneeded(&format!("{replica} has no share to discard; nothing was sent"));
+        return Ok(Said::Unneeded(format!("{replica} had no share yet; nothing was sent")));
     }
     match tools.write.reset_unseal(replica).await {
         Ok(after) if after.shares_given() == 0 => {
-            done(format!("{replica} discarded {} of {} shares", before.shares_given(), before.threshold()))
+            Ok(Said::Done(format!("{replica} discarded {} of {} shares", before.shares_given(), before.threshold())))
         }
         Ok(after) => Err(refused(
             &format!("{replica} did not discard the shares given so far"),
@@ -168,20 +179,20 @@ fn typed(slot: SlotId, index: u32, tools: &Tools) -> Result<SecretShare, Trouble
 }
 
 /// What an answer of 200 to a share means, given how the replica stood before it.
-fn interpret(replica: &str, before: &SealStatus, after: &SealStatus) -> Result<Outcome, Trouble> {
+fn interpret(replica: &str, before: &SealStatus, after: &SealStatus) -> Result<String, Trouble> {
     if !after.is_sealed() {
-        return done(format!("{replica} answered: unsealed"));
+        return Ok(format!("{replica} answered: unsealed"));
     }
     let (had, has) = (before.shares_given(), after.shares_given());
     let needs = if after.threshold() == 0 { before.threshold() } else { after.threshold() };
     if has > had {
-        return done(format!("{has} of {needs} shares"));
+        return Ok(format!("{has} of {needs} shares"));
     }
     if has == had && has > 0 {
-        return done(format!("this share was already in: {has} of {needs}"));
+        return Ok(format!("this share was already in: {has} of {needs}"));
     }
     if had + 1 >= needs {
-        return done(format!("accepted; {replica} is joining, it may stay sealed for a few seconds"));
+        return Ok(format!("accepted; {replica} is joining, it may stay sealed for a few seconds"));
     }
     Err(refused(
         &format!("{replica} took the share and is {}", stands(after)),
@@ -191,14 +202,16 @@ fn interpret(replica: &str, before: &SealStatus, after: &SealStatus) -> Result<O
 }
 
 /// No clear answer: says what is not known, and what a second look shows.
-async fn lost(replica: &str, trouble: Trouble, what: &str, tools: &Tools) -> Result<Outcome, Trouble> {
+async fn lost(replica: &str, trouble: Trouble, what: &str, tools: &Tools) -> Result<Said, Trouble> {
     match trouble.kind {
         // The server, or the way to it, said no in so many words: nothing is in doubt.
         TroubleKind::Refused | TroubleKind::Denied | TroubleKind::Local | TroubleKind::Absent => Err(trouble),
         TroubleKind::Unreachable | TroubleKind::Unusable => {
             let now = match tools.read.seal_status(replica).await {
                 Ok(status) if !status.is_sealed() => {
-                    return done(format!("its answer was lost; {replica} is open now"));
+                    return Ok(Said::Unneeded(format!(
+                        "its answer was lost; {replica} is open now, whoever opened it"
+                    )));
                 }
                 Ok(status) => format!("a second look finds it {}", stands(&status)),
                 Err(_) => "a second look got no answer either".to_owned(),
@@ -221,16 +234,6 @@ fn stands(status: &SealStatus) -> String {
         (true, true, 0) => "sealed with no share given".to_owned(),
         (true, true, given) => format!("sealed with {given} of {} shares given", status.threshold()),
     }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "each is the end of a function that may fail")]
-fn done(evidence: String) -> Result<Outcome, Trouble> {
-    Ok(Outcome::Done { evidence })
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "each is the end of a function that may fail")]
-fn unneeded(why: &str) -> Result<Outcome, Trouble> {
-    Ok(Outcome::Unneeded { why: why.to_owned() })
 }
 
 fn refused(what: &str, why: &str, next: &str) -> Trouble {
