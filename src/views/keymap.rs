@@ -142,9 +142,7 @@ pub fn intent_for(state: &State, key: &KeyEvent) -> Option<Intent> {
 /// The key that asks for this right now, as it is written on the screen.
 pub fn key_for(state: &State, intent: &Intent) -> Option<&'static str> {
     available(state).find_map(|binding| match binding.does {
-        Does::Ask(ask) => {
-            binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).copied()
-        }
+        Does::Ask(ask) => binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).copied(),
         Does::Slot => None,
     })
 }

@@ -167,9 +167,5 @@ fn pace(feed: FeedId) -> i64 {
 
 /// How many feeds are not live, without those whose object does not exist here.
 pub fn troubled(state: &State) -> usize {
-    FeedId::ALL
-        .iter()
-        .filter_map(|feed| blindness(state, *feed))
-        .filter(|blind| blind.mark != Mark::Absent)
-        .count()
+    FeedId::ALL.iter().filter_map(|feed| blindness(state, *feed)).filter(|blind| blind.mark != Mark::Absent).count()
 }

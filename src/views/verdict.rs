@@ -25,7 +25,8 @@ pub fn lines(state: &State, look: &Look, room: usize, most: usize) -> Vec<Line<'
     let mark = mark(state.verdict.state);
     let indent = look.glyph_width() + 2;
     let prose = room.saturating_sub(indent + 1);
-    let sentence = if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
+    let sentence =
+        if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (index, text) in fmt::wrap_most(sentence, prose, if most < 3 { 1 } else { 2 }).into_iter().enumerate() {
         let lead = if index == 0 { format!(" {} ", look.glyph(mark)) } else { " ".repeat(indent) };

@@ -214,8 +214,7 @@ impl ConfigFile {
         }
         // Snippets would print the lines around a mistake, and with them whatever stands there.
         let options = serde_saphyr::options! { with_snippet: false };
-        let file: Self =
-            serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error, source))?;
+        let file: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error, source))?;
         for key in file.rules.keys() {
             if !rules.contains(&key.name.as_str()) {
                 let known = rules.to_vec();

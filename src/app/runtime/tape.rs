@@ -162,11 +162,7 @@ fn line(value: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Trouble {
-    Trouble::local(
-        &format!("the tape {} cannot be written", path.display()),
-        &error.to_string(),
-        "Choose another path",
-    )
+    Trouble::local(&format!("the tape {} cannot be written", path.display()), &error.to_string(), "Choose another path")
 }
 
 #[cfg(unix)]

@@ -57,6 +57,9 @@ pub fn keys(model: &Model, by: Mechanism, now: Timestamp) -> Keys {
         Mechanism::People | Mechanism::Unknown if model.expect.keys_secret_configured => Need::Shares,
         Mechanism::Transit | Mechanism::Kms | Mechanism::People | Mechanism::Unknown => return Keys::NotNeeded,
     };
+    if model.cluster.is_none() {
+        return Keys::Unseen(sight::feed(model, FeedId::KeysSecret, None, now));
+    }
     if !model.in_kubernetes() {
         return Keys::Elsewhere("its key lies outside of any cluster that can be seen from here".to_owned());
     }
@@ -174,6 +177,7 @@ pub fn threshold(model: &Model) -> (u32, u32) {
         .replicas
         .iter()
         .filter_map(|replica| model.said(&replica.name))
+        .chain(model.heard.as_ref().map(|heard| &heard.value))
         .map(|seen| (seen.threshold, seen.shares))
         .find(|(threshold, _)| *threshold > 0)
         .unwrap_or_default()

@@ -132,6 +132,12 @@ fn waits_for<'a>(
     workload.members.iter().take_while(|member| *member != name).find(|member| !ready(member)).map(String::as_str)
 }
 
+/// Everything that any replica last said, whatever its age.
+fn every_word(model: &Model) -> impl Iterator<Item = &SealSeen> {
+    let said = model.replicas.iter().filter_map(|replica| model.said(&replica.name));
+    said.chain(model.heard.as_ref().map(|heard| &heard.value))
+}
+
 /// All replicas counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Headcount {
@@ -157,7 +163,7 @@ pub struct Headcount {
 pub fn headcount(model: &Model, now: Timestamp) -> Headcount {
     let mut count = Headcount {
         expected: model.replicas.len() as u32,
-        raft: model.replicas.iter().any(|r| model.said(&r.name).is_some_and(|s| s.storage.as_deref() == Some("raft"))),
+        raft: every_word(model).any(|seen| seen.storage.as_deref() == Some("raft")),
         ..Headcount::default()
     };
     for (_, condition) in conditions(model, now) {
@@ -221,8 +227,7 @@ pub fn started(model: &Model, name: &str) -> Option<Timestamp> {
 pub fn initialised(model: &Model, now: Timestamp) -> Option<bool> {
     let held_keys = model.history.iter().any(|g| g.seen.present().is_some_and(|s| s.shares() > 0));
     let holds_keys = model.keys_secret().is_some_and(|secret| secret.shares() > 0);
-    let said = || model.replicas.iter().filter_map(|replica| model.said(&replica.name));
-    if held_keys || holds_keys || !model.proofs.is_empty() || said().any(|seen| seen.initialized) {
+    if held_keys || holds_keys || !model.proofs.is_empty() || every_word(model).any(|seen| seen.initialized) {
         return Some(true);
     }
     model.answers(now).next().map(|_| false)

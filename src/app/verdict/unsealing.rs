@@ -29,7 +29,13 @@ pub enum Hands {
 
 /// Judges what unseals, on fresh data only.
 pub fn hands(model: &Model, by: Mechanism, now: Timestamp) -> Hands {
-    if by != Mechanism::Secret || !model.in_kubernetes() {
+    if by != Mechanism::Secret {
+        return Hands::NotNeeded;
+    }
+    if model.cluster.is_none() {
+        return Hands::Unseen(sight::feed(model, FeedId::Unsealers, None, now));
+    }
+    if !model.in_kubernetes() {
         return Hands::NotNeeded;
     }
     let seen = match (sight::missing(model, FeedId::Unsealers, now), &model.unsealers) {

@@ -221,7 +221,11 @@ impl JournalStore for FileJournal {
         let written = if may_follow(Some(&live.last), entry) {
             self.write(live, entry).map(|()| live.lines).map_err(|error| not_written(&path, &error))
         } else {
-            Err(Trouble::local("the journal refuses an entry out of order", "", "This is a mistake in Baowatch; the run stops here"))
+            Err(Trouble::local(
+                "the journal refuses an entry out of order",
+                "",
+                "This is a mistake in Baowatch; the run stops here",
+            ))
         };
         // After its end, and after a failed write, nothing more of it will be written: the locks are given back.
         if written.is_err() || matches!(entry, Entry::Ended { .. }) {

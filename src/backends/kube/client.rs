@@ -65,7 +65,8 @@ pub async fn connect(wanted: &Wanted) -> Result<Option<Connection>, Trouble> {
     if names.is_empty() && wanted.context.is_none() {
         return in_cluster().await;
     }
-    let Some(context) = wanted.context.clone().or_else(|| kubeconfig.current_context.clone()).filter(|name| !name.is_empty())
+    let Some(context) =
+        wanted.context.clone().or_else(|| kubeconfig.current_context.clone()).filter(|name| !name.is_empty())
     else {
         return Err(Trouble::local(
             "The kubeconfig has no current context",
@@ -73,7 +74,9 @@ pub async fn connect(wanted: &Wanted) -> Result<Option<Connection>, Trouble> {
             "Choose one with --context, or with: kubectl config use-context NAME",
         ));
     };
-    let Some(found) = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.clone()) else {
+    let Some(found) =
+        kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.clone())
+    else {
         return Err(Trouble::local(
             &format!("The kubeconfig has no context {context}"),
             &format!("it knows {}", named(&names)),
@@ -216,7 +219,9 @@ fn unreadable(error: &KubeconfigError) -> Trouble {
             "Check KUBECONFIG or --kubeconfig, and the file's permissions",
         ),
         KubeconfigError::Parse(parse) => {
-            let place = parse.location().map_or_else(String::new, |at| format!(" at line {}, column {}", at.line(), at.column()));
+            let place = parse
+                .location()
+                .map_or_else(String::new, |at| format!(" at line {}, column {}", at.line(), at.column()));
             Trouble::local(what, &format!("it is no valid kubeconfig YAML{place}"), next)
         }
         KubeconfigError::LoadClusterOfContext(name) => {
@@ -227,7 +232,9 @@ fn unreadable(error: &KubeconfigError) -> Trouble {
             Trouble::local(what, "the server address of the context's cluster is no URL", next)
         }
         KubeconfigError::ParseProxyUrl(_) => Trouble::local(what, "proxy-url (or HTTPS_PROXY) is no URL", next),
-        KubeconfigError::LoadCertificateAuthority(load) => Trouble::local(what, &file("certificate-authority", load), next),
+        KubeconfigError::LoadCertificateAuthority(load) => {
+            Trouble::local(what, &file("certificate-authority", load), next)
+        }
         KubeconfigError::LoadClientCertificate(load) => Trouble::local(what, &file("client-certificate", load), next),
         KubeconfigError::LoadClientKey(load) => Trouble::local(what, &file("client-key", load), next),
         KubeconfigError::ParseCertificates(_) => Trouble::local(what, "a certificate in it is no valid PEM", next),
@@ -252,7 +259,11 @@ fn named(names: &[String]) -> String {
     match names {
         [] => "no context at all".to_owned(),
         names if names.len() <= SHOWN => names.join(", "),
-        names => format!("{} and {} more", names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "), names.len() - SHOWN),
+        names => format!(
+            "{} and {} more",
+            names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "),
+            names.len() - SHOWN
+        ),
     }
 }
 
@@ -290,7 +301,10 @@ contexts: [{name: one, context: {cluster: c, user: u, namespace: data}}, {name: 
         assert!(fails(&wanted).await.contains("no context three: it knows one, plug"));
         wanted.context = Some("one".into());
         let found = connect(&wanted).await.unwrap().unwrap();
-        assert_eq!((found.context.as_deref(), found.namespace.as_str(), found.cluster.as_str()), (Some("one"), "data", "c"));
+        assert_eq!(
+            (found.context.as_deref(), found.namespace.as_str(), found.cluster.as_str()),
+            (Some("one"), "data", "c")
+        );
     }
 
     #[tokio::test]

@@ -58,7 +58,8 @@ impl RealKube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let (resource, group) = (K::plural(&()), K::group(&()));
-        let right = Right { group: &group, resource: &resource, verbs: &["get"], namespace: Some(namespace), name: Some(name) };
+        let right =
+            Right { group: &group, resource: &resource, verbs: &["get"], namespace: Some(namespace), name: Some(name) };
         let what = format!("{} {namespace}/{name} cannot be read", K::kind(&()));
         limited(&what, &right, self.within::<K>(namespace).get_opt(name)).await
     }
@@ -68,7 +69,8 @@ impl RealKube {
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let (resource, group) = (K::plural(&()), K::group(&()));
-        let right = Right { group: &group, resource: &resource, verbs: &["get", "list", "watch"], namespace, name: None };
+        let right =
+            Right { group: &group, resource: &resource, verbs: &["get", "list", "watch"], namespace, name: None };
         let place = namespace.map_or_else(|| "of the whole cluster".to_owned(), |ns| format!("in {ns}"));
         let what = format!("{}s {place} cannot be listed", K::kind(&()));
         let api = &api;
@@ -112,7 +114,8 @@ async fn limited<T>(what: &str, right: &Right<'_>, call: impl Future<Output = ku
 #[async_trait]
 impl Kube for RealKube {
     async fn kube_system_uid(&self) -> Result<String, Trouble> {
-        let right = Right { group: "", resource: "namespaces", verbs: &["get"], namespace: None, name: Some("kube-system") };
+        let right =
+            Right { group: "", resource: "namespaces", verbs: &["get"], namespace: None, name: Some("kube-system") };
         let what = "Namespace kube-system cannot be read";
         let api: Api<Namespace> = Api::all(self.client.clone());
         let found = limited(what, &right, api.get_metadata("kube-system")).await?;

@@ -56,17 +56,19 @@ pub enum Way {
     ClientThenServerApply,
     /// `kubectl replace`.
     Replace,
-    /// `kubectl patch --type=json` that removes `/data`.
+    /// `kubectl patch` that removes the data, by a merge patch or a JSON patch: both leave the same.
     JsonPatch,
-    /// Deleted and created again without data.
+    /// `kubectl replace --force`: deleted and created again without data.
     Recreate,
-    /// A field set to "".
+    /// `kubectl apply` with a field set to "".
     EmptyValue,
+    /// The same by a forced server-side apply.
+    ForcedEmptyValue,
 }
 
 impl Way {
     /// Every way there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SameManagerApply,
         Self::ClientApply,
         Self::ClientThenServerApply,
@@ -74,6 +76,7 @@ impl Way {
         Self::JsonPatch,
         Self::Recreate,
         Self::EmptyValue,
+        Self::ForcedEmptyValue,
     ];
 }
 

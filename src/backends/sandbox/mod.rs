@@ -56,7 +56,7 @@ impl Sandbox {
 
     /// Lets something happen now that is not in the script: for drills and tests.
     pub fn happen(&self, event: &Event) {
-        self.with(|world| world.happen(event));
+        self.with(|world| world.interfere(event));
     }
 }
 

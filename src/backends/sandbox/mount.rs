@@ -20,7 +20,12 @@ pub(super) struct Mount {
 
 impl Mount {
     /// The volume of a pod that starts now; an error is why it cannot, in the kubelet's words.
-    pub(super) fn fresh(sort: MountSort, items: &[String], secret: Option<&KeysSecret>, pod: &str) -> Result<Self, String> {
+    pub(super) fn fresh(
+        sort: MountSort,
+        items: &[String],
+        secret: Option<&KeysSecret>,
+        pod: &str,
+    ) -> Result<Self, String> {
         let mut mount = Self {
             sort,
             items: items.to_vec(),
@@ -59,8 +64,9 @@ impl Mount {
             self.refresh = None;
             return;
         }
-        let wait = 60 + self.seed.below(30) as i64;
-        if *self.refresh.get_or_insert_with(|| now + SignedDuration::from_secs(wait)) > now {
+        let seed = &mut self.seed;
+        let due = *self.refresh.get_or_insert_with(|| now + SignedDuration::from_secs(60 + seed.below(30) as i64));
+        if due > now {
             return;
         }
         self.refresh = None;

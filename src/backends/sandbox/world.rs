@@ -16,10 +16,14 @@ use super::vault::Vault;
 use crate::app::trouble::Trouble;
 use crate::backends::kube::port::{Change, Watched};
 
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
 /// Everything, under one lock.
 pub(super) struct World {
     pub(super) now: Timestamp,
-    pub(super) start: Timestamp,
+    start: Timestamp,
+    /// The last second that has been lived through.
+    lived: Option<Timestamp>,
     script: VecDeque<Scheduled>,
     pub(super) vault: Vault,
     pub(super) cluster: Cluster,
@@ -55,6 +59,7 @@ impl World {
         Self {
             now,
             start: now,
+            lived: None,
             script: scenario.events.iter().cloned().collect(),
             vault,
             cluster,
@@ -64,15 +69,17 @@ impl World {
         }
     }
 
-    /// Lives until then, second by second: what is due happens, then everything takes its course.
+    /// Lives until then: whole seconds since the start, one by one, however often this is called; what is due happens,
+    /// then everything takes its course.
     pub(super) fn advance_to(&mut self, until: Timestamp) {
-        let second = SignedDuration::from_secs(1);
-        self.settle();
-        while self.now + second <= until {
-            self.now += second;
+        let target = until.max(self.now);
+        while self.lived.is_none_or(|lived| lived + SECOND <= target) {
+            let next = self.lived.map_or(self.start, |lived| lived + SECOND);
+            self.lived = Some(next);
+            self.now = self.now.max(next);
             self.settle();
         }
-        self.now = self.now.max(until);
+        self.now = target;
     }
 
     fn settle(&mut self) {
@@ -85,7 +92,7 @@ impl World {
     }
 
     /// Something from outside.
-    pub(super) fn happen(&mut self, event: &Event) {
+    fn happen(&mut self, event: &Event) {
         let now = self.now;
         match event {
             Event::SecretEmptied { how } => self.with_secret(|secret, version| secret.empty(*how, version, now)),
@@ -118,6 +125,12 @@ impl World {
         }
     }
 
+    /// The same, by hand; watchers hear of it at once.
+    pub(super) fn interfere(&mut self, event: &Event) {
+        self.happen(event);
+        self.tell();
+    }
+
     fn with_secret(&mut self, change: impl FnOnce(&mut KeysSecret, u64)) {
         let version = self.cluster.next_version();
         if let Some(secret) = &mut self.cluster.secret {
@@ -132,7 +145,9 @@ impl World {
         }
         let all = self.cluster.pods.iter().chain(&self.cluster.helper);
         all.map(|pod| objects::pod(&self.cluster, pod, &self.vault))
-            .filter(|pod| objects::selects(selector, pod.metadata.labels.as_ref().unwrap_or(&std::collections::BTreeMap::new())))
+            .filter(|pod| {
+                objects::selects(selector, pod.metadata.labels.as_ref().unwrap_or(&std::collections::BTreeMap::new()))
+            })
             .collect()
     }
 

@@ -64,11 +64,14 @@ fn lines(
     ])];
     let indent = " ".repeat(look.glyph_width() + 4);
     match at {
-        StepState::Done(evidence, _) if roomy => lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room)),
+        StepState::Done(evidence, _) if roomy => {
+            lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room))
+        }
         StepState::Skipped(why) if roomy => lines.extend(hang(look, Role::Dim, &indent, Role::Dim, why, room)),
         StepState::Failed(trouble) => lines.extend(sight::complaint(look, trouble, room, &indent)),
         StepState::InDoubt(found) => {
-            let words = found.as_ref().map_or("looking at what became of it, changing nothing", |found| found.says.as_str());
+            let words =
+                found.as_ref().map_or("looking at what became of it, changing nothing", |found| found.says.as_str());
             lines.extend(hang(look, Role::Dim, &indent, Role::Plain, words, room));
         }
         StepState::Waiting
