@@ -291,7 +291,8 @@ impl Resolved {
             Reach::Kubernetes => {
                 let context = context?;
                 clusters().find(|(_, cluster)| cluster.context.as_deref() == Some(context)).or_else(|| {
-                    clusters().find(|(name, cluster)| *name == context && cluster.context.is_none() && at(cluster).is_none())
+                    clusters()
+                        .find(|(name, cluster)| *name == context && cluster.context.is_none() && at(cluster).is_none())
                 })
             }
             Reach::Address { url, .. } => clusters().find(|(_, cluster)| {
@@ -348,7 +349,9 @@ fn at(cluster: &Cluster) -> Option<String> {
 /// Has an http scheme and a host.
 pub(super) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?']) && !rest.contains(char::is_whitespace))
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with(['/', ':', '?']) && !rest.contains(char::is_whitespace)
+    })
 }
 
 fn same_address(a: &str, b: &str) -> bool {
