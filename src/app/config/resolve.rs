@@ -227,7 +227,7 @@ impl Resolved {
             keys_secret: vault.keys_secret.clone(),
             token,
             people_declared: vault.people || vault.reopens == Some(Mechanism::People),
-            settings: self.settings(vault),
+            settings: self.settings(vault, url.is_some() && vault.members.is_empty()),
             notes,
             reach,
         })
@@ -312,7 +312,7 @@ impl Resolved {
         same_address(theirs, url?).then(|| TokenSource::Variable { name, token: token.clone() })
     }
 
-    fn settings(&self, vault: &super::file::Vault) -> Settings {
+    fn settings(&self, vault: &super::file::Vault, address_only: bool) -> Settings {
         let timing = |rule: &super::file::Rule| RuleTiming { hold: rule.hold, clear: rule.clear, off: rule.off };
         let expect = Expectations::default();
         Settings {
@@ -322,6 +322,7 @@ impl Resolved {
                 proof_max_age: self.file.proof.max_age.unwrap_or(expect.proof_max_age),
                 root_token_required: vault.root_token_required,
                 keys_secret_configured: vault.keys_secret.is_some(),
+                address_only,
             },
             read_only: self.read_only,
         }

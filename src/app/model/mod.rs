@@ -39,6 +39,8 @@ pub struct Expectations {
     pub root_token_required: bool,
     /// A keys Secret is named in the configuration: the keys rules apply whatever the mechanism.
     pub keys_secret_configured: bool,
+    /// The vault is known by one address only, which may be a load balancer: it is watched, and never unsealed.
+    pub address_only: bool,
 }
 
 impl Default for Expectations {
@@ -48,6 +50,7 @@ impl Default for Expectations {
             proof_max_age: SignedDuration::from_hours(30 * 24),
             root_token_required: false,
             keys_secret_configured: false,
+            address_only: false,
         }
     }
 }
@@ -63,6 +66,8 @@ pub struct Model {
     pub pods: Option<Observed<Vec<PodSeen>>>,
     /// One entry for each expected replica, in order; answers of pods that are not expected any more are dropped.
     pub replicas: Vec<Replica>,
+    /// The last answer of any initialised replica: seal type, threshold and storage outlive a silence.
+    pub heard: Option<Observed<SealSeen>>,
     /// What could unseal.
     pub unsealers: Option<Observed<UnsealersSeen>>,
     /// The keys Secret.

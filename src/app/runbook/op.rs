@@ -64,6 +64,11 @@ pub enum Outcome {
         /// The evidence, for the dialog and the journal.
         evidence: String,
     },
+    /// Found done already by somebody else, right before it was to be performed: nothing was sent, and nothing is proven.
+    Unneeded {
+        /// What was found.
+        why: String,
+    },
     /// Refused or failed; nothing beyond what `trouble.what` says was changed.
     Failed {
         /// Why.

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::confirm::Confirmed;
 use super::journal::{Entry, Journal};
-use super::op::{Op, Outcome};
+use super::op::{Op, Outcome, ShareRef};
 use super::plan::{Expect, Plan, StepKind};
 use crate::app::effect::Effect;
 use crate::app::id::{FeedId, RunId};
 use crate::app::model::Model;
+use crate::app::model::keys_secret::Fingerprint;
 use crate::app::time::{age, spoken};
 use crate::app::trouble::{Trouble, TroubleKind};
 
@@ -88,6 +89,8 @@ pub enum Phase {
     Failed(Timestamp, Trouble),
     /// Left behind by a session that died; nothing more of it will run, a new plan may offer the rest.
     LeftBehind,
+    /// Left behind, and dismissed by a person.
+    Dismissed,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -233,6 +236,11 @@ impl Run {
                 effects.push(Effect::LookNow(FeedId::Seal));
                 effects
             }
+            Outcome::Unneeded { why } => {
+                let mut effects = self.close(StepState::Skipped(why.clone()), Entry::Skipped { at: now, step, why });
+                effects.push(Effect::LookNow(FeedId::Seal));
+                effects
+            }
             Outcome::Failed { trouble } => {
                 let mut effects =
                     self.close(StepState::Failed(trouble.clone()), Entry::Failed { at: now, step, trouble });
@@ -240,6 +248,32 @@ impl Run {
                 effects
             }
         }
+    }
+
+    /// Takes away what a dead session left behind: its journal gets its last line.
+    pub fn dismiss(&mut self, now: Timestamp) -> Vec<Effect> {
+        if self.phase != Phase::LeftBehind {
+            return Vec::new();
+        }
+        self.end(Phase::Dismissed, "left behind by a session that died; looked at and dismissed", now)
+    }
+
+    /// The shares that this run itself gave to a replica, all of them accepted as far as it was asked to give them.
+    pub fn proven_shares(&self, replica: &str) -> Vec<Fingerprint> {
+        let mut prints = Vec::new();
+        for (step, state) in self.plan().steps.iter().zip(&self.steps) {
+            match (&step.kind, state) {
+                (
+                    StepKind::Do(Op::SubmitShare { replica: to, share: ShareRef::Secret { print, .. } }),
+                    StepState::Done(..),
+                ) if to == replica => {
+                    prints.push(print.clone());
+                }
+                (StepKind::Do(Op::SubmitShare { replica: to, .. }), _) if to == replica => return Vec::new(),
+                (StepKind::Do(_) | StepKind::Await { .. }, _) => {}
+            }
+        }
+        prints
     }
 
     /// A probe came back.

@@ -1,12 +1,72 @@
 //! The reducer: one message in, the next state and the effects out. No clock, no I/O, no randomness.
 
+mod dialogs;
+mod intents;
+mod runs;
+
 use super::effect::Effect;
+use super::model::fold;
 use super::msg::Msg;
 use super::state::State;
+use super::state::layers::Layer;
 use super::time::Stamped;
+use super::verdict::{Standing, judge};
 
 /// Takes one message.
 pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
     state.stamp(&msg);
-    Vec::new()
+    let seq = msg.seq;
+    let mut effects = match msg.msg {
+        Msg::Tick | Msg::Resumed => Vec::new(),
+        Msg::Intent(intent) => intents::handle(state, intent, seq),
+        Msg::Resized { width, height } => {
+            state.size = (width, height);
+            Vec::new()
+        }
+        Msg::Seen(report) => fold::apply(&mut state.model, &report, state.now),
+        Msg::Typed { slot, complete, pending } => dialogs::typed(state, slot, complete, pending),
+        Msg::Journaled { run, written } => runs::journaled(state, run, &written),
+        Msg::StepEnded { run, step, outcome } => runs::step_ended(state, run, step, outcome),
+        Msg::Probed { run, step, finding } => runs::probed(state, run, step, &finding),
+        Msg::Unfinished(journals) => runs::unfinished(state, &journals),
+        Msg::Terminate => leave(state),
+    };
+    effects.extend(runs::observe(state));
+    conclude(state);
+    effects
+}
+
+/// Ends the program.
+fn leave(state: &mut State) -> Vec<Effect> {
+    state.ended = true;
+    let mut effects: Vec<Effect> = state.layers.drain(..).filter_map(|layer| dialogs::forget(&layer)).collect();
+    effects.push(Effect::Quit);
+    effects
+}
+
+/// Draws every conclusion anew from what is known now.
+fn conclude(state: &mut State) {
+    let now = state.now;
+    state.alerts.review(&state.model, &state.settings, now);
+    state.verdict = judge(&state.model, now, state.sighted);
+    if state.verdict.state != Standing::Blind {
+        state.sighted = Some((state.verdict.state, now));
+    }
+    if state.remark.as_ref().is_some_and(|(_, at)| super::time::age(now, *at) > REMARK_STAYS) {
+        state.remark = None;
+    }
+    dialogs::recheck(state);
+}
+
+/// A remark in the footer stays this long.
+const REMARK_STAYS: jiff::SignedDuration = jiff::SignedDuration::from_secs(4);
+
+/// Takes the topmost layer away; whatever was typed into it is forgotten.
+fn pop(state: &mut State) -> Vec<Effect> {
+    let Some(layer) = state.layers.pop() else { return Vec::new() };
+    let mut effects: Vec<Effect> = dialogs::forget(&layer).into_iter().collect();
+    if let Layer::Run { run } = layer {
+        effects.extend(runs::dismissed(state, run));
+    }
+    effects
 }

@@ -1,1 +1,67 @@
 //! An OpenBao and a Kubernetes inside the process: for the demo, drills and tests.
+//!
+//! It speaks the same ports as the real ones ([`Kube`](crate::backends::kube::port::Kube),
+//! [`Transport`](crate::backends::bao::transport::Transport)) and has no clock of its own: whoever holds it says what time
+//! it is. The contract tests run against it and against real servers, so that it does not lie.
+
+mod api;
+mod cluster;
+pub mod event;
+mod http;
+mod mount;
+mod objects;
+pub mod scenario;
+mod secret;
+mod seed;
+mod server;
+#[cfg(test)]
+mod tests;
+mod vault;
+mod world;
+
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::ports::Clock;
+use event::Event;
+use scenario::Scenario;
+use world::World;
+
+/// One simulated cluster with its vault.
+pub struct Sandbox {
+    world: Mutex<World>,
+}
+
+impl Sandbox {
+    /// The scenario at its start; nothing of its script has happened yet.
+    pub fn new(scenario: &Scenario) -> Arc<Self> {
+        Arc::new(Self { world: Mutex::new(World::new(scenario)) })
+    }
+
+    /// Lives until then: scripted events and the world's own course, in steps of a second. Never goes back.
+    pub fn advance_to(&self, until: Timestamp) {
+        self.with(|world| world.advance_to(until));
+    }
+
+    /// Lives on for this long.
+    pub fn advance_by(&self, span: SignedDuration) {
+        self.with(|world| world.advance_to(world.now.saturating_add(span).unwrap_or(world.now)));
+    }
+
+    /// The virtual wall clock.
+    pub fn now(&self) -> Timestamp {
+        self.with(|world| world.now)
+    }
+
+    /// Lets something happen now that is not in the script: for drills and tests.
+    pub fn happen(&self, event: &Event) {
+        self.with(|world| world.interfere(event));
+    }
+}
+
+impl Clock for Sandbox {
+    fn now(&self) -> Timestamp {
+        Self::now(self)
+    }
+}

@@ -1,0 +1,187 @@
+//! Facts folded into the model: what is new, what moved, what the timeline says of it.
+
+mod keys;
+pub(crate) mod seal;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Model;
+use super::fact::{ClusterSeen, Fact, Report};
+use super::keys_secret::Fingerprint;
+use super::observed::Observed;
+use super::seal::Replica;
+use super::timeline::{Moment, Tone};
+use super::unsealer::{Liveness, UnsealersSeen};
+use super::workload::{PodSeen, WorkloadSeen};
+use crate::app::effect::Effect;
+use crate::app::id::{FeedId, ObjectRef};
+use crate::app::trouble::Trouble;
+
+/// A life of a replica that ended, waiting for the next one to open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// When the new life was noticed.
+    pub at: Timestamp,
+    /// Fingerprints of the keys that were in place then.
+    pub prints: Vec<Fingerprint>,
+    /// The replica was seen sealed or silent since: an open answer is the new life's own and not the old one's echo.
+    pub seen_down: bool,
+}
+
+/// Takes one report; what must be remembered comes back as effects.
+pub fn apply(model: &mut Model, report: &Report, now: Timestamp) -> Vec<Effect> {
+    match &report.outcome {
+        Err(trouble) => {
+            complain(model, report.feed, trouble, now);
+            Vec::new()
+        }
+        Ok(facts) => {
+            answer(model, report.feed, now);
+            facts.iter().flat_map(|fact| fold(model, fact, now)).collect()
+        }
+    }
+}
+
+fn fold(model: &mut Model, fact: &Fact, now: Timestamp) -> Vec<Effect> {
+    match fact {
+        Fact::Connected(cluster) => connected(model, cluster, now),
+        Fact::Workload(seen) => workload(model, seen.as_ref(), now),
+        Fact::Pods(seen) => pods(model, seen, now),
+        Fact::Seal { replica, answer } => return seal::fold(model, replica, answer, now),
+        Fact::Unsealers(seen) => unsealers(model, seen, now),
+        Fact::Keys(seen) => return keys::fold(model, seen, now),
+        Fact::Rights(seen) => model.rights = Some(Observed::new(seen.clone(), now)),
+        Fact::Recalled { history, proofs } => {
+            model.history.clone_from(history);
+            model.proofs.clone_from(proofs);
+        }
+    }
+    Vec::new()
+}
+
+fn answer(model: &mut Model, feed: FeedId, now: Timestamp) {
+    let health = model.feeds.entry(feed).or_default();
+    health.asked.get_or_insert(now);
+    health.answered = Some(now);
+    if health.trouble.take().is_some() {
+        let subject = feed_ref(feed);
+        say(model, now, subject, "answers again", "", Tone::Plain);
+    }
+}
+
+fn complain(model: &mut Model, feed: FeedId, trouble: &Trouble, now: Timestamp) {
+    let health = model.feeds.entry(feed).or_default();
+    health.asked.get_or_insert(now);
+    let news = health.trouble.as_ref().is_none_or(|before| before.value.kind != trouble.kind);
+    // The moment of the first complaint is kept: it says since when.
+    match &mut health.trouble {
+        Some(before) if !news => before.value = trouble.clone(),
+        slot => *slot = Some(Observed::new(trouble.clone(), now)),
+    }
+    if news {
+        let subject = feed_ref(feed);
+        say(model, now, subject, &trouble.what, &trouble.why, Tone::Notable);
+    }
+}
+
+fn feed_ref(feed: FeedId) -> ObjectRef {
+    ObjectRef::new("Feed", "", feed.name())
+}
+
+/// Writes a line on the timeline.
+pub(super) fn say(model: &mut Model, at: Timestamp, subject: ObjectRef, says: &str, detail: &str, tone: Tone) {
+    model.timeline.push(Moment { at, subject, says: says.to_owned(), detail: detail.to_owned(), tone });
+}
+
+fn connected(model: &mut Model, cluster: &ClusterSeen, now: Timestamp) {
+    if model.cluster.as_ref() == Some(cluster) {
+        return;
+    }
+    let subject = ObjectRef::new("Cluster", "", &cluster.name);
+    say(model, now, subject, &format!("watching {}", cluster.vault), &cluster.notes.join("; "), Tone::Plain);
+    model.cluster = Some(cluster.clone());
+}
+
+fn workload(model: &mut Model, seen: Option<&WorkloadSeen>, now: Timestamp) {
+    let before = model.workload().cloned();
+    if let (Some(before), None) = (&before, seen) {
+        let subject = ObjectRef::new("StatefulSet", &before.namespace, &before.name);
+        say(model, now, subject, "is gone", "", Tone::Grave);
+    }
+    if let (Some(before), Some(after)) = (&before, seen)
+        && before.replicas != after.replicas
+    {
+        let subject = ObjectRef::new("StatefulSet", &after.namespace, &after.name);
+        let says = format!("was scaled from {} to {} replicas", before.replicas, after.replicas);
+        say(model, now, subject, &says, "", Tone::Notable);
+    }
+    model.workload = Some(Observed::new(seen.cloned(), now));
+    // A StatefulSet that cannot be found any more takes its replicas' last answers along only when it is really gone.
+    let members = seen.map(|w| w.members.clone()).unwrap_or_default();
+    let mut known = std::mem::take(&mut model.replicas);
+    model.replicas = members
+        .into_iter()
+        .map(|name| {
+            let at = known.iter().position(|replica| replica.name == name);
+            at.map(|index| known.swap_remove(index)).unwrap_or(Replica { name, answer: None, since: None })
+        })
+        .collect();
+}
+
+fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
+    let before = model.pods.take().map(|observed| observed.value).unwrap_or_default();
+    let prints = model.keys_secret().map(super::keys_secret::KeysSecret::prints).unwrap_or_default();
+    let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
+    for old in &before {
+        let subject = ObjectRef::pod(&namespace, &old.name);
+        match seen.iter().find(|pod| pod.name == old.name) {
+            None => say(model, now, subject, "is gone", "", Tone::Notable),
+            Some(new) if new.deleting && !old.deleting => {
+                say(model, now, subject, "is being deleted", "", Tone::Notable)
+            }
+            Some(new) if new.uid != old.uid => {
+                say(model, now, subject, "was replaced by a new pod", "it starts sealed", Tone::Notable);
+            }
+            Some(new) if new.restarts() > old.restarts() => {
+                say(model, now, subject, "restarted in place", "the server starts sealed", Tone::Notable);
+            }
+            Some(_) => {}
+        }
+    }
+    for new in seen {
+        // A pod that appears under a name that was known before is a new life too: the relist in between showed none.
+        let known = model.replica(&new.name).is_some_and(|replica| replica.answer.is_some());
+        let restarted = match before.iter().find(|pod| pod.name == new.name) {
+            Some(old) => old.life() != new.life(),
+            None => known && !before.is_empty(),
+        };
+        if restarted {
+            let restart = Restart { at: now, prints: prints.clone(), seen_down: false };
+            model.restarts.insert(new.name.clone(), restart);
+            model.ours.remove(&new.name);
+        }
+    }
+    model.pods = Some(Observed::new(seen.to_vec(), now));
+}
+
+fn unsealers(model: &mut Model, seen: &UnsealersSeen, now: Timestamp) {
+    let before = model.unsealers.take().map(|observed| observed.value);
+    for unsealer in &seen.found {
+        let old = before
+            .as_ref()
+            .and_then(|b| b.found.iter().find(|u| u.object == unsealer.object && u.container == unsealer.container));
+        let Some(old) = old else { continue };
+        match (&old.liveness, &unsealer.liveness) {
+            (Liveness::Running | Liveness::Partly { .. }, Liveness::Dead { why }) => {
+                say(model, now, unsealer.object.clone(), "does not unseal any more", why, Tone::Grave);
+            }
+            (Liveness::Dead { .. }, Liveness::Running | Liveness::Partly { .. }) => {
+                say(model, now, unsealer.object.clone(), "unseals again", "", Tone::Plain);
+            }
+            (Liveness::Running | Liveness::Partly { .. }, Liveness::Running | Liveness::Partly { .. })
+            | (Liveness::Dead { .. }, Liveness::Dead { .. }) => {}
+        }
+    }
+    model.unsealers = Some(Observed::new(seen.clone(), now));
+}

@@ -1,0 +1,186 @@
+//! One replica's answer: what changed since the last one, who serves, and whether a restart proved itself.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::say;
+use crate::app::effect::Effect;
+use crate::app::id::{FeedId, ObjectRef};
+use crate::app::model::Model;
+use crate::app::model::observed::Observed;
+use crate::app::model::proof::{Method, Proof};
+use crate::app::model::reopens::{Mechanism, reopens, unsealer};
+use crate::app::model::seal::{Role, SealAnswer, SealSeen};
+use crate::app::model::timeline::Tone;
+use crate::app::model::unsealer::Liveness;
+use crate::app::time::age;
+
+/// An open answer this long after a restart was noticed is the new life's own even if it was never seen sealed: no
+/// request of the old life is still under way.
+const ECHO: SignedDuration = SignedDuration::from_secs(10);
+
+/// Proofs kept; the newest say it all, the rest is history.
+const PROOFS_KEPT: usize = 50;
+
+/// What kind of answer it is: only a change of this is an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Open(Option<Role>),
+    Sealed,
+    Uninitialised,
+    Silent,
+}
+
+impl Condition {
+    const fn of(answer: &SealAnswer) -> Self {
+        match answer {
+            SealAnswer::Silent(_) => Self::Silent,
+            SealAnswer::Said(seen) if !seen.initialized => Self::Uninitialised,
+            SealAnswer::Said(seen) if seen.sealed => Self::Sealed,
+            SealAnswer::Said(seen) => Self::Open(seen.role),
+        }
+    }
+
+    /// The same condition as far as `since` is concerned: a change of role is no change of the seal.
+    const fn same_seal(self, other: Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::Open(_), Self::Open(_))
+                | (Self::Sealed, Self::Sealed)
+                | (Self::Uninitialised, Self::Uninitialised)
+                | (Self::Silent, Self::Silent)
+        )
+    }
+}
+
+/// Takes one answer.
+pub(super) fn fold(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> Vec<Effect> {
+    let Some(replica) = model.replicas.iter_mut().find(|replica| replica.name == name) else {
+        return Vec::new();
+    };
+    let before = replica.answer.take();
+    let then = before.as_ref().map(|observed| Condition::of(&observed.value));
+    let today = Condition::of(answer);
+    if then.is_none_or(|then| !then.same_seal(today)) {
+        replica.since = Some(now);
+    }
+    replica.answer = Some(Observed::new(answer.clone(), now));
+    if let Some(said) = answer.said().filter(|said| said.initialized || model.heard.is_none()) {
+        model.heard = Some(Observed::new(said.clone(), now));
+    }
+    narrate(model, name, then, answer, now);
+    reinitialised(model, name, before.as_ref().and_then(|observed| observed.value.said()), answer, now);
+    active(model, now);
+    proof(model, name, answer, now)
+}
+
+fn narrate(model: &mut Model, name: &str, then: Option<Condition>, answer: &SealAnswer, now: Timestamp) {
+    let today = Condition::of(answer);
+    let Some(then) = then else { return };
+    if then == today {
+        return;
+    }
+    let (says, detail, tone) = match (then, today, answer) {
+        (Condition::Open(_), Condition::Open(Some(Role::Active)), _) => ("became active", String::new(), Tone::Plain),
+        (Condition::Open(_), Condition::Open(Some(Role::Standby)), _) => {
+            ("follows as a standby", String::new(), Tone::Plain)
+        }
+        (Condition::Open(_), Condition::Open(Some(Role::Leaderless)), _) => {
+            ("sees no leader", String::new(), Tone::Notable)
+        }
+        (_, Condition::Open(_), _) => ("is unsealed", String::new(), Tone::Plain),
+        (_, Condition::Sealed, _) => ("is sealed", String::new(), Tone::Grave),
+        (_, Condition::Uninitialised, _) => ("says that it is not initialised", String::new(), Tone::Grave),
+        (_, Condition::Silent, SealAnswer::Silent(trouble)) => ("does not answer", trouble.what.clone(), Tone::Notable),
+        (_, Condition::Silent, SealAnswer::Said(_)) => ("does not answer", String::new(), Tone::Notable),
+    };
+    let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
+    say(model, now, ObjectRef::pod(&namespace, name), says, &detail, tone);
+}
+
+/// A new cluster id under the same identity: somebody initialised the vault anew, and the old keys open nothing.
+fn reinitialised(model: &mut Model, name: &str, before: Option<&SealSeen>, answer: &SealAnswer, now: Timestamp) {
+    let then = before.and_then(|seen| seen.cluster_id.as_deref());
+    let today = answer.said().and_then(|seen| seen.cluster_id.as_deref());
+    if let (Some(then), Some(today)) = (then, today)
+        && then != today
+    {
+        let says = "has a new cluster id: somebody initialised the vault anew";
+        let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
+        say(model, now, ObjectRef::pod(&namespace, name), says, "", Tone::Grave);
+    }
+}
+
+/// Keeps since when nobody serves. While nobody can tell, what was known stays.
+fn active(model: &mut Model, now: Timestamp) {
+    let mut told = false;
+    let mut serves = false;
+    let mut leader_named = false;
+    for (_, seen) in model.answers(now) {
+        told = true;
+        serves |= seen.role == Some(Role::Active);
+        leader_named |= seen.role == Some(Role::Standby) && seen.leader.is_some();
+    }
+    // A standby goes on naming a dead leader for about 14 s; named for longer it lives, and only our way to it is cut.
+    let silent = model.replicas.iter().any(|replica| {
+        replica.answer.as_ref().and_then(|a| a.fresh(now, FeedId::Seal)).is_none_or(|a| a.said().is_none())
+    });
+    if serves || (silent && leader_named) {
+        model.no_active_since = None;
+    } else if told {
+        model.no_active_since.get_or_insert(now);
+    }
+}
+
+/// A replica that was seen to restart and is open again without our doing proves the whole mechanism with these keys.
+fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> Vec<Effect> {
+    let open = answer.said().filter(|seen| seen.open());
+    let Some(seen) = open else {
+        if let Some(restart) = model.restarts.get_mut(name) {
+            restart.seen_down = true;
+        }
+        return Vec::new();
+    };
+    let own = model.ours.contains_key(name);
+    let Some(restart) = model.restarts.get(name) else { return Vec::new() };
+    if !restart.seen_down && age(now, restart.at) < ECHO {
+        return Vec::new();
+    }
+    let Some(restart) = model.restarts.remove(name) else { return Vec::new() };
+    if own || !by_itself(model, &restart.prints, now) {
+        return Vec::new();
+    }
+    let proof = Proof {
+        method: Method::CameBack,
+        at: now,
+        replica: name.to_owned(),
+        cluster_id: seen.cluster_id.clone(),
+        prints: restart.prints,
+    };
+    keep(model, proof)
+}
+
+/// Adds a proof to the model and asks to remember it.
+pub(crate) fn keep(model: &mut Model, proof: Proof) -> Vec<Effect> {
+    let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
+    let subject = ObjectRef::pod(&namespace, &proof.replica);
+    say(model, proof.at, subject, "proved the keys", proof.method.words(), Tone::Plain);
+    model.proofs.push(proof.clone());
+    let surplus = model.proofs.len().saturating_sub(PROOFS_KEPT);
+    model.proofs.drain(..surplus);
+    vec![Effect::RememberProof(proof)]
+}
+
+/// Whether the mechanism itself can have opened the replica, with the keys that are still in place.
+fn by_itself(model: &Model, prints: &[crate::app::model::keys_secret::Fingerprint], now: Timestamp) -> bool {
+    let present = model.keys_secret().map(crate::app::model::keys_secret::KeysSecret::prints).unwrap_or_default();
+    match reopens(model, now).by {
+        Mechanism::Secret => {
+            let alive = unsealer(model).is_some_and(|u| !matches!(u.liveness, Liveness::Dead { .. }));
+            alive && !prints.is_empty() && prints == present
+        }
+        Mechanism::Static => prints == present,
+        Mechanism::Transit | Mechanism::Kms => true,
+        // People open it by hand: that proves that they can, not that it reopens.
+        Mechanism::People | Mechanism::Unknown => false,
+    }
+}

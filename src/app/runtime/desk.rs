@@ -1,0 +1,189 @@
+//! The loop: take what came in, stamp and record it, update, perform, draw if something changed.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::{clock, signals};
+use crate::app::effect::{Effect, Sight};
+use crate::app::msg::Msg;
+use crate::app::ports::{Clock, Hands, Program, Surface};
+use crate::app::time::Stamped;
+
+/// No more than 30 frames a second: a burst of facts is one draw, and a key is answered within 33 ms.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// Time passes for the core in steps of this: durations of rules are no finer.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Messages taken in one go before the screen gets its turn.
+const BATCH: usize = 64;
+
+/// What reaches the loop: a message, or an event of the surface that only means something beside the state.
+#[derive(Debug)]
+pub enum Input<E> {
+    /// A message.
+    Msg(Msg),
+    /// An event of the terminal.
+    Event(E),
+}
+
+/// Turns an event of the surface into messages. Characters of a secret are taken out here and go no further.
+pub trait Ears<P, E> {
+    /// Hears one event.
+    fn hear(&mut self, program: &P, event: E) -> Option<Msg>;
+}
+
+/// What an effect asks of the process itself rather than of the hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// Stop as Ctrl-Z does.
+    Suspend,
+    /// End the loop.
+    Quit,
+}
+
+/// An effect that may concern the process itself.
+pub trait Hosted {
+    /// What it asks of the process.
+    fn host(&self) -> Option<Host>;
+}
+
+impl Hosted for Effect {
+    fn host(&self) -> Option<Host> {
+        match self {
+            Self::Suspend => Some(Host::Suspend),
+            Self::Quit => Some(Host::Quit),
+            Self::LookNow(_)
+            | Self::Journal { .. }
+            | Self::Act(_)
+            | Self::Probe(_)
+            | Self::RememberHistory(_)
+            | Self::RememberProof(_)
+            | Self::ForgetSlot(_) => None,
+        }
+    }
+}
+
+impl Hosted for Sight {
+    fn host(&self) -> Option<Host> {
+        match self {
+            Self::Quit => Some(Host::Quit),
+            Self::LookNow(_) | Self::RememberHistory(_) | Self::RememberProof(_) => None,
+        }
+    }
+}
+
+/// Everything the loop works with, besides the program.
+pub struct Desk<'a, P: Program, E> {
+    /// The clock that stamps.
+    pub clock: &'a dyn Clock,
+    /// Performs effects.
+    pub hands: &'a mut dyn Hands<P::Effect>,
+    /// The screen.
+    pub surface: &'a mut dyn Surface<P>,
+    /// Understands the screen's events.
+    pub ears: &'a mut dyn Ears<P, E>,
+    /// Keeps the tape.
+    pub record: &'a mut dyn FnMut(&Stamped<Msg>),
+    /// Ends the loop early when it holds, for programs that look once. Asked after each message.
+    pub enough: &'a dyn Fn(&P) -> bool,
+}
+
+impl<P: Program, E> Desk<'_, P, E>
+where
+    P::Effect: Hosted,
+{
+    /// Runs the program until it asks to end, `enough` says so, or nobody can send anything any more.
+    pub async fn run(&mut self, program: &mut P, inbox: &mut UnboundedReceiver<Input<E>>) -> std::io::Result<()> {
+        let mut seq = 0_u64;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut drawn = clock::instant();
+        self.surface.draw(program)?;
+        let mut dirty = false;
+        loop {
+            let wait = FRAME.saturating_sub(drawn.elapsed());
+            let first = tokio::select! {
+                biased;
+                input = inbox.recv() => match input {
+                    Some(input) => Some(input),
+                    None => return Ok(()),
+                },
+                () = tokio::time::sleep(wait), if dirty => None,
+                _ = ticks.tick() => Some(Input::Msg(Msg::Tick)),
+            };
+            let mut next = first;
+            for _ in 0..BATCH {
+                let Some(input) = next.take() else { break };
+                dirty = true;
+                self.take(program, input, &mut seq)?;
+                if program.ended() || (self.enough)(program) {
+                    self.surface.draw(program)?;
+                    return Ok(());
+                }
+                next = inbox.try_recv().ok();
+            }
+            if let Some(input) = next {
+                self.take(program, input, &mut seq)?;
+            }
+            if dirty && drawn.elapsed() >= FRAME {
+                self.surface.draw(program)?;
+                drawn = clock::instant();
+                dirty = false;
+            }
+        }
+    }
+
+    fn take(&mut self, program: &mut P, input: Input<E>, seq: &mut u64) -> std::io::Result<()> {
+        let msg = match input {
+            Input::Msg(msg) => Some(msg),
+            Input::Event(event) => self.ears.hear(program, event),
+        };
+        let mut pending = msg;
+        while let Some(msg) = pending.take() {
+            *seq += 1;
+            let stamped = Stamped { at: self.clock.now(), seq: *seq, msg };
+            (self.record)(&stamped);
+            for effect in program.update(stamped) {
+                match effect.host() {
+                    Some(Host::Suspend) => {
+                        self.surface.suspend()?;
+                        signals::stop_self();
+                        self.surface.resume()?;
+                        pending = Some(Msg::Resumed);
+                    }
+                    Some(Host::Quit) => {}
+                    None => self.hands.perform(effect),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A surface for programs without a screen.
+#[derive(Debug, Default)]
+pub struct NoScreen;
+
+impl<P> Surface<P> for NoScreen {
+    fn draw(&mut self, _: &P) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn suspend(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn resume(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Ears for programs that have no events of their own.
+#[derive(Debug, Default)]
+pub struct NoEars;
+
+impl<P> Ears<P, std::convert::Infallible> for NoEars {
+    fn hear(&mut self, _: &P, event: std::convert::Infallible) -> Option<Msg> {
+        match event {}
+    }
+}

@@ -1,0 +1,176 @@
+//! The ports: the sandbox answers as a cluster ([`Kube`]) and as its vault's servers ([`Transport`]).
+
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use futures::channel::mpsc::unbounded;
+use futures::stream::BoxStream;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::cluster::Phase;
+use super::secret::KeysSecret;
+use super::world::World;
+use super::{Sandbox, http, objects};
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::bao::transport::{Request, Response, Transport};
+use crate::backends::kube::port::{Access, Change, Kube, Watched};
+
+impl World {
+    /// The API server's answer to "may this request pass at all?".
+    pub(super) fn gate(
+        &self,
+        verb: &str,
+        group: &str,
+        resource: &str,
+        namespace: &str,
+        name: Option<&str>,
+    ) -> Result<(), Trouble> {
+        let thing = name.map_or_else(|| resource.to_owned(), |name| format!("{resource}/{name}"));
+        if !self.up {
+            return Err(Trouble::unreachable(
+                &format!("Cannot {verb} {thing}"),
+                "the connection was refused",
+                "Check the network, the VPN and the server address of this context; it is tried again by itself",
+            ));
+        }
+        if self.denied.contains(resource) {
+            let only = name.map_or_else(String::new, |name| format!(", resourceNames: [\"{name}\"]"));
+            let place = if namespace.is_empty() { "a ClusterRole".to_owned() } else { format!("a Role in {namespace}") };
+            return Err(Trouble::denied(
+                &format!("May not {verb} {thing}"),
+                &format!("{resource} is forbidden: this user cannot {verb} resource \"{resource}\" in API group \"{group}\""),
+                &format!(
+                    "Allow it in {place}: {{apiGroups: [\"{group}\"], resources: [\"{resource}\"]{only}, verbs: [\"{verb}\"]}}"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn here(&self, namespace: &str) -> bool {
+        self.cluster.settings.namespace == namespace
+    }
+}
+
+impl Sandbox {
+    /// Runs under the lock. A panic in a test that held it must not hide the test's own words.
+    pub(super) fn with<T>(&self, run: impl FnOnce(&mut World) -> T) -> T {
+        run(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Transport for Sandbox {
+    async fn send(&self, replica: &str, request: Request) -> Result<Response, Trouble> {
+        self.with(|world| {
+            let namespace = world.cluster.settings.namespace.clone();
+            world.gate("create", "", "pods/portforward", &namespace, Some(replica))?;
+            let what = format!("No answer from {replica}");
+            let Some(pod) = world.cluster.pods.iter().find(|pod| pod.name == replica) else {
+                return Err(Trouble::new(TroubleKind::Absent, &what, "there is no such pod", "It is looked for again by itself"));
+            };
+            let at = world.vault.position(replica);
+            let runs = pod.phase == Phase::Running && at.and_then(|at| world.vault.server(at)).is_some_and(|s| s.running);
+            match at.filter(|_| runs) {
+                Some(at) => Ok(http::answer(&mut world.vault, at, &request, world.now)),
+                None => Err(Trouble::unreachable(
+                    &what,
+                    "nothing listens in the pod",
+                    "Wait until its container runs; it is tried again by itself",
+                )),
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Kube for Sandbox {
+    async fn kube_system_uid(&self) -> Result<String, Trouble> {
+        self.with(|world| {
+            world.gate("get", "", "namespaces", "", Some("kube-system"))?;
+            Ok(world.cluster.system_uid.clone())
+        })
+    }
+
+    async fn vaults(&self, namespace: Option<&str>) -> Result<Vec<StatefulSet>, Trouble> {
+        self.with(|world| {
+            world.gate("list", "apps", "statefulsets", namespace.unwrap_or_default(), None)?;
+            let here = namespace.is_none_or(|namespace| world.here(namespace));
+            Ok(here.then(|| objects::stateful_set(&world.cluster, &world.vault)).into_iter().collect())
+        })
+    }
+
+    async fn stateful_set(&self, namespace: &str, name: &str) -> Result<Option<StatefulSet>, Trouble> {
+        self.with(|world| {
+            world.gate("get", "apps", "statefulsets", namespace, Some(name))?;
+            let found = world.here(namespace) && world.cluster.settings.name == name;
+            Ok(found.then(|| objects::stateful_set(&world.cluster, &world.vault)))
+        })
+    }
+
+    async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<Pod>, Trouble> {
+        self.with(|world| {
+            world.gate("list", "", "pods", namespace, None)?;
+            Ok(world.pods(namespace, selector))
+        })
+    }
+
+    async fn deployments(&self, namespace: &str) -> Result<Vec<Deployment>, Trouble> {
+        self.with(|world| {
+            world.gate("list", "apps", "deployments", namespace, None)?;
+            Ok(objects::deployment(&world.cluster).filter(|_| world.here(namespace)).into_iter().collect())
+        })
+    }
+
+    async fn daemon_sets(&self, namespace: &str) -> Result<Vec<DaemonSet>, Trouble> {
+        self.with(|world| world.gate("list", "apps", "daemonsets", namespace, None).map(|()| Vec::new()))
+    }
+
+    async fn cron_jobs(&self, namespace: &str) -> Result<Vec<CronJob>, Trouble> {
+        self.with(|world| world.gate("list", "batch", "cronjobs", namespace, None).map(|()| Vec::new()))
+    }
+
+    async fn config_map(&self, namespace: &str, name: &str) -> Result<Option<ConfigMap>, Trouble> {
+        self.with(|world| {
+            world.gate("get", "", "configmaps", namespace, Some(name))?;
+            let config = objects::config_map(&world.cluster);
+            Ok(Some(config).filter(|config| world.here(namespace) && config.metadata.name.as_deref() == Some(name)))
+        })
+    }
+
+    async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>, Trouble> {
+        self.with(|world| {
+            world.gate("get", "", "secrets", namespace, Some(name))?;
+            Ok(world.secret(namespace, name).and_then(KeysSecret::object))
+        })
+    }
+
+    async fn secret_names(&self, namespace: &str) -> Result<Vec<ObjectMeta>, Trouble> {
+        self.with(|world| {
+            world.gate("list", "", "secrets", namespace, None)?;
+            if !world.here(namespace) {
+                return Ok(Vec::new());
+            }
+            let release = format!("sh.helm.release.v1.{}.v1", world.cluster.settings.name);
+            let keys = world.cluster.secret.as_ref().and_then(KeysSecret::object).map(|secret| secret.metadata);
+            Ok(keys.into_iter().chain([objects::other_secret(&world.cluster, &release)]).collect())
+        })
+    }
+
+    async fn may(&self, access: &Access) -> Result<bool, Trouble> {
+        self.with(|world| {
+            world.gate("create", "authorization.k8s.io", "selfsubjectaccessreviews", "", None)?;
+            Ok(!world.denied.contains(access.resource))
+        })
+    }
+
+    fn watch(&self, what: Watched) -> BoxStream<'static, Result<Change, Trouble>> {
+        let (to, changes) = unbounded();
+        self.with(|world| world.watch(what, to));
+        changes.boxed()
+    }
+}

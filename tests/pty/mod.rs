@@ -1,0 +1,143 @@
+//! A pseudo-terminal with a real emulator around the real binary: types keys, resizes, reads the screen.
+#![allow(dead_code, reason = "each test file uses the part it needs")]
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// How long a test waits for something to appear: long, because two cores run several servers beside it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    writer: Mutex<Box<dyn Write + Send>>,
+    child: Mutex<Box<dyn Child + Send + Sync>>,
+    parser: Arc<Mutex<vt100::Parser>>,
+    raw: Arc<Mutex<Vec<u8>>>,
+}
+
+fn size(width: u16, height: u16) -> PtySize {
+    PtySize { rows: height, cols: width, pixel_width: 0, pixel_height: 0 }
+}
+
+fn cells(n: u16) -> NonZero<u16> {
+    NonZero::new(n).expect("a terminal has cells")
+}
+
+impl Terminal {
+    /// Starts the real binary with these arguments and this environment added to a bare one.
+    pub fn start(args: &[&str], environment: &[(&str, String)], width: u16, height: u16) -> Self {
+        let pair = native_pty_system().openpty(size(width, height)).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_baowatch"));
+        command.args(args);
+        command.env_clear();
+        for (name, value) in environment {
+            command.env(name, value);
+        }
+        command.env("TERM", "xterm-256color");
+        command.env("PATH", std::env::var("PATH").unwrap_or_default());
+        let child = pair.slave.spawn_command(command).expect("baowatch starts");
+        drop(pair.slave);
+        let parser = Arc::new(Mutex::new(vt100::Parser::new(cells(height), cells(width), 0)));
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (screen, bytes) = (parser.clone(), raw.clone());
+        std::thread::spawn(move || {
+            let mut chunk = [0_u8; 8192];
+            while let Ok(n) = reader.read(&mut chunk) {
+                if n == 0 {
+                    break;
+                }
+                screen.lock().unwrap().process(&chunk[..n]);
+                bytes.lock().unwrap().extend_from_slice(&chunk[..n]);
+            }
+        });
+        let writer = Mutex::new(pair.master.take_writer().unwrap());
+        Self { master: pair.master, writer, child: Mutex::new(child), parser, raw }
+    }
+
+    pub fn screen(&self) -> String {
+        self.parser.lock().unwrap().screen().contents()
+    }
+
+    /// Everything that was ever sent to the terminal.
+    pub fn sent(&self) -> Vec<u8> {
+        self.raw.lock().unwrap().clone()
+    }
+
+    pub fn alternate(&self) -> bool {
+        self.parser.lock().unwrap().screen().alternate_screen()
+    }
+
+    pub fn cursor_hidden(&self) -> bool {
+        self.parser.lock().unwrap().screen().hide_cursor()
+    }
+
+    pub fn type_in(&self, keys: &str) {
+        let mut writer = self.writer.lock().unwrap();
+        writer.write_all(keys.as_bytes()).unwrap();
+        writer.flush().unwrap();
+    }
+
+    pub fn resize(&self, width: u16, height: u16) {
+        self.parser.lock().unwrap().screen_mut().set_size(cells(height), cells(width));
+        self.master.resize(size(width, height)).unwrap();
+    }
+
+    pub fn wait_until(&self, what: &str, enough: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if enough(&self.screen()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("never saw {what}; the screen:\n{}", self.screen());
+    }
+
+    pub fn wait_for(&self, text: &str) {
+        self.wait_until(text, |screen| screen.contains(text));
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.lock().unwrap().process_id().expect("it runs")
+    }
+
+    /// Sends a signal by number of name: `TERM`, `HUP`, `KILL`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let status = std::process::Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the process to end; its exit code.
+    pub fn wait_exit(&self) -> u32 {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(status) = self.child.lock().unwrap().try_wait().unwrap() {
+                std::thread::sleep(Duration::from_millis(100));
+                return status.exit_code();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("it did not end; the screen:\n{}", self.screen());
+    }
+
+    /// Leaves by the door.
+    pub fn quit(&self) {
+        self.type_in("\u{1b}");
+        std::thread::sleep(Duration::from_millis(150));
+        self.type_in("q");
+        assert_eq!(self.wait_exit(), 0);
+        assert!(!self.alternate(), "the terminal is given back");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Ends only what this test started, by its handle.
+        let _ = self.child.lock().unwrap().kill();
+    }
+}

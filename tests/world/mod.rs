@@ -1,0 +1,232 @@
+//! Facts of a small vault, for tests that feed the core by hand.
+#![allow(dead_code, reason = "each test file uses the part it needs")]
+
+use baowatch::app::id::{FeedId, Identity, ObjectRef};
+use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report, RightSeen};
+use baowatch::app::model::keys_secret::{FieldSeen, Fingerprint, KeysSecret, KeysSeen, OwnerSeen, Purpose, Shape};
+use baowatch::app::model::seal::{Role, SealAnswer, SealKind, SealSeen};
+use baowatch::app::model::unsealer::{Liveness, SecretUse, UnsealerSeen, UnsealersSeen, UseHow};
+use baowatch::app::model::workload::{ContainerSeen, PodSeen, WorkloadSeen};
+use baowatch::app::msg::Msg;
+use baowatch::app::time::Stamped;
+use baowatch::app::trouble::Trouble;
+use jiff::{SignedDuration, Timestamp};
+
+pub const START: &str = "2026-11-22T04:00:00Z";
+
+pub fn at(seconds: i64) -> Timestamp {
+    START.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+}
+
+pub fn stamped(seconds: i64, seq: u64, msg: Msg) -> Stamped<Msg> {
+    Stamped { at: at(seconds), seq, msg }
+}
+
+pub fn report(feed: FeedId, facts: Vec<Fact>) -> Msg {
+    Msg::Seen(Report { feed, outcome: Ok(facts) })
+}
+
+pub fn cluster() -> Msg {
+    report(
+        FeedId::Workload,
+        vec![
+            Fact::Connected(ClusterSeen {
+                name: "prod-fra".into(),
+                context: Some("prod-fra".into()),
+                vault: "data/openbao".into(),
+                identity: Identity::of_cluster("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "data", "openbao"),
+                environment: Environment::Production,
+                kubernetes: true,
+                notes: Vec::new(),
+            }),
+            Fact::Workload(Some(workload(3))),
+        ],
+    )
+}
+
+pub fn workload(replicas: u32) -> WorkloadSeen {
+    WorkloadSeen {
+        namespace: "data".into(),
+        name: "openbao".into(),
+        replicas,
+        members: (0..replicas).map(|n| format!("openbao-{n}")).collect(),
+        ordered: false,
+        on_delete: true,
+        rollout_pending: false,
+        tls: false,
+    }
+}
+
+pub fn container(name: &str) -> ContainerSeen {
+    ContainerSeen {
+        name: name.into(),
+        running: true,
+        ready: true,
+        started: Some(at(-86_400)),
+        restarts: 0,
+        reason: None,
+    }
+}
+
+pub fn pod(n: u32, life: u32) -> PodSeen {
+    PodSeen {
+        name: format!("openbao-{n}"),
+        uid: format!("uid-{n}-{life}"),
+        phase: "Running".into(),
+        node: Some(format!("node-{n}")),
+        deleting: false,
+        created: Some(at(-86_400)),
+        containers: vec![container("openbao"), container("unsealer")],
+    }
+}
+
+pub fn pods(lives: [u32; 3]) -> Msg {
+    let pods = lives.iter().enumerate().map(|(n, life)| pod(n as u32, *life)).collect();
+    report(FeedId::Pods, vec![Fact::Pods(pods)])
+}
+
+pub fn seal(sealed: bool, role: Option<Role>) -> SealSeen {
+    SealSeen {
+        initialized: true,
+        sealed,
+        kind: SealKind::Shamir,
+        threshold: 1,
+        shares: 1,
+        progress: 0,
+        nonce: String::new(),
+        version: "2.7.2".into(),
+        storage: Some("raft".into()),
+        migration: false,
+        role,
+        cluster_id: (!sealed).then(|| "c1".into()),
+        leader: role.map(|_| "http://openbao-0:8200".into()),
+        skew_seconds: Some(0),
+    }
+}
+
+pub fn says(n: u32, seen: SealSeen) -> Fact {
+    Fact::Seal { replica: format!("openbao-{n}"), answer: SealAnswer::Said(seen) }
+}
+
+pub fn silent(n: u32) -> Fact {
+    let trouble = Trouble::unreachable("openbao-0 does not answer", "connection refused", "Look at its pod");
+    Fact::Seal { replica: format!("openbao-{n}"), answer: SealAnswer::Silent(trouble) }
+}
+
+/// One flag a replica: sealed or not; the first open one is active.
+pub fn seals(sealed: [bool; 3]) -> Msg {
+    let active = sealed.iter().position(|sealed| !sealed);
+    let facts = sealed
+        .iter()
+        .enumerate()
+        .map(|(n, sealed)| {
+            let role = if *sealed {
+                None
+            } else if Some(n) == active {
+                Some(Role::Active)
+            } else {
+                Some(Role::Standby)
+            };
+            says(n as u32, seal(*sealed, role))
+        })
+        .collect();
+    report(FeedId::Seal, facts)
+}
+
+pub fn print(text: &str) -> Fingerprint {
+    Fingerprint(text.into())
+}
+
+pub fn secret(version: &str, shares: &[&str]) -> KeysSecret {
+    let mut fields = Vec::new();
+    if !shares.is_empty() {
+        fields.push(FieldSeen {
+            name: "key".into(),
+            len: 44,
+            purpose: Purpose::Shares,
+            shape: Shape::Shares { count: shares.len() as u32, bytes: 32 },
+            prints: shares.iter().map(|share| print(share)).collect(),
+        });
+        fields.push(FieldSeen {
+            name: "root-token".into(),
+            len: 26,
+            purpose: Purpose::RootToken,
+            shape: Shape::Token,
+            prints: Vec::new(),
+        });
+    }
+    KeysSecret {
+        object: ObjectRef::secret("data", "openbao-keys"),
+        uid: "secret-1".into(),
+        version: version.into(),
+        created: Some(at(-90_000)),
+        immutable: false,
+        fields,
+        owners: vec![OwnerSeen {
+            manager: "seeder".into(),
+            apply: true,
+            time: Some(at(-90_000)),
+            data: vec!["key".into(), "root-token".into()],
+        }],
+        last_applied: None,
+        gitops: None,
+    }
+}
+
+pub fn keys(version: &str, shares: &[&str]) -> Msg {
+    report(FeedId::KeysSecret, vec![Fact::Keys(KeysSeen::Present(Box::new(secret(version, shares))))])
+}
+
+pub fn unsealers(liveness: Liveness) -> Msg {
+    report(
+        FeedId::Unsealers,
+        vec![Fact::Unsealers(UnsealersSeen {
+            found: vec![UnsealerSeen {
+                object: ObjectRef::new("StatefulSet", "data", "openbao"),
+                container: "unsealer".into(),
+                sidecar: true,
+                liveness,
+                uses: vec![SecretUse {
+                    secret: "openbao-keys".into(),
+                    how: UseHow::Volume,
+                    optional: false,
+                    fields: Vec::new(),
+                }],
+                because: "a sidecar named unsealer".into(),
+            }],
+            static_key: None,
+            candidates: vec!["openbao-keys".into()],
+            configured: None,
+            chosen: Some("openbao-keys".into()),
+        })],
+    )
+}
+
+pub fn rights() -> Msg {
+    let right = |verb: &str, resource: &str, name: Option<&str>| RightSeen {
+        verb: verb.into(),
+        resource: resource.into(),
+        name: name.map(Into::into),
+        namespace: "data".into(),
+        allowed: true,
+    };
+    report(
+        FeedId::Rights,
+        vec![Fact::Rights(vec![
+            right("create", "pods/portforward", None),
+            right("get", "secrets", Some("openbao-keys")),
+        ])],
+    )
+}
+
+/// Everything good: three replicas open, keys in the Secret, the unsealer running.
+pub fn healthy() -> Vec<Msg> {
+    vec![
+        cluster(),
+        pods([1, 1, 1]),
+        unsealers(Liveness::Running),
+        keys("100", &["7f3a91c2aabbccdd"]),
+        rights(),
+        seals([false, false, false]),
+    ]
+}
