@@ -127,6 +127,7 @@ fn the_example_is_good_and_mentions_every_key() {
     assert_eq!((prod.environment, prod.vault.tls), (Some(Environment::Production), Tls::Auto));
     assert_eq!(prod.vault.keys_secret.as_ref().unwrap().fields.shares.len(), 3);
     assert_eq!(example.proof.max_age, Some(SignedDuration::from_hours(720)));
+    ConfigFile::parse(EXAMPLE, "example.yaml", &program::rule_names()).unwrap();
     // Each mapping is asked for its keys by giving it one that it cannot know.
     let probes = [
         "zzz: 1",
@@ -205,6 +206,7 @@ fn no_error_repeats_a_value() {
         format!("ascii: [{canary}]\n"),
         format!("clusters:\n  a:\n    vault:\n      members: {canary}\n"),
         format!("theme: \"{canary}\nzzz"),
+        format!("theme: {canary}\n"),
         format!("{canary}\n"),
         format!("theme: {canary}: {canary}\n"),
         format!("theme: *{canary}\n"),
@@ -321,14 +323,17 @@ fn what_the_core_is_told() {
 #[test]
 fn how_to_look() {
     let look = |line: &str, env: &[(&str, &str)], text: &str| resolved(line, env, text).unwrap().look;
-    assert!(!look("", &[("TERM", "xterm")], "").no_color);
+    assert!(!look("", &[("TERM", "xterm")], "").mono);
     for env in [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")] {
-        assert!(look("", &[env], "").no_color, "{env:?}");
+        assert!(look("", &[env], "").mono, "{env:?}");
     }
-    assert!(!look("", &[("NO_COLOR", "")], "").no_color, "empty is unset, as no-color.org says");
-    assert!(look("--plain", &[], "").no_color && look("", &[], "plain: true").plain);
-    assert_eq!(look("", &[], "theme: b").theme.as_deref(), Some("b"));
-    assert_eq!(look("--theme a", &[], "theme: b").theme.as_deref(), Some("a"));
+    assert!(!look("", &[("NO_COLOR", "")], "").mono, "empty is unset, as no-color.org says");
+    assert!(look("--plain", &[], "").mono && look("", &[], "plain: true").plain);
+    assert!(look("", &[], "theme: mono").mono && look("--theme mono", &[], "").mono);
+    assert!(!look("--theme color", &[("NO_COLOR", "1")], "theme: mono").mono, "a flag beats a variable and a file");
+    assert!(look("", &[("NO_COLOR", "1")], "theme: colour").mono);
+    assert!(look("--theme colour --plain", &[], "").mono);
+    assert!(file("theme: clour").unwrap_err().to_string().contains("`colour`"));
     assert!(look("", &[("BAOWATCH_ASCII", "on")], "").ascii && look("", &[], "ascii: true").ascii);
 }
 

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Location, Spanned};
 
-use super::cli::duration;
+use super::cli::{ThemeName, duration};
 use super::nearest::nearest;
 use crate::app::model::fact::Environment;
 use crate::app::model::reopens::Mechanism;
@@ -28,8 +28,8 @@ pub struct ConfigFile {
     pub rules: BTreeMap<Key, Rule>,
     /// What counts as proof.
     pub proof: ProofEntry,
-    /// Colours of the console.
-    pub theme: Option<String>,
+    /// Colours.
+    pub theme: Option<ThemeName>,
     /// ASCII characters only.
     pub ascii: bool,
     /// No colour and no line drawing.
