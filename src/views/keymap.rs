@@ -141,9 +141,7 @@ pub fn intent_for(state: &State, key: &KeyEvent) -> Option<Intent> {
 /// The key that asks for this right now, as it is written on the screen.
 pub fn key_for(state: &State, intent: &Intent) -> Option<&'static str> {
     available(state).find_map(|binding| match binding.does {
-        Does::Ask(ask) => {
-            binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).copied()
-        }
+        Does::Ask(ask) => binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).copied(),
         Does::Slot => None,
     })
 }
@@ -206,7 +204,7 @@ fn enough_shares(state: &State) -> bool {
 fn unfinished(state: &State) -> bool {
     run(state).is_some_and(|run| match run.phase {
         Phase::Failed(..) | Phase::LeftBehind => true,
-        Phase::Underway | Phase::Succeeded(_) => false,
+        Phase::Underway | Phase::Succeeded(_) | Phase::Dismissed => false,
     })
 }
 

@@ -81,8 +81,10 @@ fn rows(width: u16) -> Vec<Vec<&'static dyn Pane>> {
 fn heights(rows: &[Vec<&'static dyn Pane>], height: u16) -> Vec<u16> {
     let count = (rows.len() as u16).max(1);
     let share = height / count;
-    let mut heights: Vec<u16> =
-        rows.iter().map(|row| if row.iter().any(|pane| pane.wide()) { share } else { (share + share / 6).min(MOST) }).collect();
+    let mut heights: Vec<u16> = rows
+        .iter()
+        .map(|row| if row.iter().any(|pane| pane.wide()) { share } else { (share + share / 6).min(MOST) })
+        .collect();
     let used: u16 = heights.iter().sum();
     if let Some(last) = heights.last_mut() {
         *last = (*last + height).saturating_sub(used).max(1);
@@ -179,7 +181,14 @@ fn draw_beside(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(3), height: area.height - 1 };
     let Some(row) = row else { return };
     let name = fmt::middle(&row.subject.to_string(), inner.width as usize - 2);
-    canvas::put(buf, look, area.x + 2, area.y, inner.width, &Line::from(vec![look.span(Role::Title, format!(" {name} "))]));
+    canvas::put(
+        buf,
+        look,
+        area.x + 2,
+        area.y,
+        inner.width,
+        &Line::from(vec![look.span(Role::Title, format!(" {name} "))]),
+    );
     let lines = about::lines(state, look, &row.subject, inner.width as usize);
     canvas::lines(buf, look, inner, &lines, 0);
 }

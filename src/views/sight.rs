@@ -64,7 +64,8 @@ pub fn entries(state: &State, look: &Look, feeds: &[FeedId], room: usize) -> Vec
         for (index, line) in fmt::wrap_most(next, room.saturating_sub(4), 3).into_iter().enumerate() {
             let weight = if index == 0 { weight.max(1) } else { weight.max(2) };
             let arrow = if index == 0 { "  → " } else { "    " };
-            entries.push(Entry::note(weight, Line::from(vec![look.span(Role::Dim, arrow), look.span(Role::Plain, line)])));
+            entries
+                .push(Entry::note(weight, Line::from(vec![look.span(Role::Dim, arrow), look.span(Role::Plain, line)])));
         }
     }
     entries
@@ -130,9 +131,5 @@ fn pace(feed: FeedId) -> i64 {
 
 /// How many feeds are not live, without those whose object does not exist here.
 pub fn troubled(state: &State) -> usize {
-    FeedId::ALL
-        .iter()
-        .filter_map(|feed| blindness(state, *feed))
-        .filter(|blind| blind.mark != Mark::Absent)
-        .count()
+    FeedId::ALL.iter().filter_map(|feed| blindness(state, *feed)).filter(|blind| blind.mark != Mark::Absent).count()
 }

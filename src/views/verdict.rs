@@ -25,7 +25,8 @@ pub fn lines(state: &State, look: &Look, room: usize, most: usize) -> Vec<Line<'
     let mark = mark(state.verdict.state);
     let indent = look.glyph_width() + 2;
     let prose = room.saturating_sub(indent + 1);
-    let sentence = if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
+    let sentence =
+        if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (index, text) in fmt::wrap_most(sentence, prose, if most < 3 { 1 } else { 2 }).into_iter().enumerate() {
         let lead = if index == 0 { format!(" {} ", look.glyph(mark)) } else { " ".repeat(indent) };
@@ -67,7 +68,8 @@ pub fn draw(look: &Look, area: Rect, lines: &[Line<'static>], buf: &mut Buffer) 
 
 fn before(state: &State, look: &Look, indent: usize) -> Vec<Line<'static>> {
     let Some(was) = &state.verdict.was else { return Vec::new() };
-    let words = format!("It was {} until {}; nothing newer is known.", spoken(was.state), fmt::when(state.now, was.since));
+    let words =
+        format!("It was {} until {}; nothing newer is known.", spoken(was.state), fmt::when(state.now, was.since));
     vec![Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Plain, words)])]
 }
 

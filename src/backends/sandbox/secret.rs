@@ -174,9 +174,7 @@ impl KeysSecret {
 
     /// One entry of `managedFields`: our field names, our times.
     fn readdress(&self, owner: &mut Value, old: &[Value], now: Timestamp) {
-        let same = |other: &&Value| {
-            ["manager", "operation", "time"].iter().all(|key| other.get(key) == owner.get(key))
-        };
+        let same = |other: &&Value| ["manager", "operation", "time"].iter().all(|key| other.get(key) == owner.get(key));
         let at = if old.iter().find(same).is_some() { self.written } else { now };
         if let Some(time) = owner.get_mut("time") {
             *time = json!(stamp(at));
@@ -203,7 +201,8 @@ impl KeysSecret {
         set(&mut manifest, "/metadata", "name", json!(self.name));
         set(&mut manifest, "/metadata", "namespace", json!(self.namespace));
         if manifest.get("data").is_some_and(Value::is_object) {
-            let values = if data.as_object().is_some_and(Map::is_empty) { encoded(self.right.iter()) } else { data.clone() };
+            let values =
+                if data.as_object().is_some_and(Map::is_empty) { encoded(self.right.iter()) } else { data.clone() };
             set(&mut manifest, "", "data", values);
         }
         *text = format!("{manifest}\n");

@@ -19,13 +19,8 @@ const DOWN: Binding = Binding {
     available: |state| rows(state) > 1 || state.top().is_some(),
     does: Does::Ask(|_, _| Some(Intent::Move(1))),
 };
-const UP: Binding = Binding {
-    keys: &["<Up>", "k"],
-    shown: None,
-    says: "",
-    does: Does::Ask(|_, _| Some(Intent::Move(-1))),
-    ..DOWN
-};
+const UP: Binding =
+    Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
 const PAGE_DOWN: Binding = Binding {
     keys: &["<PageDown>", "<C-d>"],
     shown: Some("PgUp PgDn"),
@@ -33,8 +28,13 @@ const PAGE_DOWN: Binding = Binding {
     does: Does::Ask(|_, _| Some(Intent::Move(10))),
     ..DOWN
 };
-const PAGE_UP: Binding =
-    Binding { keys: &["<PageUp>", "<C-u>"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-10))), ..DOWN };
+const PAGE_UP: Binding = Binding {
+    keys: &["<PageUp>", "<C-u>"],
+    shown: None,
+    says: "",
+    does: Does::Ask(|_, _| Some(Intent::Move(-10))),
+    ..DOWN
+};
 const LAST: Binding = Binding {
     keys: &["<End>", "G"],
     shown: Some("Home End"),
@@ -42,8 +42,13 @@ const LAST: Binding = Binding {
     does: Does::Ask(|_, _| Some(Intent::Jump { last: true })),
     ..DOWN
 };
-const FIRST: Binding =
-    Binding { keys: &["<Home>", "g"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Jump { last: false })), ..DOWN };
+const FIRST: Binding = Binding {
+    keys: &["<Home>", "g"],
+    shown: None,
+    says: "",
+    does: Does::Ask(|_, _| Some(Intent::Jump { last: false })),
+    ..DOWN
+};
 const BACK: Binding = Binding {
     keys: &["<Esc>"],
     shown: None,
@@ -309,7 +314,9 @@ static PLAN: &[Binding] = &[
 
 static RUN: &[Binding] = &[
     Binding {
-        label: |state| if run(state).is_some_and(crate::app::runbook::run::Run::underway) { "hide, it goes on" } else { "dismiss" },
+        label: |state| {
+            if run(state).is_some_and(crate::app::runbook::run::Run::underway) { "hide, it goes on" } else { "dismiss" }
+        },
         says: "hide a run that goes on, dismiss one that has ended",
         keys: &["<Esc>", "<Enter>"],
         ..BACK

@@ -37,7 +37,8 @@ pub fn sheet(state: &State, look: &Look, cursor: usize, target: Option<&ObjectRe
                 (Mark::Absent, format!("asks for {} first, typed hidden", count(needed as usize, "share")))
             }
             Offer::Refused(trouble) => {
-                let words = if trouble.why.is_empty() { trouble.what } else { format!("{}: {}", trouble.what, trouble.why) };
+                let words =
+                    if trouble.why.is_empty() { trouble.what } else { format!("{}: {}", trouble.what, trouble.why) };
                 (Mark::Absent, format!("not now: {words}"))
             }
         };

@@ -40,6 +40,12 @@ pub fn sheet(look: &Look, scroll: usize, room: usize) -> Sheet {
         let glyph = format!("  {}", fmt::left(look.glyph(mark), KEYS));
         sheet.lines.extend(super::hang(look, mark.role(), &glyph, Role::Plain, says, room));
     }
-    sheet.say(look, Role::Dim, "  ", "All times are UTC. Fingerprints such as 7f3a·91c2 tell keys apart and reveal nothing of them.", room);
+    sheet.say(
+        look,
+        Role::Dim,
+        "  ",
+        "All times are UTC. Fingerprints such as 7f3a·91c2 tell keys apart and reveal nothing of them.",
+        room,
+    );
     sheet
 }

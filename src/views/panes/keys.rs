@@ -255,7 +255,8 @@ fn unsealer_entries(state: &State, unsealer: &UnsealerSeen, look: &Look, room: R
 
 /// How the Secret reaches the unsealer.
 pub fn mounted(used: &SecretUse, look: &Look, with_name: bool) -> Vec<Span<'static>> {
-    let mut words = if with_name { format!("{} as {}", used.secret, used.how.words()) } else { used.how.words().to_owned() };
+    let mut words =
+        if with_name { format!("{} as {}", used.secret, used.how.words()) } else { used.how.words().to_owned() };
     if !used.fields.is_empty() {
         words = format!("{words}: {}", used.fields.join(", "));
     }

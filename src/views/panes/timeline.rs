@@ -60,11 +60,7 @@ fn line(state: &State, look: &Look, at: &Moment, widest: usize, room: usize) -> 
     // At 80 columns a moment of another day keeps its date only if there is room for the words.
     let date = if widest > 10 && room < 60 { clock(at.at) } else { fmt::left(&moment(state.now, at.at), widest) };
     let glyph = fmt::left(look.glyph(mark), look.glyph_width());
-    let spans = vec![
-        look.span(Role::Dim, format!("{date} ")),
-        look.span(mark.role(), glyph),
-        Span::raw(" "),
-    ];
+    let spans = vec![look.span(Role::Dim, format!("{date} ")), look.span(mark.role(), glyph), Span::raw(" ")];
     let used: usize = spans.iter().map(|span| fmt::width(&span.content)).sum();
     let mut spans = spans;
     let role = if at.tone == Tone::Grave { Role::Title } else { Role::Plain };
