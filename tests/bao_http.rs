@@ -98,14 +98,14 @@ fn certificates(names: &[&str]) -> (Vec<u8>, TlsAcceptor) {
 fn quick() -> Limits {
     Limits {
         dial: Duration::from_millis(500),
-        connect: Duration::from_millis(1_000),
+        connect: Duration::from_secs(1),
         request: Duration::from_millis(1_500),
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
     }
 }
 
 fn patient() -> Limits {
-    let long = Duration::from_secs(60);
+    let long = Duration::from_mins(1);
     Limits { dial: long, connect: long, request: long, idle: long }
 }
 
@@ -146,6 +146,54 @@ struct Forbidden;
 impl Dial for Forbidden {
     async fn dial(&self, replica: &str) -> Result<Box<dyn TunnelIo>, Trouble> {
         Err(Trouble::denied(&format!("no tunnel to {replica}"), "forbidden", "create pods/portforward in data"))
+    }
+}
+
+/// A tunnel that opens and then says that the port is of no use, as a port-forward does.
+struct Broken;
+
+#[async_trait]
+impl Dial for Broken {
+    async fn dial(&self, _replica: &str) -> Result<Box<dyn TunnelIo>, Trouble> {
+        let (near, far) = tokio::io::duplex(64);
+        drop(far);
+        let words = "error forwarding port 8200: connection refused";
+        Ok(Box::new(Breaks(near, words)))
+    }
+}
+
+struct Breaks(tokio::io::DuplexStream, &'static str);
+
+impl AsyncRead for Breaks {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::ConnectionRefused, self.1)))
+    }
+}
+
+impl AsyncWrite for Breaks {
+    fn poll_write(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        bytes: &[u8],
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        let this = &mut self.0;
+        std::pin::Pin::new(this).poll_write(cx, bytes).map_err(|_| std::io::Error::other("also broken: refused"))
+    }
+    fn poll_flush(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
     }
 }
 
@@ -262,6 +310,9 @@ async fn a_dial_that_fails_is_told_in_its_own_words() {
     let trouble = fails(&transport, "bao-1").await;
     assert_eq!(trouble.kind, TroubleKind::Unreachable);
     assert!(trouble.what.contains("no tunnel to bao-1"), "{trouble}");
+    transport.route("bao-2", Route::tunnel("http://bao-2:8200", Arc::new(Broken)).unwrap());
+    let trouble = fails(&transport, "bao-2").await;
+    assert!(trouble.what.contains("tunnel to bao-2 broke") && trouble.why.contains("refused"), "{trouble}");
     // Once the way is open again, the old trouble is forgotten.
     let server = serve(&tasks, None, reply(200, "", STATUS)).await;
     transport.route("bao-0", Route::tunnel("http://bao-0:8200", Arc::new(To(server.at))).unwrap());
@@ -298,7 +349,7 @@ async fn nobody_there_and_nobody_answering() {
 async fn a_flood_is_cut_a_redirect_is_not_followed_rubbish_is_named() {
     let tasks = TaskTracker::new();
     let transport = transport(&tasks, HttpOptions { limits: patient(), ..HttpOptions::default() });
-    let flood = serve(&tasks, None, reply(500, "", &"CANARY".repeat(10 << 20).split_at(10 << 20).0.to_owned())).await;
+    let flood = serve(&tasks, None, reply(500, "", &"CANARY".repeat(2 << 20))).await;
     transport.route("flood", address("http", &flood));
     let answer = transport.send("flood", get()).await.unwrap();
     assert_eq!((answer.status, answer.body.len(), answer.truncated), (500, LONGEST_BODY, true));
