@@ -13,10 +13,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use baowatch::app::id::SlotId;
+use baowatch::app::runbook::op::{Op, Outcome, ShareRef};
+use baowatch::app::runtime::slots::Slots;
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::http::{Dial, HttpOptions, HttpTransport, Limits, Route, TunnelIo, token_header};
 use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::bao::transport::{LONGEST_BODY, Method, Request, Transport};
+use baowatch::backends::hands::{Tools, perform};
+use baowatch::backends::keys::{FieldNames, Salt};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -405,7 +410,7 @@ async fn a_bad_ca_and_a_bad_address_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn dropping_the_transport_ends_its_tasks_and_removes_its_sockets() {
+async fn dropping_the_transport_ends_its_tasks() {
     let (servers, tasks) = (TaskTracker::new(), TaskTracker::new());
     let server = serve(&servers, None, reply(200, "", STATUS)).await;
     let transport = transport(&tasks, HttpOptions { limits: patient(), ..HttpOptions::default() });
@@ -415,4 +420,43 @@ async fn dropping_the_transport_ends_its_tasks_and_removes_its_sockets() {
     drop(transport);
     tasks.close();
     tasks.wait().await;
+}
+
+/// Collects everything that is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_share_on_its_way_leaves_nothing_in_the_log_at_its_most_talkative() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let tasks = TaskTracker::new();
+    let server = serve(&tasks, None, reply(200, "", STATUS)).await;
+    let transport = transport(&tasks, HttpOptions { limits: patient(), ..HttpOptions::default() });
+    transport.route("bao-0", Route::tunnel("http://bao-0:8200", Arc::new(To(server.at))).unwrap());
+    let (slots, slot) = (Slots::new(), SlotId(1));
+    let canary = "c0ffee".repeat(11);
+    slots.paste(slot, &canary);
+    slots.complete(slot);
+    let tools = Tools::new(Arc::new(transport), None, FieldNames::default(), Salt(vec![1]), slots);
+    let share = ShareRef::Typed { slot, index: 0 };
+    let outcome = perform(&Op::SubmitShare { replica: "bao-0".into(), share }, &tools).await;
+    assert_eq!(outcome, Outcome::Done { evidence: "this share was already in: 1 of 2".into() });
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(logged.contains("hyper"), "the client was to be heard: {logged}");
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0xc0, 0xff, 0xee]);
+    assert!(!logged.contains("c0ffee") && !logged.contains(&base64.repeat(3)), "{logged}");
 }
