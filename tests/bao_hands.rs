@@ -1,4 +1,11 @@
 //! The hands against a server that behaves as the real one does with shares: what is said, what is sent, what is not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that breaks should stop there"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -13,10 +13,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use baowatch::app::id::SlotId;
+use baowatch::app::runbook::op::{Op, Outcome, ShareRef};
+use baowatch::app::runtime::slots::Slots;
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::http::{Dial, HttpOptions, HttpTransport, Limits, Route, TunnelIo, token_header};
 use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::bao::transport::{LONGEST_BODY, Method, Request, Transport};
+use baowatch::backends::hands::{Tools, perform};
+use baowatch::backends::keys::{FieldNames, Salt};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -98,14 +103,14 @@ fn certificates(names: &[&str]) -> (Vec<u8>, TlsAcceptor) {
 fn quick() -> Limits {
     Limits {
         dial: Duration::from_millis(500),
-        connect: Duration::from_millis(1_000),
+        connect: Duration::from_secs(1),
         request: Duration::from_millis(1_500),
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
     }
 }
 
 fn patient() -> Limits {
-    let long = Duration::from_secs(60);
+    let long = Duration::from_mins(1);
     Limits { dial: long, connect: long, request: long, idle: long }
 }
 
@@ -146,6 +151,54 @@ struct Forbidden;
 impl Dial for Forbidden {
     async fn dial(&self, replica: &str) -> Result<Box<dyn TunnelIo>, Trouble> {
         Err(Trouble::denied(&format!("no tunnel to {replica}"), "forbidden", "create pods/portforward in data"))
+    }
+}
+
+/// A tunnel that opens and then says that the port is of no use, as a port-forward does.
+struct Broken;
+
+#[async_trait]
+impl Dial for Broken {
+    async fn dial(&self, _replica: &str) -> Result<Box<dyn TunnelIo>, Trouble> {
+        let (near, far) = tokio::io::duplex(64);
+        drop(far);
+        let words = "error forwarding port 8200: connection refused";
+        Ok(Box::new(Breaks(near, words)))
+    }
+}
+
+struct Breaks(tokio::io::DuplexStream, &'static str);
+
+impl AsyncRead for Breaks {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::ConnectionRefused, self.1)))
+    }
+}
+
+impl AsyncWrite for Breaks {
+    fn poll_write(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        bytes: &[u8],
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        let this = &mut self.0;
+        std::pin::Pin::new(this).poll_write(cx, bytes).map_err(|_| std::io::Error::other("also broken: refused"))
+    }
+    fn poll_flush(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
     }
 }
 
@@ -262,6 +315,9 @@ async fn a_dial_that_fails_is_told_in_its_own_words() {
     let trouble = fails(&transport, "bao-1").await;
     assert_eq!(trouble.kind, TroubleKind::Unreachable);
     assert!(trouble.what.contains("no tunnel to bao-1"), "{trouble}");
+    transport.route("bao-2", Route::tunnel("http://bao-2:8200", Arc::new(Broken)).unwrap());
+    let trouble = fails(&transport, "bao-2").await;
+    assert!(trouble.what.contains("tunnel to bao-2 broke") && trouble.why.contains("refused"), "{trouble}");
     // Once the way is open again, the old trouble is forgotten.
     let server = serve(&tasks, None, reply(200, "", STATUS)).await;
     transport.route("bao-0", Route::tunnel("http://bao-0:8200", Arc::new(To(server.at))).unwrap());
@@ -298,7 +354,7 @@ async fn nobody_there_and_nobody_answering() {
 async fn a_flood_is_cut_a_redirect_is_not_followed_rubbish_is_named() {
     let tasks = TaskTracker::new();
     let transport = transport(&tasks, HttpOptions { limits: patient(), ..HttpOptions::default() });
-    let flood = serve(&tasks, None, reply(500, "", &"CANARY".repeat(10 << 20).split_at(10 << 20).0.to_owned())).await;
+    let flood = serve(&tasks, None, reply(500, "", &"CANARY".repeat(2 << 20))).await;
     transport.route("flood", address("http", &flood));
     let answer = transport.send("flood", get()).await.unwrap();
     assert_eq!((answer.status, answer.body.len(), answer.truncated), (500, LONGEST_BODY, true));
@@ -354,7 +410,7 @@ async fn a_bad_ca_and_a_bad_address_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn dropping_the_transport_ends_its_tasks_and_removes_its_sockets() {
+async fn dropping_the_transport_ends_its_tasks() {
     let (servers, tasks) = (TaskTracker::new(), TaskTracker::new());
     let server = serve(&servers, None, reply(200, "", STATUS)).await;
     let transport = transport(&tasks, HttpOptions { limits: patient(), ..HttpOptions::default() });
@@ -364,4 +420,43 @@ async fn dropping_the_transport_ends_its_tasks_and_removes_its_sockets() {
     drop(transport);
     tasks.close();
     tasks.wait().await;
+}
+
+/// Collects everything that is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_share_on_its_way_leaves_nothing_in_the_log_at_its_most_talkative() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let tasks = TaskTracker::new();
+    let server = serve(&tasks, None, reply(200, "", STATUS)).await;
+    let transport = transport(&tasks, HttpOptions { limits: patient(), ..HttpOptions::default() });
+    transport.route("bao-0", Route::tunnel("http://bao-0:8200", Arc::new(To(server.at))).unwrap());
+    let (slots, slot) = (Slots::new(), SlotId(1));
+    let canary = "c0ffee".repeat(11);
+    slots.paste(slot, &canary);
+    slots.complete(slot);
+    let tools = Tools::new(Arc::new(transport), None, FieldNames::default(), Salt(vec![1]), slots);
+    let share = ShareRef::Typed { slot, index: 0 };
+    let outcome = perform(&Op::SubmitShare { replica: "bao-0".into(), share }, &tools).await;
+    assert_eq!(outcome, Outcome::Done { evidence: "this share was already in: 1 of 2".into() });
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(logged.contains("hyper"), "the client was to be heard: {logged}");
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0xc0, 0xff, 0xee]);
+    assert!(!logged.contains("c0ffee") && !logged.contains(&base64.repeat(3)), "{logged}");
 }

@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "a test that breaks should stop there"
 )]
 
@@ -257,8 +258,8 @@ async fn a_life_of_shares_and_a_joiner() {
     let standby = scene.until("bao-1", |seen| seen.role == Some(Role::Standby)).await;
     assert_eq!(standby.leader.as_deref(), Some(format!("https://{}", first.at).as_str()));
 
-    // The one that is left has no majority. It goes on naming the dead leader for minutes: that nobody is active is seen
-    // by asking every replica, not by believing one.
+    // The one that is left has no majority and goes on naming the dead leader, for over a minute when this was tried:
+    // that nobody is active is seen by asking every replica, not by believing one.
     drop(first);
     let trouble = scene.seal("bao-0").await.unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Unreachable, "{trouble}");

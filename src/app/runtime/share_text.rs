@@ -85,8 +85,8 @@ mod tests {
     fn a_line_yields_its_keys_and_never_a_recovery_key() {
         let key = "0f".repeat(33);
         let of = |line: String| in_line(&line).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(of(format!("Unseal Key 1: {key}")), [key.clone()]);
-        assert_eq!(of(format!("key1={key}")), [key.clone()]);
+        assert_eq!(of(format!("Unseal Key 1: {key}")), std::slice::from_ref(&key));
+        assert_eq!(of(format!("key1={key}")), std::slice::from_ref(&key));
         assert_eq!(of(format!("{key}, {key}")).len(), 2);
         assert!(of(format!("Recovery Key 1: {key}")).is_empty());
     }

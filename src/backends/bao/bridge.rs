@@ -170,8 +170,13 @@ impl Carry {
         let dialled = dialled.unwrap_or_else(|_| Err(fault::slow_dial(&self.replica, self.patience.dial)));
         // Noted before the connection is dropped: the client's failure makes `send` look here.
         self.note(dialled.as_ref().err().cloned());
-        if let Ok(far) = dialled {
-            pump(near, far, self.patience.idle).await;
+        if let Ok(far) = dialled
+            && let Err(broken) = pump(near, far, self.patience.idle).await
+        {
+            // A port-forward says in words why it broke, e.g. that nothing listens in the pod.
+            if broken.get_ref().is_some() {
+                self.note(Some(fault::broken_tunnel(&self.replica, &broken.to_string())));
+            }
         }
     }
 }
@@ -188,8 +193,8 @@ enum Moved {
 }
 
 /// Copies both ways until either end closes or nothing moves for too long. One direction at a time is enough for one
-/// small request and its answer.
-async fn pump(near: UnixStream, far: Box<dyn TunnelIo>, idle: Duration) {
+/// small request and its answer. The error is the far end's.
+async fn pump(near: UnixStream, far: Box<dyn TunnelIo>, idle: Duration) -> std::io::Result<()> {
     let (mut near_read, mut near_write) = near.into_split();
     let (mut far_read, mut far_write) = tokio::io::split(far);
     // Without TLS a share passes through here in clear.
@@ -203,20 +208,24 @@ async fn pump(near: UnixStream, far: Box<dyn TunnelIo>, idle: Duration) {
             }
         };
         let Ok(moved) = tokio::time::timeout(idle, moved).await else {
-            return;
+            return Ok(());
         };
         let write = async {
             match moved {
                 Moved::Out(Ok(n)) if n > 0 => {
-                    far_write.write_all(out.get(..n).unwrap_or_default()).await.is_ok()
-                        && far_write.flush().await.is_ok()
+                    far_write.write_all(out.get(..n).unwrap_or_default()).await?;
+                    far_write.flush().await?;
+                    Ok(true)
                 }
-                Moved::In(Ok(n)) if n > 0 => near_write.write_all(back.get(..n).unwrap_or_default()).await.is_ok(),
-                Moved::Out(_) | Moved::In(_) => false,
+                Moved::In(Ok(n)) if n > 0 => Ok(near_write.write_all(back.get(..n).unwrap_or_default()).await.is_ok()),
+                Moved::In(Err(broken)) => Err(broken),
+                Moved::Out(_) | Moved::In(Ok(_)) => Ok(false),
             }
         };
-        if !matches!(tokio::time::timeout(idle, write).await, Ok(true)) {
-            return;
+        match tokio::time::timeout(idle, write).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) | Err(_) => return Ok(()),
+            Ok(Err(broken)) => return Err(broken),
         }
     }
 }

@@ -74,6 +74,15 @@ pub(super) fn slow_dial(replica: &str, limit: Duration) -> Trouble {
     )
 }
 
+/// A tunnel that opened and then broke; `said` are the words of whoever carried it.
+pub(super) fn broken_tunnel(replica: &str, said: &str) -> Trouble {
+    Trouble::unreachable(
+        &format!("the tunnel to {replica} broke"),
+        said,
+        "Look at the pod: it may be starting, going, or listening on another port",
+    )
+}
+
 /// The authority's file cannot be used; `why` never quotes it.
 pub(super) fn bad_ca(why: &str) -> Trouble {
     Trouble::new(
