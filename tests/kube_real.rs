@@ -11,6 +11,7 @@ use baowatch::app::model::fact::Fact;
 use baowatch::app::model::keys_secret::KeysSeen;
 use baowatch::app::model::unsealer::{Liveness, UseHow};
 use baowatch::app::trouble::{Trouble, TroubleKind};
+use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::connect::{Asked, Route, Target, connect};
 use baowatch::backends::feeds::seal::SealReader;
 use baowatch::backends::feeds::{Deps, Feed, Vault, all};
@@ -58,7 +59,7 @@ async fn look(feeds: &mut [Box<dyn Feed>], id: FeedId) -> Result<Vec<Fact>, Trou
 
 /// One plain request through the tunnel, ended by the length the server names: an end of stream never comes.
 async fn seal_status(target: &Target, pod: &str) -> serde_json::Value {
-    let mut stream = target.forward.as_ref().unwrap().dial(pod).await.unwrap();
+    let mut stream = target.forward.as_ref().unwrap().open(pod).await.unwrap();
     let request = format!("GET /v1/sys/seal-status HTTP/1.1\r\nHost: {pod}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -85,7 +86,7 @@ async fn a_vault_is_found_and_reached_through_a_tunnel() {
     for pod in ["openbao-0", "openbao-1"] {
         assert_eq!(seal_status(&target, pod).await["sealed"], false);
     }
-    let missing = target.forward.as_ref().unwrap().dial("openbao-9").await.err().unwrap();
+    let missing = target.forward.as_ref().unwrap().open("openbao-9").await.err().unwrap();
     assert_eq!(missing.kind, TroubleKind::Absent, "{missing}");
 
     let mut feeds = feeds(&target);
@@ -114,6 +115,10 @@ async fn a_static_seal_and_a_tls_listener_are_read_from_the_configuration() {
     let target = connect(&asked(&vault)).await.unwrap();
     assert!(target.tls.on, "{:?}", target.cluster.notes);
     let (pem, _) = target.tls.ca.clone().expect("the CA is found where the pod mounts it");
+    let tasks = tokio_util::task::TaskTracker::new();
+    let reader = BaoRead::new(Arc::new(target.transport(tasks).unwrap()));
+    let seal = SealReader::seal(&reader, "openbao-0").await.unwrap();
+    assert!(seal.open() && seal.kind == baowatch::app::model::seal::SealKind::Static, "{seal:?}");
     assert_eq!(vault.made["caPem"].as_str().unwrap().trim(), String::from_utf8(pem).unwrap().trim());
     let mut feeds = feeds(&target);
     let unsealers = look(&mut feeds, FeedId::Unsealers).await.unwrap();
@@ -209,7 +214,7 @@ async fn denied_is_never_unreachable() {
         assert_eq!(trouble.kind, TroubleKind::Denied, "{trouble}");
         assert!(trouble.next.contains(line), "{trouble}");
     }
-    let tunnel = target.forward.as_ref().unwrap().dial("openbao-0").await.err().unwrap();
+    let tunnel = target.forward.as_ref().unwrap().open("openbao-0").await.err().unwrap();
     assert_eq!(tunnel.kind, TroubleKind::Denied, "{tunnel}");
     assert!(tunnel.next.contains("pods/portforward"), "{tunnel}");
     let kube = target.kube.as_ref().unwrap();
