@@ -17,7 +17,8 @@ use super::kube::digest;
 use super::kube::forward::PortForward;
 use super::kube::port::Kube;
 use super::kube::real::RealKube;
-use super::kube::server_look::{self, ServerLook};
+use super::kube::server_look::{self, Mounted, ServerLook};
+use super::kube::x509;
 use crate::app::id::Identity;
 use crate::app::model::fact::{ClusterSeen, Environment};
 use crate::app::text::clean;
@@ -129,16 +130,10 @@ async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dy
         },
     };
     let port = asked.port.unwrap_or(server.port);
-    let tls = tls(asked, kube.as_ref(), &found, &server, &mut notes).await?;
-    let given: BTreeMap<String, String> = asked.members.iter().cloned().collect();
-    let service = found.set.as_ref().and_then(service).unwrap_or_else(|| format!("{}-internal", found.name));
     let inside = connection.in_cluster();
-    let otherwise = Some(Pods {
-        scheme: if tls.on { "https" } else { "http" },
-        domain: if inside { format!("{service}.{}.svc", found.namespace) } else { service },
-        port,
-        tunnel: !inside,
-    });
+    let (tls, domain) = tls(asked, kube.as_ref(), &found, &server, inside, &mut notes).await?;
+    let given: BTreeMap<String, String> = asked.members.iter().cloned().collect();
+    let otherwise = Some(Pods { scheme: if tls.on { "https" } else { "http" }, domain, port, tunnel: !inside });
     let context_name = connection.context.clone().unwrap_or_else(|| connection.cluster.clone());
     let cluster = ClusterSeen {
         name: clean(asked.display_name.as_deref().unwrap_or(&context_name)),
@@ -169,28 +164,51 @@ fn service(set: &StatefulSet) -> Option<String> {
     set.spec.as_ref()?.service_name.clone().filter(|name| !name.is_empty())
 }
 
+/// TLS, and the domain under which the pods are called.
 async fn tls(
     asked: &Asked,
     kube: &dyn Kube,
     found: &Found,
     server: &ServerLook,
+    inside: bool,
     notes: &mut Vec<String>,
-) -> Result<Tls, Trouble> {
+) -> Result<(Tls, String), Trouble> {
     let on = asked.tls.unwrap_or(server.tls);
     if asked.tls.is_none() && server.config.tls.is_none() {
         notes.push(format!("{} is {}", if on { "TLS" } else { "plain HTTP" }, server.how));
     }
-    let mut ca = read_ca(asked)?;
-    if on
-        && ca.is_none()
-        && let Some(set) = &found.set
-    {
-        match server_look::ca(kube, set, &server.config).await {
-            Ok(found) => ca = found,
+    let mut mounted = Mounted::default();
+    if on && let Some(set) = &found.set {
+        match server_look::mounted(kube, set, &server.config).await {
+            Ok(found) => mounted = found,
             Err(trouble) => notes.push(format!("the vault's CA could not be read where its pods mount it: {trouble}")),
         }
     }
-    Ok(Tls { on, ca, server_name: asked.server_name.clone() })
+    let mut tls = Tls { on, ca: read_ca(asked)?.or(mounted.ca), server_name: asked.server_name.clone() };
+    let service = found.set.as_ref().and_then(service).unwrap_or_else(|| format!("{}-internal", found.name));
+    let full = format!("{service}.{}.svc", found.namespace);
+    let mut domain = full.clone();
+    if let (None, Some(pem)) = (&tls.server_name, &mounted.certificate) {
+        // The pod's own name first, since it says most; inside the cluster only a domain that DNS knows will do.
+        let domains = [full.clone(), format!("{full}.cluster.local"), service];
+        let pod = format!("{}-0.", found.name);
+        let of_pods: Vec<String> = domains.iter().map(|domain| format!("{pod}{domain}")).collect();
+        match x509::first_name(pem, &of_pods).and_then(|name| name.strip_prefix(&pod)) {
+            Some(good) if inside && good != full => tls.server_name = Some(format!("{pod}{good}")),
+            Some(good) => good.clone_into(&mut domain),
+            None => tls.server_name = x509::first_name(pem, &names(found)).map(str::to_owned),
+        }
+    }
+    Ok((tls, domain))
+}
+
+/// Names by which certificates commonly call the vault as a whole.
+fn names(found: &Found) -> Vec<String> {
+    let Found { namespace, name, .. } = found;
+    let service = format!("{name}.{namespace}.svc");
+    let all =
+        [&service, &format!("{service}.cluster.local"), &format!("{name}.{namespace}"), name, "localhost", "127.0.0.1"];
+    all.map(str::to_owned).to_vec()
 }
 
 fn read_ca(asked: &Asked) -> Result<Option<(Vec<u8>, String)>, Trouble> {

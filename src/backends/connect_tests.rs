@@ -49,7 +49,10 @@ async fn one_vault_is_found_by_itself_and_a_stale_address_is_said() {
     assert!(
         target.cluster.notes.iter().any(|note| note.contains("VAULT_ADDR points to https://old:8200 and is not used"))
     );
-    assert_eq!(target.routes.to("openbao-7"), Some(Route::Tunnel("http://openbao-7.openbao-internal:8200".into())));
+    assert_eq!(
+        target.routes.to("openbao-7"),
+        Some(Route::Tunnel("http://openbao-7.openbao-internal.data.svc:8200".into()))
+    );
     assert!(!target.tls.on);
 }
 

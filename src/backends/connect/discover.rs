@@ -33,7 +33,12 @@ impl Found {
 }
 
 /// Finds it; what had to be done without goes into the notes.
-pub(super) async fn discover(kube: &dyn Kube, asked: &Asked, own: &str, notes: &mut Vec<String>) -> Result<Found, Trouble> {
+pub(super) async fn discover(
+    kube: &dyn Kube,
+    asked: &Asked,
+    own: &str,
+    notes: &mut Vec<String>,
+) -> Result<Found, Trouble> {
     if let Some((namespace, name)) = &asked.vault {
         return match kube.stateful_set(namespace, name).await {
             Ok(Some(set)) => Ok(Found::of(set)),
@@ -142,4 +147,3 @@ async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut 
         (Some(_), Some(_)) => Err(several(names)),
     }
 }
-
