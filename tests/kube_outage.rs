@@ -100,7 +100,7 @@ async fn feeds_outlive_the_api_server() {
             && report.outcome.as_ref().is_err_and(|trouble| trouble.kind == TroubleKind::Unreachable)
     };
     sink.wait("that the API server is gone", down).await;
-    let again = connect(&asked).await.err().unwrap();
+    let again = connect(&asked).await.err().unwrap().trouble;
     assert_eq!(again.kind, TroubleKind::Unreachable, "{again}");
 
     lab.call("POST", "/apiserver/start", &Value::Null);

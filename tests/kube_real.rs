@@ -65,7 +65,7 @@ async fn look(feeds: &mut [Box<dyn Feed>], id: FeedId) -> Result<Vec<Fact>, Trou
 
 /// One plain request through the tunnel, ended by the length the server names: an end of stream never comes.
 async fn seal_status(target: &Target, pod: &str) -> serde_json::Value {
-    let mut stream = target.forward.as_ref().unwrap().open(pod).await.unwrap();
+    let mut stream = target.forward.as_ref().unwrap().dial(pod).await.unwrap();
     let request = format!("GET /v1/sys/seal-status HTTP/1.1\r\nHost: {pod}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -93,7 +93,7 @@ async fn a_vault_is_found_and_reached_through_a_tunnel() {
     for pod in ["openbao-0", "openbao-1"] {
         assert_eq!(seal_status(&target, pod).await["sealed"], false);
     }
-    let missing = target.forward.as_ref().unwrap().open("openbao-9").await.err().unwrap();
+    let missing = target.forward.as_ref().unwrap().dial("openbao-9").await.err().unwrap();
     assert_eq!(missing.kind, TroubleKind::Absent, "{missing}");
 
     let mut feeds = feeds(&target);
@@ -241,7 +241,7 @@ async fn denied_is_never_unreachable() {
         assert_eq!(trouble.kind, TroubleKind::Denied, "{trouble}");
         assert!(trouble.next.contains(line), "{trouble}");
     }
-    let tunnel = target.forward.as_ref().unwrap().open("openbao-0").await.err().unwrap();
+    let tunnel = target.forward.as_ref().unwrap().dial("openbao-0").await.err().unwrap();
     assert_eq!(tunnel.kind, TroubleKind::Denied, "{tunnel}");
     assert!(tunnel.next.contains("pods/portforward"), "{tunnel}");
     let kube = target.kube.as_ref().unwrap();

@@ -82,21 +82,37 @@ pub struct Target {
     pub keys_secret: Option<String>,
 }
 
+/// Why nothing was connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotConnected {
+    /// For a person.
+    pub trouble: Trouble,
+    /// Namespace and name of each vault, where there are several and none was named: whoever can ask, asks.
+    pub several: Vec<(String, String)>,
+}
+
+impl From<Trouble> for NotConnected {
+    fn from(trouble: Trouble) -> Self {
+        Self { trouble, several: Vec::new() }
+    }
+}
+
 /// Resolves the target. A cluster that is named wins over an address that merely stands in the environment.
-pub async fn connect(asked: &Asked) -> Result<Target, Trouble> {
+pub async fn connect(asked: &Asked) -> Result<Target, NotConnected> {
     if let Some(address) = &asked.address {
-        return by_address(asked, address, Vec::new());
+        return Ok(by_address(asked, address, Vec::new())?);
     }
     let wanted = Wanted { kubeconfig: asked.kubeconfig.clone(), context: asked.context.clone() };
     let Some(connection) = client::connect(&wanted).await? else {
         return match &asked.env_address {
-            Some((_, address)) => by_address(asked, address, Vec::new()),
-            None if !asked.members.is_empty() => by_address(asked, "", Vec::new()),
+            Some((_, address)) => Ok(by_address(asked, address, Vec::new())?),
+            None if !asked.members.is_empty() => Ok(by_address(asked, "", Vec::new())?),
             None => Err(Trouble::local(
                 "There is nothing to connect to",
                 "no kubeconfig was found, this is no pod, and neither --address nor VAULT_ADDR nor BAO_ADDR is set",
                 "Set KUBECONFIG or give --address; baowatch demo shows everything without a cluster",
-            )),
+            )
+            .into()),
         };
     };
     let real = RealKube::new(connection.client.clone());
@@ -104,7 +120,7 @@ pub async fn connect(asked: &Asked) -> Result<Target, Trouble> {
     in_cluster(asked, &connection, kube).await
 }
 
-async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dyn Kube>) -> Result<Target, Trouble> {
+async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dyn Kube>) -> Result<Target, NotConnected> {
     let mut notes = Vec::new();
     let found = discover(kube.as_ref(), asked, &connection.namespace, &mut notes).await?;
     if let Some((variable, address)) = &asked.env_address {
@@ -119,7 +135,7 @@ async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dy
             );
             address_id(&connection.server)
         }
-        Err(trouble) => return Err(trouble),
+        Err(trouble) => return Err(trouble.into()),
     };
     let server = match &found.set {
         Some(set) => server_look::look(kube.as_ref(), set).await,

@@ -18,7 +18,7 @@ fn set(namespace: &str, name: &str, tls: bool) -> StatefulSet {
     .unwrap()
 }
 
-async fn found(kube: FakeKube, asked: &Asked) -> Result<Target, Trouble> {
+async fn found(kube: FakeKube, asked: &Asked) -> Result<Target, NotConnected> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = ::kube::Config::new("https://127.0.0.1:1".parse().unwrap());
     let connection = client::Connection {
@@ -31,10 +31,10 @@ async fn found(kube: FakeKube, asked: &Asked) -> Result<Target, Trouble> {
     in_cluster(asked, &connection, Arc::new(kube)).await
 }
 
-fn wrong(result: Result<Target, Trouble>) -> Trouble {
+fn wrong(result: Result<Target, NotConnected>) -> Trouble {
     match result {
         Ok(_) => panic!("resolved"),
-        Err(trouble) => trouble,
+        Err(not) => not.trouble,
     }
 }
 

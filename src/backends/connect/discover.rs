@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 
-use super::Asked;
+use super::{Asked, NotConnected};
 use crate::app::text::{clean, count};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::digest;
@@ -38,17 +38,17 @@ pub(super) async fn discover(
     asked: &Asked,
     own: &str,
     notes: &mut Vec<String>,
-) -> Result<Found, Trouble> {
+) -> Result<Found, NotConnected> {
     if let Some((namespace, name)) = &asked.vault {
         return match kube.stateful_set(namespace, name).await {
             Ok(Some(set)) => Ok(Found::of(set)),
-            Ok(None) => Err(no_such(kube, namespace, name).await),
+            Ok(None) => Err(no_such(kube, namespace, name).await.into()),
             Err(trouble) if trouble.kind == TroubleKind::Denied => {
                 notes.push(trouble.to_string());
                 let pods = pods_of(kube, namespace).await.unwrap_or_default().remove(name).unwrap_or_default();
                 Ok(Found { namespace: namespace.clone(), name: name.clone(), set: None, pods })
             }
-            Err(trouble) => Err(trouble),
+            Err(trouble) => Err(trouble.into()),
         };
     }
     let asked_for = asked.namespace.as_deref();
@@ -59,19 +59,19 @@ pub(super) async fn discover(
             match kube.vaults(Some(own)).await {
                 Ok(sets) => (sets, Some(own)),
                 Err(inner) if inner.kind == TroubleKind::Denied => return by_pods(kube, own, inner, notes).await,
-                Err(inner) => return Err(inner),
+                Err(inner) => return Err(inner.into()),
             }
         }
         Err(trouble) if trouble.kind == TroubleKind::Denied => {
             return by_pods(kube, asked_for.unwrap_or(own), trouble, notes).await;
         }
-        Err(trouble) => return Err(trouble),
+        Err(trouble) => return Err(trouble.into()),
     };
     let names: Vec<String> = sets.iter().map(path).collect();
     let mut sets = sets.into_iter();
     match (sets.next(), sets.next()) {
         (Some(one), None) => Ok(Found::of(one)),
-        (None, _) => Err(none_found(place)),
+        (None, _) => Err(none_found(place).into()),
         (Some(_), Some(_)) => Err(several(names)),
     }
 }
@@ -91,13 +91,15 @@ fn none_found(place: Option<&str>) -> Trouble {
     )
 }
 
-fn several(mut names: Vec<String>) -> Trouble {
+fn several(mut names: Vec<String>) -> NotConnected {
     names.sort();
-    Trouble::local(
+    let trouble = Trouble::local(
         &format!("There are {} here", count(names.len(), "vault")),
         &names.join(", "),
         &format!("Choose one: --vault {}", names.first().map_or("NAMESPACE/STATEFULSET", String::as_str)),
-    )
+    );
+    let pair = |name: &String| name.split_once('/').map(|(ns, name)| (ns.to_owned(), name.to_owned()));
+    NotConnected { several: names.iter().filter_map(pair).collect(), trouble }
 }
 
 async fn no_such(kube: &dyn Kube, namespace: &str, name: &str) -> Trouble {
@@ -134,8 +136,8 @@ async fn pods_of(kube: &dyn Kube, namespace: &str) -> Result<BTreeMap<String, Ve
 }
 
 /// Who may see nothing but pods still gets to see the vault's.
-async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut Vec<String>) -> Result<Found, Trouble> {
-    let Ok(sets) = pods_of(kube, namespace).await else { return Err(denied) };
+async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut Vec<String>) -> Result<Found, NotConnected> {
+    let Ok(sets) = pods_of(kube, namespace).await else { return Err(denied.into()) };
     let names: Vec<String> = sets.keys().map(|name| format!("{namespace}/{}", clean(name))).collect();
     let mut sets = sets.into_iter();
     match (sets.next(), sets.next()) {
@@ -143,7 +145,7 @@ async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut 
             notes.push(denied.to_string());
             Ok(Found { namespace: namespace.to_owned(), name, set: None, pods })
         }
-        (None, _) => Err(denied),
+        (None, _) => Err(denied.into()),
         (Some(_), Some(_)) => Err(several(names)),
     }
 }

@@ -96,7 +96,8 @@ impl Target {
 #[async_trait]
 impl Dial for PortForward {
     async fn dial(&self, replica: &str) -> Result<Box<dyn TunnelIo>, Trouble> {
-        Ok(Box::new(self.open(replica).await?))
+        // The method of the same name that the type itself has.
+        Ok(Box::new(Self::dial(self, replica).await?))
     }
 }
 

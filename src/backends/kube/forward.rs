@@ -29,7 +29,7 @@ pub struct PortForward {
 impl PortForward {
     /// Opens one. The far side's end of stream does not arrive through it: whoever reads must know where an answer ends,
     /// and must give up by the clock.
-    pub async fn open(&self, pod: &str) -> Result<PodStream, Trouble> {
+    pub async fn dial(&self, pod: &str) -> Result<PodStream, Trouble> {
         let what = format!("No tunnel to pod {}/{pod}", self.namespace);
         let right = Right {
             group: "",
