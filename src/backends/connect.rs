@@ -1,5 +1,8 @@
 //! Resolves what is meant: which cluster, which vault in it, and by which way each replica is reached.
 
+mod discover;
+mod routes;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -13,12 +16,16 @@ use super::kube::client::{self, Wanted};
 use super::kube::digest;
 use super::kube::forward::PortForward;
 use super::kube::port::Kube;
-use super::kube::real::{RealKube, VAULTS};
-use super::kube::server_look::{self, ServerLook};
+use super::kube::real::RealKube;
+use super::kube::server_look::{self, Mounted, ServerLook};
+use super::kube::x509;
 use crate::app::id::Identity;
 use crate::app::model::fact::{ClusterSeen, Environment};
-use crate::app::text::{clean, count};
+use crate::app::text::clean;
 use crate::app::trouble::{Trouble, TroubleKind};
+
+use discover::{Found, discover};
+pub use routes::{Pods, Route, Routes, Tls};
 
 /// Everything that was said about the target: arguments, environment, configuration.
 #[derive(Debug, Clone, Default)]
@@ -51,60 +58,6 @@ pub struct Asked {
     pub environment: Environment,
     /// The cluster's name on the banner; the context's otherwise.
     pub display_name: Option<String>,
-}
-
-/// How requests reach one replica.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
-    /// Through the API server to the pod of the same name. The URL is what the replica is called behind its headless
-    /// Service: it gives the scheme, and the host that the certificate must name.
-    Tunnel(String),
-    /// Directly: scheme, host and port, without a path.
-    Address(String),
-}
-
-/// How requests reach every replica, those that do not exist yet included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Routes {
-    /// By name, from configuration or `--address`.
-    pub given: BTreeMap<String, String>,
-    /// For every other name.
-    pub otherwise: Option<Pods>,
-}
-
-/// The way to pods by their names: `scheme://pod.domain:port`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pods {
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// The headless Service, which publishes pods that are not ready too; with the namespace where DNS is really asked.
-    pub domain: String,
-    pub port: u16,
-    /// Through the API server; false inside the cluster, where pods can be reached by themselves.
-    pub tunnel: bool,
-}
-
-impl Routes {
-    /// The way to this replica, if there is one.
-    pub fn to(&self, replica: &str) -> Option<Route> {
-        if let Some(address) = self.given.get(replica) {
-            return Some(Route::Address(address.clone()));
-        }
-        let Pods { scheme, domain, port, tunnel } = self.otherwise.as_ref()?;
-        let url = format!("{scheme}://{replica}.{domain}:{port}");
-        Some(if *tunnel { Route::Tunnel(url) } else { Route::Address(url) })
-    }
-}
-
-/// TLS to the replicas.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tls {
-    /// Whether to speak it through tunnels and to pods; an address says so itself.
-    pub on: bool,
-    /// PEM of the CA to trust, in place of the system's; with where it was found.
-    pub ca: Option<(Vec<u8>, String)>,
-    /// The name that the configuration wants verified, in place of the one in the route's URL.
-    pub server_name: Option<String>,
 }
 
 /// What was resolved.
@@ -193,16 +146,10 @@ async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dy
         },
     };
     let port = asked.port.unwrap_or(server.port);
-    let tls = tls(asked, kube.as_ref(), &found, &server, &mut notes).await?;
-    let given: BTreeMap<String, String> = asked.members.iter().cloned().collect();
-    let service = found.set.as_ref().and_then(service).unwrap_or_else(|| format!("{}-internal", found.name));
     let inside = connection.in_cluster();
-    let otherwise = Some(Pods {
-        scheme: if tls.on { "https" } else { "http" },
-        domain: if inside { format!("{service}.{}.svc", found.namespace) } else { service },
-        port,
-        tunnel: !inside,
-    });
+    let (tls, domain) = tls(asked, kube.as_ref(), &found, &server, inside, &mut notes).await?;
+    let given: BTreeMap<String, String> = asked.members.iter().cloned().collect();
+    let otherwise = Some(Pods { scheme: if tls.on { "https" } else { "http" }, domain, port, tunnel: !inside });
     let context_name = connection.context.clone().unwrap_or_else(|| connection.cluster.clone());
     let cluster = ClusterSeen {
         name: clean(asked.display_name.as_deref().unwrap_or(&context_name)),
@@ -233,28 +180,51 @@ fn service(set: &StatefulSet) -> Option<String> {
     set.spec.as_ref()?.service_name.clone().filter(|name| !name.is_empty())
 }
 
+/// TLS, and the domain under which the pods are called.
 async fn tls(
     asked: &Asked,
     kube: &dyn Kube,
     found: &Found,
     server: &ServerLook,
+    inside: bool,
     notes: &mut Vec<String>,
-) -> Result<Tls, Trouble> {
+) -> Result<(Tls, String), Trouble> {
     let on = asked.tls.unwrap_or(server.tls);
     if asked.tls.is_none() && server.config.tls.is_none() {
         notes.push(format!("{} is {}", if on { "TLS" } else { "plain HTTP" }, server.how));
     }
-    let mut ca = read_ca(asked)?;
-    if on
-        && ca.is_none()
-        && let Some(set) = &found.set
-    {
-        match server_look::ca(kube, set, &server.config).await {
-            Ok(found) => ca = found,
+    let mut mounted = Mounted::default();
+    if on && let Some(set) = &found.set {
+        match server_look::mounted(kube, set, &server.config).await {
+            Ok(found) => mounted = found,
             Err(trouble) => notes.push(format!("the vault's CA could not be read where its pods mount it: {trouble}")),
         }
     }
-    Ok(Tls { on, ca, server_name: asked.server_name.clone() })
+    let mut tls = Tls { on, ca: read_ca(asked)?.or(mounted.ca), server_name: asked.server_name.clone() };
+    let service = found.set.as_ref().and_then(service).unwrap_or_else(|| format!("{}-internal", found.name));
+    let full = format!("{service}.{}.svc", found.namespace);
+    let mut domain = full.clone();
+    if let (None, Some(pem)) = (&tls.server_name, &mounted.certificate) {
+        // The pod's own name first, since it says most; inside the cluster only a domain that DNS knows will do.
+        let domains = [full.clone(), format!("{full}.cluster.local"), service];
+        let pod = format!("{}-0.", found.name);
+        let of_pods: Vec<String> = domains.iter().map(|domain| format!("{pod}{domain}")).collect();
+        match x509::first_name(pem, &of_pods).and_then(|name| name.strip_prefix(&pod)) {
+            Some(good) if inside && good != full => tls.server_name = Some(format!("{pod}{good}")),
+            Some(good) => good.clone_into(&mut domain),
+            None => tls.server_name = x509::first_name(pem, &names(found)).map(str::to_owned),
+        }
+    }
+    Ok((tls, domain))
+}
+
+/// Names by which certificates commonly call the vault as a whole.
+fn names(found: &Found) -> Vec<String> {
+    let Found { namespace, name, .. } = found;
+    let service = format!("{name}.{namespace}.svc");
+    let all =
+        [&service, &format!("{service}.cluster.local"), &format!("{name}.{namespace}"), name, "localhost", "127.0.0.1"];
+    all.map(str::to_owned).to_vec()
 }
 
 fn read_ca(asked: &Asked) -> Result<Option<(Vec<u8>, String)>, Trouble> {
@@ -334,139 +304,6 @@ fn address_id(server: &str) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// A vault that was found.
-struct Found {
-    namespace: String,
-    name: String,
-    /// `None` where it may not be read.
-    set: Option<StatefulSet>,
-    /// Names of pods, where they are all that can be seen.
-    pods: Vec<String>,
-}
-
-impl Found {
-    fn of(set: StatefulSet) -> Self {
-        Self {
-            namespace: set.metadata.namespace.clone().unwrap_or_default(),
-            name: set.metadata.name.clone().unwrap_or_default(),
-            set: Some(set),
-            pods: Vec::new(),
-        }
-    }
-}
-
-async fn discover(kube: &dyn Kube, asked: &Asked, own: &str, notes: &mut Vec<String>) -> Result<Found, NotConnected> {
-    if let Some((namespace, name)) = &asked.vault {
-        return match kube.stateful_set(namespace, name).await {
-            Ok(Some(set)) => Ok(Found::of(set)),
-            Ok(None) => Err(no_such(kube, namespace, name).await.into()),
-            Err(trouble) if trouble.kind == TroubleKind::Denied => {
-                notes.push(trouble.to_string());
-                let pods = pods_of(kube, namespace).await.unwrap_or_default().remove(name).unwrap_or_default();
-                Ok(Found { namespace: namespace.clone(), name: name.clone(), set: None, pods })
-            }
-            Err(trouble) => Err(trouble.into()),
-        };
-    }
-    let asked_for = asked.namespace.as_deref();
-    let (sets, place) = match kube.vaults(asked_for).await {
-        Ok(sets) => (sets, asked_for),
-        // Listing the whole cluster is a privilege; the context's own namespace is the next best place to look.
-        Err(trouble) if trouble.kind == TroubleKind::Denied && asked_for.is_none() => {
-            match kube.vaults(Some(own)).await {
-                Ok(sets) => (sets, Some(own)),
-                Err(inner) if inner.kind == TroubleKind::Denied => return by_pods(kube, own, inner, notes).await,
-                Err(inner) => return Err(inner.into()),
-            }
-        }
-        Err(trouble) if trouble.kind == TroubleKind::Denied => {
-            return by_pods(kube, asked_for.unwrap_or(own), trouble, notes).await;
-        }
-        Err(trouble) => return Err(trouble.into()),
-    };
-    let names: Vec<String> = sets.iter().map(path).collect();
-    let mut sets = sets.into_iter();
-    match (sets.next(), sets.next()) {
-        (Some(one), None) => Ok(Found::of(one)),
-        (None, _) => Err(none_found(place).into()),
-        (Some(_), Some(_)) => Err(several(names)),
-    }
-}
-
-fn path(set: &StatefulSet) -> String {
-    let part = |text: &Option<String>| clean(text.as_deref().unwrap_or_default());
-    format!("{}/{}", part(&set.metadata.namespace), part(&set.metadata.name))
-}
-
-fn none_found(place: Option<&str>) -> Trouble {
-    let place = place.map_or_else(|| "any namespace".to_owned(), |ns| format!("namespace {ns}"));
-    Trouble::new(
-        TroubleKind::Absent,
-        "No OpenBao or Vault was found",
-        &format!("no StatefulSet in {place} is labelled app.kubernetes.io/name=openbao or =vault"),
-        "Name it with --vault NAMESPACE/STATEFULSET, or choose another --context or -n",
-    )
-}
-
-fn several(mut names: Vec<String>) -> NotConnected {
-    names.sort();
-    let trouble = Trouble::local(
-        &format!("There are {} here", count(names.len(), "vault")),
-        &names.join(", "),
-        &format!("Choose one: --vault {}", names.first().map_or("NAMESPACE/STATEFULSET", String::as_str)),
-    );
-    let pair = |name: &String| name.split_once('/').map(|(ns, name)| (ns.to_owned(), name.to_owned()));
-    NotConnected { several: names.iter().filter_map(pair).collect(), trouble }
-}
-
-async fn no_such(kube: &dyn Kube, namespace: &str, name: &str) -> Trouble {
-    let known = match kube.vaults(None).await {
-        Ok(sets) => sets,
-        Err(_) => kube.vaults(Some(namespace)).await.unwrap_or_default(),
-    };
-    let names: Vec<String> = known.iter().map(path).collect();
-    let why = if names.is_empty() {
-        "no other vault was found either".to_owned()
-    } else {
-        format!("there is {}", names.join(", "))
-    };
-    Trouble::new(
-        TroubleKind::Absent,
-        &format!("StatefulSet {namespace}/{name} does not exist"),
-        &why,
-        "Check --vault NAMESPACE/STATEFULSET and the context",
-    )
-}
-
-/// Names of StatefulSets by their pods' owners, with the pods.
-async fn pods_of(kube: &dyn Kube, namespace: &str) -> Result<BTreeMap<String, Vec<String>>, Trouble> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for pod in kube.pods(namespace, VAULTS).await? {
-        if let (Some(owner), Some(name)) = (digest::owner(&pod), &pod.metadata.name) {
-            found.entry(owner.to_owned()).or_default().push(clean(name));
-        }
-    }
-    for pods in found.values_mut() {
-        pods.sort_by_key(|name| digest::ordinal(name));
-    }
-    Ok(found)
-}
-
-/// Who may see nothing but pods still gets to see the vault's.
-async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut Vec<String>) -> Result<Found, NotConnected> {
-    let Ok(sets) = pods_of(kube, namespace).await else { return Err(denied.into()) };
-    let names: Vec<String> = sets.keys().map(|name| format!("{namespace}/{}", clean(name))).collect();
-    let mut sets = sets.into_iter();
-    match (sets.next(), sets.next()) {
-        (Some((name, pods)), None) => {
-            notes.push(denied.to_string());
-            Ok(Found { namespace: namespace.to_owned(), name, set: None, pods })
-        }
-        (None, _) => Err(denied.into()),
-        (Some(_), Some(_)) => Err(several(names)),
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ fn set(namespace: &str, name: &str, tls: bool) -> StatefulSet {
     .unwrap()
 }
 
-async fn found(kube: FakeKube, asked: &Asked) -> Result<Target, Trouble> {
+async fn found(kube: FakeKube, asked: &Asked) -> Result<Target, NotConnected> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = ::kube::Config::new("https://127.0.0.1:1".parse().unwrap());
     let connection = client::Connection {
@@ -31,10 +31,10 @@ async fn found(kube: FakeKube, asked: &Asked) -> Result<Target, Trouble> {
     in_cluster(asked, &connection, Arc::new(kube)).await
 }
 
-fn wrong(result: Result<Target, Trouble>) -> Trouble {
+fn wrong(result: Result<Target, NotConnected>) -> Trouble {
     match result {
         Ok(_) => panic!("resolved"),
-        Err(trouble) => trouble,
+        Err(not) => not.trouble,
     }
 }
 
@@ -49,7 +49,10 @@ async fn one_vault_is_found_by_itself_and_a_stale_address_is_said() {
     assert!(
         target.cluster.notes.iter().any(|note| note.contains("VAULT_ADDR points to https://old:8200 and is not used"))
     );
-    assert_eq!(target.routes.to("openbao-7"), Some(Route::Tunnel("http://openbao-7.openbao-internal:8200".into())));
+    assert_eq!(
+        target.routes.to("openbao-7"),
+        Some(Route::Tunnel("http://openbao-7.openbao-internal.data.svc:8200".into()))
+    );
     assert!(!target.tls.on);
 }
 

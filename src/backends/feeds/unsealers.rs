@@ -94,7 +94,7 @@ impl Feed for UnsealersFeed {
         let looked = self.around().await;
         match (&looked, &self.configured) {
             (Ok(UnsealersSeen { chosen: Some(name), .. }), _) | (Err(_), Some(name)) => {
-                self.tell(Keys::Known(name.clone()))
+                self.tell(Keys::Known(name.clone()));
             }
             (Ok(seen), _) => self.tell(Keys::Unclear(unclear(&self.vault, seen))),
             (Err(trouble), None) => {

@@ -16,4 +16,4 @@ pub mod server_config;
 pub mod server_look;
 pub mod unsealers;
 mod watch;
-mod x509;
+pub(super) mod x509;

@@ -1,8 +1,11 @@
 //! Finds the server's configuration files where the pod mounts them, and with them TLS, port and CA.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use std::collections::BTreeMap;
 
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Container, PodSpec, Secret};
+
+use super::keys_secret::wipe;
 use super::port::Kube;
 use super::server_config::{self, ServerConfig};
 use super::{mounts, unsealers};
@@ -83,32 +86,43 @@ pub async fn look(kube: &dyn Kube, set: &StatefulSet) -> ServerLook {
     found
 }
 
-/// The CA that signed the server's certificate, from the Secret or ConfigMap that the pod itself mounts it from, with
-/// words for where it was found.
-pub async fn ca(
-    kube: &dyn Kube,
-    set: &StatefulSet,
-    config: &ServerConfig,
-) -> Result<Option<(Vec<u8>, String)>, Trouble> {
-    let Some((spec, container)) = server(set) else { return Ok(None) };
+/// What the pods mount for TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mounted {
+    /// PEM of the CA, with words for where it was found.
+    pub ca: Option<(Vec<u8>, String)>,
+    /// PEM of the server's certificate.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// The server's CA and certificate, from the Secrets that the pod itself mounts them from.
+pub async fn mounted(kube: &dyn Kube, set: &StatefulSet, config: &ServerConfig) -> Result<Mounted, Trouble> {
+    let mut found = Mounted::default();
+    let Some((spec, container)) = server(set) else { return Ok(found) };
     let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
     let own = variables(container).find(|(name, _)| matches!(*name, "VAULT_CACERT" | "BAO_CACERT"));
     let beside = config.certificate.as_ref().and_then(|path| Some(format!("{}/ca.crt", path.rsplit_once('/')?.0)));
-    let paths = [own.map(|(_, value)| value.to_owned()), config.client_ca.clone(), beside];
-    let mut tried: Vec<(String, String)> = Vec::new();
-    for path in paths.into_iter().flatten() {
-        let Some((used, Some(field))) = mounts::behind_path(spec, container, &path) else { continue };
-        let place = (used.secret.clone(), field.clone());
-        if tried.contains(&place) {
-            continue;
+    let authorities = [own.map(|(_, value)| value.to_owned()), config.client_ca.clone(), beside];
+    let mut read: BTreeMap<String, Option<Secret>> = BTreeMap::new();
+    let places = authorities.into_iter().map(|path| (path, true)).chain([(config.certificate.clone(), false)]);
+    for (path, authority) in places {
+        let place = path.and_then(|path| mounts::behind_path(spec, container, &path));
+        let Some((used, Some(field))) = place else { continue };
+        if !read.contains_key(&used.secret) {
+            read.insert(used.secret.clone(), kube.secret(namespace, &used.secret).await?);
         }
-        tried.push(place);
-        let value = kube.secret(namespace, &used.secret).await?.and_then(|secret| secret.data?.remove(&field));
-        if let Some(value) = value.filter(|value| !value.0.is_empty() && value.0.len() <= LARGEST_CA) {
-            return Ok(Some((value.0, format!("Secret {namespace}/{}, field {}", used.secret, clean(&field)))));
+        let value = read.get(&used.secret).and_then(|secret| secret.as_ref()?.data.as_ref()?.get(&field));
+        let Some(value) = value.filter(|value| !value.0.is_empty() && value.0.len() <= LARGEST_CA) else { continue };
+        if authority {
+            let words = format!("Secret {namespace}/{}, field {}", used.secret, clean(&field));
+            found.ca.get_or_insert_with(|| (value.0.clone(), words));
+        } else {
+            found.certificate = Some(value.0.clone());
         }
     }
-    Ok(None)
+    // The server's private key came along.
+    read.values_mut().flatten().for_each(wipe);
+    Ok(found)
 }
 
 fn is_config(key: &str) -> bool {

@@ -1,10 +1,23 @@
-//! Reads one thing of a certificate before rustls does: whether it is X.509 version 1.
+//! Reads of a certificate what must be known before rustls is shown it: its version, and whether it has a name.
 
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::server::ParsedCertificate;
 
 /// Whether the first certificate of this PEM text is of version 1. What cannot be parsed is left to rustls to complain of.
 pub fn first_is_version_1(pem: &[u8]) -> bool {
     CertificateDer::pem_slice_iter(pem).next().and_then(Result::ok).is_some_and(|der| is_version_1(&der))
+}
+
+/// The first of these names that the first certificate of this PEM text is good for, by the rules that will be applied:
+/// a wildcard right before a single label, like `*.openbao-internal`, counts for nothing there.
+pub fn first_name<'a>(pem: &[u8], names: &'a [String]) -> Option<&'a str> {
+    let der = CertificateDer::pem_slice_iter(pem).next()?.ok()?;
+    let parsed = ParsedCertificate::try_from(&der).ok()?;
+    let good = |name: &&String| {
+        ServerName::try_from(name.as_str()).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
+    };
+    names.iter().find(good).map(String::as_str)
 }
 
 /// `Certificate ::= SEQUENCE { tbsCertificate SEQUENCE { version [0] EXPLICIT … OPTIONAL, serialNumber INTEGER, …`:
@@ -33,6 +46,22 @@ fn content(der: &[u8], tag: u8) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_chosen_as_rustls_will_judge_it() {
+        let names = ["*.openbao-internal", "*.openbao-internal.data.svc", "127.0.0.1"].map(str::to_owned).to_vec();
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let pem = made.cert.pem();
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            first_name(pem.as_bytes(), &names).map(str::to_owned)
+        };
+        let both = ["openbao-0.openbao-internal", "openbao-0.openbao-internal.data.svc"];
+        assert_eq!(of(&both).as_deref(), Some("openbao-0.openbao-internal.data.svc"));
+        assert_eq!(of(&["x", "127.0.0.1"]).as_deref(), Some("127.0.0.1"));
+        assert_eq!(of(&["x"]), None);
+        assert_eq!(first_name(b"nonsense", &["x".to_owned()]), None);
+    }
 
     #[test]
     fn version_3_passes_and_version_1_is_told() {
