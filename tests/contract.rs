@@ -44,6 +44,6 @@ on_both![
     an_open_server_takes_anything_and_proves_nothing,
     a_restart_seals_and_loses_progress,
     a_static_seal_opens_by_itself_and_only_with_its_key,
-    a_dead_leader_is_named_until_another_is_elected_and_nobody_is_without_quorum,
+    a_dead_leader_is_named_until_another_is_elected_and_one_alone_steps_down,
     followers_join_after_the_leader_and_open_seconds_after_their_share,
 ];
