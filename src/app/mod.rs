@@ -12,6 +12,7 @@ pub mod model;
 pub mod msg;
 pub mod ports;
 pub mod program;
+pub mod report;
 pub mod runbook;
 pub mod runtime;
 pub mod settings;

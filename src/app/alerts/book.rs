@@ -1,20 +1,40 @@
 //! The memory of alerts: since when, fired or pending, acknowledged, silenced; losing sight clears nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
-use super::{Alert, AlertState, Severity};
+use super::{Alert, AlertState, Finding, Firing, Rule, Severity, rules};
 use crate::app::id::{ObjectRef, RuleId};
 use crate::app::model::Model;
-use crate::app::settings::Settings;
+use crate::app::settings::{RuleTiming, Settings};
+use crate::app::time::age;
 
 /// All alerts, worst first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AlertBook {
     alerts: Vec<Alert>,
+    /// Alerts whose condition was seen to hold since their `since`; the others have only ever been unknown.
+    held: BTreeSet<(RuleId, ObjectRef)>,
+    /// Kept apart from the alerts: a silence outlives a moment of quiet.
+    silences: BTreeMap<(RuleId, ObjectRef), Timestamp>,
+    off: Vec<RuleId>,
+    /// Subjects that were seen clear: what holds there later began under our eyes, whatever older evidence says.
+    /// A server that ran for days and was sealed a minute ago has been sealed for a minute.
+    clear: BTreeSet<(RuleId, ObjectRef)>,
+}
+
+/// What a review asks of durations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    /// The book has been reviewed again and again: durations are its own.
+    Running,
+    /// One look: durations are judged by the evidence's own time, else they count as passed.
+    None,
 }
 
 impl AlertBook {
-    /// Worst first, then oldest.
+    /// Worst first, then oldest; what has only ever been unknown comes last.
     pub fn all(&self) -> &[Alert] {
         &self.alerts
     }
@@ -29,12 +49,256 @@ impl AlertBook {
         self.alerts.iter().find(|a| a.rule.0 == rule && a.subject == *subject)
     }
 
+    /// Rules that the configuration switched off: shown as such, never as clear.
+    pub fn off(&self) -> &[RuleId] {
+        &self.off
+    }
+
     /// Judges every rule anew.
-    pub fn review(&mut self, _model: &Model, _settings: &Settings, _now: Timestamp) {}
+    pub fn review(&mut self, model: &Model, settings: &Settings, now: Timestamp) {
+        self.review_rules(rules::all(), model, settings, now, Memory::Running);
+    }
+
+    /// Judges every rule with one look and no memory, as `check` without `--state` does.
+    pub fn review_once(&mut self, model: &Model, settings: &Settings, now: Timestamp) {
+        *self = Self { silences: std::mem::take(&mut self.silences), ..Self::default() };
+        self.review_rules(rules::all(), model, settings, now, Memory::None);
+    }
+
+    /// As [`AlertBook::review`], with these rules: for tests of the book itself.
+    pub fn review_with(&mut self, rules: &[&dyn Rule], model: &Model, settings: &Settings, now: Timestamp) {
+        self.review_rules(rules, model, settings, now, Memory::Running);
+    }
+
+    /// Takes up what an earlier check left: since when each alert has held. Unknown rules are ignored.
+    pub fn restore(&mut self, held: Vec<(String, ObjectRef, Timestamp)>) {
+        for (name, subject, since) in held {
+            let Some(rule) = rules::all().iter().find(|rule| rule.id().0 == name) else { continue };
+            let id = rule.id();
+            if self.get(id.0, &subject).is_some() {
+                continue;
+            }
+            let sentence = format!("{id} held at the last check and has not been seen since");
+            let mut alert = blank(*rule, subject.clone(), since, sentence);
+            // It keeps its place until somebody looks: what held is not clear because a new process began.
+            alert.severity = rule.severity();
+            self.alerts.push(alert);
+            self.held.insert((id, subject));
+        }
+        self.sort();
+    }
 
     /// Somebody has seen it.
-    pub fn acknowledge(&mut self, _rule: &RuleId, _subject: &ObjectRef) {}
+    pub fn acknowledge(&mut self, rule: &RuleId, subject: &ObjectRef) {
+        if let Some(alert) = self.alerts.iter_mut().find(|a| a.rule == *rule && a.subject == *subject) {
+            alert.acknowledged = true;
+            if alert.state == AlertState::Firing {
+                alert.state = AlertState::Acknowledged;
+            }
+        }
+    }
 
     /// Not until then.
-    pub fn silence(&mut self, _rule: &RuleId, _subject: &ObjectRef, _until: Timestamp) {}
+    pub fn silence(&mut self, rule: &RuleId, subject: &ObjectRef, until: Timestamp) {
+        self.silences.insert((*rule, subject.clone()), until);
+        if let Some(alert) = self.alerts.iter_mut().find(|a| a.rule == *rule && a.subject == *subject) {
+            alert.silenced_until = Some(until);
+            alert.state = AlertState::Silenced;
+        }
+    }
+
+    fn review_rules(
+        &mut self,
+        rules: &[&dyn Rule],
+        model: &Model,
+        settings: &Settings,
+        now: Timestamp,
+        memory: Memory,
+    ) {
+        self.silences.retain(|_, until| *until > now);
+        self.off.clear();
+        let mut before = std::mem::take(&mut self.alerts);
+        for rule in rules {
+            let id = rule.id();
+            let timing = settings.rules.get(id.0).copied().unwrap_or_default();
+            let (mine, others) = before.into_iter().partition(|alert| alert.rule == id);
+            before = others;
+            if timing.off {
+                self.off.push(id);
+            } else {
+                self.review_rule(*rule, timing, mine, model, now, memory);
+            }
+        }
+        let kept: BTreeSet<_> = self.alerts.iter().map(|alert| (alert.rule, alert.subject.clone())).collect();
+        self.held.retain(|key| kept.contains(key));
+        self.sort();
+    }
+
+    fn review_rule(
+        &mut self,
+        rule: &dyn Rule,
+        timing: RuleTiming,
+        mut mine: Vec<Alert>,
+        model: &Model,
+        now: Timestamp,
+        memory: Memory,
+    ) {
+        let findings = rule.judge(model, now);
+        let blind = !findings.is_empty() && findings.iter().all(|(_, found)| matches!(found, Finding::Unknown(_)));
+        for (subject, finding) in findings {
+            let at = mine.iter().position(|alert| alert.subject == subject);
+            let before = at.map(|index| mine.swap_remove(index));
+            let after = match finding {
+                Finding::Firing(firing) => Some(self.fired(rule, timing, before, subject, firing, now, memory)),
+                Finding::Clear => {
+                    self.clear.insert((rule.id(), subject));
+                    self.cleared(rule, timing, before, now)
+                }
+                Finding::Unknown(why) => Some(self.unknown(rule, before, subject, &why, now)),
+            };
+            self.alerts.extend(after);
+        }
+        for alert in mine {
+            // Subjects that are not mentioned are clear, unless the rule could see nothing at all: then it could not
+            // even tell which subjects there are.
+            let known = self.held.contains(&(alert.rule, alert.subject.clone()));
+            let after = match (blind, known) {
+                (true, true) => {
+                    let subject = alert.subject.clone();
+                    Some(self.unknown(rule, Some(alert), subject, "cannot be looked at now", now))
+                }
+                (true, false) => None,
+                (false, _) => self.cleared(rule, timing, Some(alert), now),
+            };
+            self.alerts.extend(after);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place decides between pending and firing")]
+    fn fired(
+        &mut self,
+        rule: &dyn Rule,
+        timing: RuleTiming,
+        before: Option<Alert>,
+        subject: ObjectRef,
+        firing: Firing,
+        now: Timestamp,
+        memory: Memory,
+    ) -> Alert {
+        let key = (rule.id(), subject.clone());
+        let held = self.held.contains(&key);
+        let since = match (before.as_ref().filter(|_| held), memory) {
+            (Some(before), _) => before.since,
+            (None, Memory::Running) if self.clear.contains(&key) => now,
+            (None, Memory::Running | Memory::None) => firing.evidence_since.map_or(now, |at| at.min(now)),
+        };
+        self.held.insert(key.clone());
+        let hold = timing.hold.unwrap_or_else(|| rule.hold());
+        let lasted = match (memory, firing.evidence_since) {
+            (Memory::None, None) => true,
+            (Memory::None, Some(_)) | (Memory::Running, _) => age(now, since) >= hold,
+        };
+        let fired = lasted || before.as_ref().is_some_and(|before| before.fired);
+        // Who acknowledged a warning has not acknowledged that it became critical.
+        let acknowledged = before.as_ref().is_some_and(|b| b.acknowledged && b.severity <= firing.severity);
+        let silenced_until = self.silences.get(&key).copied();
+        let state = if silenced_until.is_some() {
+            AlertState::Silenced
+        } else if !fired {
+            AlertState::Pending
+        } else if acknowledged {
+            AlertState::Acknowledged
+        } else {
+            AlertState::Firing
+        };
+        Alert {
+            rule: rule.id(),
+            subject,
+            severity: firing.severity,
+            state,
+            since,
+            sentence: firing.sentence,
+            why: firing.why,
+            next: firing.next,
+            action: firing.action,
+            clear_since: None,
+            acknowledged,
+            silenced_until,
+            fired,
+        }
+    }
+
+    fn cleared(&mut self, rule: &dyn Rule, timing: RuleTiming, before: Option<Alert>, now: Timestamp) -> Option<Alert> {
+        let mut alert = before?;
+        let key = (alert.rule, alert.subject.clone());
+        if !alert.fired {
+            self.held.remove(&key);
+            return None;
+        }
+        let since = *alert.clear_since.get_or_insert(now);
+        if age(now, since) >= timing.clear.unwrap_or_else(|| rule.clear()) {
+            self.held.remove(&key);
+            return None;
+        }
+        alert.silenced_until = self.silences.get(&key).copied();
+        alert.state = match (alert.silenced_until, alert.acknowledged) {
+            (Some(_), _) => AlertState::Silenced,
+            (None, true) => AlertState::Acknowledged,
+            (None, false) => AlertState::Firing,
+        };
+        Some(alert)
+    }
+
+    fn unknown(
+        &mut self,
+        rule: &dyn Rule,
+        before: Option<Alert>,
+        subject: ObjectRef,
+        why: &str,
+        now: Timestamp,
+    ) -> Alert {
+        let key = (rule.id(), subject.clone());
+        let held = self.held.contains(&key);
+        let mut alert = match before {
+            Some(before) if held => Alert { why: format!("not in sight: {why}"), ..before },
+            Some(before) => Alert { sentence: unjudged(rule, why), ..before },
+            None => blank(rule, subject, now, unjudged(rule, why)),
+        };
+        // It is not clear while nobody sees it, however long that lasts.
+        alert.clear_since = None;
+        alert.silenced_until = self.silences.get(&key).copied();
+        alert.state = if alert.silenced_until.is_some() { AlertState::Silenced } else { AlertState::Unknown };
+        alert
+    }
+
+    fn sort(&mut self) {
+        let held = &self.held;
+        self.alerts.sort_by_cached_key(|alert| {
+            let only_unknown = !held.contains(&(alert.rule, alert.subject.clone()));
+            (only_unknown, alert.severity, alert.since, alert.rule, alert.subject.clone())
+        });
+    }
+}
+
+fn unjudged(rule: &dyn Rule, why: &str) -> String {
+    format!("{} cannot be judged: {why}", rule.id())
+}
+
+/// An alert that nobody has seen hold.
+fn blank(rule: &dyn Rule, subject: ObjectRef, since: Timestamp, sentence: String) -> Alert {
+    Alert {
+        rule: rule.id(),
+        subject,
+        severity: rule.severity(),
+        state: AlertState::Unknown,
+        since,
+        sentence,
+        why: String::new(),
+        next: String::new(),
+        action: None,
+        clear_since: None,
+        acknowledged: false,
+        silenced_until: None,
+        fired: false,
+    }
 }

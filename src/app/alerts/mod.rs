@@ -65,6 +65,9 @@ pub trait Rule: Sync {
     /// Its name.
     fn id(&self) -> RuleId;
 
+    /// How bad it is at worst, as listed; what fires says it for its subject.
+    fn severity(&self) -> Severity;
+
     /// How long it must hold before it fires.
     fn hold(&self) -> SignedDuration {
         SignedDuration::ZERO

@@ -1,1 +1,9 @@
 //! The command line, the config file, and how they are resolved into one answer.
+
+pub mod cli;
+pub mod env;
+pub mod example;
+pub mod file;
+pub mod nearest;
+pub mod overlay;
+pub mod resolve;

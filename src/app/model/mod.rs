@@ -66,6 +66,8 @@ pub struct Model {
     pub pods: Option<Observed<Vec<PodSeen>>>,
     /// One entry for each expected replica, in order; answers of pods that are not expected any more are dropped.
     pub replicas: Vec<Replica>,
+    /// The last answer of any initialised replica: seal type, threshold and storage outlive a silence.
+    pub heard: Option<Observed<SealSeen>>,
     /// What could unseal.
     pub unsealers: Option<Observed<UnsealersSeen>>,
     /// The keys Secret.

@@ -84,8 +84,10 @@ pub fn reopens(model: &Model, now: Timestamp) -> Reopens {
     if let Some(by) = model.expect.reopens {
         return said(by, Grade::Configured, "the configuration says so");
     }
-    let kind = model.replicas.iter().find_map(|r| r.answer.as_ref()?.value.said().map(|seen| &seen.kind));
-    match kind {
+    // A replica that is silent for a moment has not changed its seal.
+    let heard = model.heard.as_ref().map(|heard| &heard.value);
+    let told = model.replicas.iter().find_map(|r| r.answer.as_ref()?.value.said()).or(heard);
+    match told.map(|seen| &seen.kind) {
         None => said(Mechanism::Unknown, Grade::Unknown, "no replica has told its seal type yet"),
         Some(SealKind::Static) => said(Mechanism::Static, Grade::Seen, "seal type static"),
         Some(SealKind::Transit) => said(Mechanism::Transit, Grade::Seen, "seal type transit"),
@@ -107,8 +109,14 @@ fn shamir(model: &Model, now: Timestamp) -> Reopens {
         return said(Mechanism::Secret, Grade::Seen, format!("{}: {}", first.object, first.because));
     }
     match (&model.unsealers, model.feed_state(FeedId::Unsealers, now)) {
-        (Some(_), FeedState::Live | FeedState::Stale) => {
-            said(Mechanism::People, Grade::Inferred, "Shamir seal, and nothing in the cluster that unseals".into())
+        (Some(seen), FeedState::Live | FeedState::Stale) => {
+            // Keys that lie about unused are worth a word: perhaps what used them was deleted.
+            let lies = match seen.value.candidates.as_slice() {
+                [] => String::new(),
+                several => format!(", though these Secrets look like keys: {}", several.join(", ")),
+            };
+            let because = format!("Shamir seal, and nothing in the cluster that unseals{lies}");
+            said(Mechanism::People, Grade::Inferred, because)
         }
         (Some(_) | None, FeedState::Denied) => said(
             Mechanism::Unknown,

@@ -3,4 +3,7 @@
 pub mod clock;
 pub mod desk;
 pub mod replay;
+pub mod share_text;
 pub mod signals;
+pub mod slots;
+pub mod tape;

@@ -5,8 +5,14 @@ use serde::Serialize;
 use super::id::ActionId;
 use super::model::reopens::Reopens;
 
+mod because;
 mod judge;
+pub mod keys;
+pub mod recover;
+pub mod replicas;
 mod sentence;
+pub mod sight;
+pub mod unsealing;
 
 pub use judge::judge;
 

@@ -1,3 +1,10 @@
 //! The HTTP API of OpenBao and Vault. Reading and writing are two types.
 
+mod bridge;
+pub mod error;
+mod fault;
+pub mod http;
+pub mod read;
 pub mod transport;
+pub mod wire;
+pub mod write;

@@ -1,3 +1,19 @@
 //! Kubernetes: the port through which it is read, the real client behind it, digests of objects into facts.
 
+pub mod candidates;
+pub mod client;
+pub mod digest;
+#[cfg(test)]
+pub mod fake;
+pub mod fault;
+pub mod forward;
+pub mod keys_secret;
+pub mod mounts;
 pub mod port;
+pub mod real;
+mod review;
+pub mod server_config;
+pub mod server_look;
+pub mod unsealers;
+mod watch;
+mod x509;

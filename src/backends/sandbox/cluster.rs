@@ -19,10 +19,15 @@ const fn seconds(count: i64) -> SignedDuration {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Volumes are being mounted and containers made; why it hangs, if it does.
-    Creating { until: Timestamp, hangs: Option<String> },
+    Creating {
+        until: Timestamp,
+        hangs: Option<String>,
+    },
     Running,
     /// Asked to end; gone at this moment.
-    Ending { until: Timestamp },
+    Ending {
+        until: Timestamp,
+    },
 }
 
 /// One container's life.
@@ -120,8 +125,11 @@ impl Cluster {
             node: format!("node-{}", char::from(b'a' + ordinal % 26)),
             address: format!("10.42.{ordinal}.{}", 10 + self.seed.below(200)),
             main: Container { started: None, restarts: 0, again: None },
-            sidecar: (self.settings.unsealer == UnsealerSort::Sidecar)
-                .then_some(Container { started: None, restarts: 0, again: None }),
+            sidecar: (self.settings.unsealer == UnsealerSort::Sidecar).then_some(Container {
+                started: None,
+                restarts: 0,
+                again: None,
+            }),
             mount: None,
             face: String::new(),
             name,
@@ -288,7 +296,8 @@ impl Cluster {
             };
             let Some(mount) = from.and_then(|pod| pod.mount.as_ref()) else { continue };
             let Some(at) = vault.position(&pod.name) else { continue };
-            let wants = |server: &Server| server.running && server.sealed && server.initialized() && server.opens.is_none();
+            let wants =
+                |server: &Server| server.running && server.sealed && server.initialized() && server.opens.is_none();
             for share in mount.shares() {
                 if !vault.server(at).is_some_and(wants) || vault.unseal(at, share.trim(), now).is_err() {
                     break;

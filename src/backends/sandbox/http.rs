@@ -45,12 +45,20 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request, now: Times
             if open(vault, at) { refuse(403, "permission denied") } else { empty(204) }
         }
         (
-            "/v1/sys/seal-status" | "/v1/sys/health" | "/v1/sys/leader" | "/v1/sys/init" | "/v1/sys/unseal"
+            "/v1/sys/seal-status"
+            | "/v1/sys/health"
+            | "/v1/sys/leader"
+            | "/v1/sys/init"
+            | "/v1/sys/unseal"
             | "/v1/sys/seal",
             Method::Get | Method::Put | Method::Delete,
         ) => reply(405, &json!({"errors": []})),
         (_, Method::Get | Method::Put | Method::Delete) => {
-            if open(vault, at) { refuse(403, "permission denied") } else { refuse(503, "Vault is sealed") }
+            if open(vault, at) {
+                refuse(403, "permission denied")
+            } else {
+                refuse(503, "Vault is sealed")
+            }
         }
     }
 }

@@ -174,9 +174,7 @@ impl KeysSecret {
 
     /// One entry of `managedFields`: our field names, our times.
     fn readdress(&self, owner: &mut Value, old: &[Value], now: Timestamp) {
-        let same = |other: &&Value| {
-            ["manager", "operation", "time"].iter().all(|key| other.get(key) == owner.get(key))
-        };
+        let same = |other: &&Value| ["manager", "operation", "time"].iter().all(|key| other.get(key) == owner.get(key));
         let at = if old.iter().find(same).is_some() { self.written } else { now };
         if let Some(time) = owner.get_mut("time") {
             *time = json!(stamp(at));
@@ -217,15 +215,15 @@ impl KeysSecret {
 /// `before` or `after` of the captured pair.
 fn side(way: Way, side: &str) -> Value {
     let text = match way {
-        Way::SameManagerApply => include_str!("../../../assets/sandbox/secrets/04-server-apply-same-manager.json"),
-        Way::ClientApply => include_str!("../../../assets/sandbox/secrets/02-client-apply-twice.json"),
+        Way::SameManagerApply => include_str!("../../../assets/sandbox/secrets/04-same-manager-apply.json"),
+        Way::ClientApply => include_str!("../../../assets/sandbox/secrets/02-client-apply.json"),
         Way::ClientThenServerApply => {
-            include_str!("../../../assets/sandbox/secrets/08-client-apply-then-server-apply.json")
+            include_str!("../../../assets/sandbox/secrets/08-client-then-server-apply.json")
         }
         Way::Replace => include_str!("../../../assets/sandbox/secrets/13-replace.json"),
-        Way::JsonPatch => include_str!("../../../assets/sandbox/secrets/14-patch-null.json"),
-        Way::Recreate => include_str!("../../../assets/sandbox/secrets/15-replace-force.json"),
-        Way::EmptyValue => include_str!("../../../assets/sandbox/secrets/12-client-apply-empty-value.json"),
+        Way::JsonPatch => include_str!("../../../assets/sandbox/secrets/14-json-patch.json"),
+        Way::Recreate => include_str!("../../../assets/sandbox/secrets/15-recreate.json"),
+        Way::EmptyValue => include_str!("../../../assets/sandbox/secrets/12-empty-value.json"),
         Way::ForcedEmptyValue => include_str!("../../../assets/sandbox/secrets/11-server-apply-empty-value.json"),
     };
     let mut pair: Value = serde_json::from_str(text).unwrap_or_default();

@@ -95,7 +95,13 @@ impl Server {
     }
 
     /// Takes one share. An error is the text of a 400.
-    pub(super) fn take(&mut self, key: &str, lock: Option<&Lock<'_>>, seed: &mut Seed, now: Timestamp) -> Result<(), String> {
+    pub(super) fn take(
+        &mut self,
+        key: &str,
+        lock: Option<&Lock<'_>>,
+        seed: &mut Seed,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let Some(share) = decode(key) else {
             return Err("'key' must be a valid hex or base64 string".into());
         };
@@ -139,9 +145,11 @@ impl Server {
             return Err("invalid key: failed to compute combined key: all parts must be the same length".into());
         }
         if lock.auto && !self.seal_key {
-            return Err("invalid key: failed to verify recovery key: failed to decrypt encrypted stored keys: failed to \
+            return Err(
+                "invalid key: failed to verify recovery key: failed to decrypt encrypted stored keys: failed to \
                         open ciphertext: cipher: message authentication failed"
-                .into());
+                    .into(),
+            );
         }
         // A share of several carries one byte more than what it is a share of.
         let size = if lock.threshold > 1 { first - 1 } else { first };

@@ -72,7 +72,13 @@ fn what_a_scenario_file_gets_wrong_is_named_with_its_line() {
 #[tokio::test]
 async fn objects_are_whole() {
     let all = [
-        VaultSettings { unsealer: UnsealerSort::Deployment, mount: MountSort::Items, shares: 3, threshold: 2, ..Default::default() },
+        VaultSettings {
+            unsealer: UnsealerSort::Deployment,
+            mount: MountSort::Items,
+            shares: 3,
+            threshold: 2,
+            ..Default::default()
+        },
         VaultSettings { unsealer: UnsealerSort::Sidecar, mount: MountSort::Optional, ..Default::default() },
         VaultSettings { unsealer: UnsealerSort::None, seal: SealSort::Static, ..Default::default() },
     ];
@@ -233,7 +239,9 @@ async fn a_watch_brings_every_version_of_the_secret_and_every_change_of_the_pods
     assert_eq!(sizes, [Some(2), Some(0), None]);
     let mut uids = Vec::new();
     while let Some(Some(Ok(Change::Pods(all)))) = pods.next().now_or_never() {
-        uids.extend(all.into_iter().filter(|p| p.metadata.name.as_deref() == Some("openbao-2")).filter_map(|p| p.metadata.uid));
+        uids.extend(
+            all.into_iter().filter(|p| p.metadata.name.as_deref() == Some("openbao-2")).filter_map(|p| p.metadata.uid),
+        );
     }
     uids.dedup();
     assert_eq!(uids.len(), 2, "a new pod under the old name");

@@ -147,7 +147,9 @@ impl World {
         }
         let all = self.cluster.pods.iter().chain(&self.cluster.helper);
         all.map(|pod| objects::pod(&self.cluster, pod, &self.vault))
-            .filter(|pod| objects::selects(selector, pod.metadata.labels.as_ref().unwrap_or(&std::collections::BTreeMap::new())))
+            .filter(|pod| {
+                objects::selects(selector, pod.metadata.labels.as_ref().unwrap_or(&std::collections::BTreeMap::new()))
+            })
             .collect()
     }
 

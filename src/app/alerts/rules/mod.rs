@@ -1,8 +1,70 @@
 //! The registry of rules: one file each, one line here.
 
-use super::Rule;
+use jiff::Timestamp;
+
+use super::{Finding, Rule};
+use crate::app::id::{FeedId, ObjectRef};
+use crate::app::model::Model;
+use crate::app::verdict::sight;
+
+mod clock_skew;
+mod feed_stale;
+mod keys_in_last_applied;
+mod keys_mount_optional;
+mod keys_overwritable;
+mod keys_secret_empty;
+mod keys_secret_fault;
+mod keys_secret_field_missing;
+mod keys_secret_implausible;
+mod keys_secret_missing;
+mod unsealer_dead;
+mod vault_no_active;
+mod vault_sealed;
+mod vault_uninitialized;
+mod vault_unreachable;
 
 /// Every rule there is.
 pub fn all() -> &'static [&'static dyn Rule] {
-    &[]
+    &[
+        &vault_sealed::VaultSealed,
+        &vault_uninitialized::VaultUninitialized,
+        &vault_no_active::VaultNoActive,
+        &vault_unreachable::VaultUnreachable,
+        &keys_secret_missing::KeysSecretMissing,
+        &keys_secret_empty::KeysSecretEmpty,
+        &keys_secret_field_missing::KeysSecretFieldMissing,
+        &keys_secret_implausible::KeysSecretImplausible,
+        &unsealer_dead::UnsealerDead,
+        &keys_overwritable::KeysOverwritable,
+        &keys_mount_optional::KeysMountOptional,
+        &keys_in_last_applied::KeysInLastApplied,
+        &clock_skew::ClockSkew,
+        &feed_stale::FeedStale,
+    ]
+}
+
+/// The rule of this name.
+pub fn find(name: &str) -> Option<&'static dyn Rule> {
+    all().iter().copied().find(|rule| rule.id().0 == name)
+}
+
+/// A replica as the subject of an alert.
+fn replica_ref(model: &Model, name: &str) -> ObjectRef {
+    let namespace = model.workload().map(|workload| workload.namespace.as_str()).unwrap_or_default();
+    ObjectRef::pod(namespace, name)
+}
+
+/// No replica is known: then nobody can even say about what to be silent. `None` when there are some.
+fn no_replicas(model: &Model, now: Timestamp) -> Option<Vec<(ObjectRef, Finding)>> {
+    if !model.replicas.is_empty() {
+        return None;
+    }
+    let unseen = if model.in_kubernetes() {
+        // A StatefulSet that is known to be gone or scaled to nothing has no replicas to judge.
+        let Some(unseen) = sight::missing(model, FeedId::Workload, now) else { return Some(Vec::new()) };
+        unseen
+    } else {
+        sight::feed(model, FeedId::Seal, None, now)
+    };
+    Some(vec![(model.vault_ref(), Finding::Unknown(unseen.says()))])
 }

@@ -64,6 +64,9 @@ pub(super) fn fold(model: &mut Model, name: &str, answer: &SealAnswer, now: Time
         replica.since = Some(now);
     }
     replica.answer = Some(Observed::new(answer.clone(), now));
+    if let Some(said) = answer.said().filter(|said| said.initialized || model.heard.is_none()) {
+        model.heard = Some(Observed::new(said.clone(), now));
+    }
     narrate(model, name, then, answer, now);
     reinitialised(model, name, before.as_ref().and_then(|observed| observed.value.said()), answer, now);
     active(model, now);

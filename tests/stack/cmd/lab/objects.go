@@ -46,7 +46,14 @@ func (v *vaultSpec) selector() map[string]string {
 func (v *vaultSpec) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: name, Namespace: v.Namespace, Labels: map[string]string{
 		"app.kubernetes.io/name": v.Chart, "app.kubernetes.io/instance": v.Name,
-		"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": v.Chart + "-0.29.2"}}
+		"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": v.chart()}}
+}
+
+func (v *vaultSpec) chart() string {
+	if v.Chart == "vault" {
+		return "vault-0.34.1"
+	}
+	return "openbao-0.29.2"
 }
 
 func (v *vaultSpec) scheme() string {
@@ -202,7 +209,7 @@ func (v *vaultSpec) unsealerContainer(target string) corev1.Container {
 
 func (v *vaultSpec) statefulSet() *appsv1.StatefulSet {
 	labels := v.selector()
-	labels["helm.sh/chart"] = v.Chart + "-0.29.2"
+	labels["helm.sh/chart"] = v.chart()
 	grace := int64(10)
 	spec := corev1.PodSpec{
 		ServiceAccountName:            v.Name,

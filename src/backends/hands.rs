@@ -1,0 +1,189 @@
+//! Performs what the core asks for. The only place that changes anything outside this program.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::app::effect::{Effect, Sight};
+use crate::app::id::{FeedId, RunId};
+use crate::app::model::{keys_secret::Glimpse, proof::Proof};
+use crate::app::msg::Msg;
+use crate::app::ports::{Hands, JournalStore, Memory};
+use crate::app::runbook::{journal::Entry, op::Outcome};
+use crate::app::trouble::{Trouble, TroubleKind};
+
+mod unseal;
+
+pub use unseal::{Tools, perform, probe};
+
+/// Asks a feed to look at once; of depth one, so that it may be called as often as one likes.
+pub type LookNow = Arc<dyn Fn(FeedId) + Send + Sync>;
+
+/// Where hands live: what they spawn ends with the program, what they find out goes to the core.
+#[derive(Clone)]
+pub struct Shell {
+    pub look: LookNow,
+    pub send: mpsc::UnboundedSender<Msg>,
+    pub tasks: TaskTracker,
+    pub runtime: Handle,
+}
+
+/// The hands of the console and of `act`: they see, write down and act.
+pub struct ConsoleHands {
+    tools: Arc<Tools>,
+    disk: Disk,
+    shell: Shell,
+}
+
+impl ConsoleHands {
+    /// Hands that write to `journal` before and after each step.
+    pub fn new(tools: Tools, journal: Arc<dyn JournalStore>, memory: Arc<dyn Memory>, shell: Shell) -> Self {
+        let disk = Disk::new(Some(journal), memory, &shell);
+        Self { tools: Arc::new(tools), disk, shell }
+    }
+}
+
+impl Hands<Effect> for ConsoleHands {
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::LookNow(feed) => (self.shell.look)(feed),
+            Effect::Journal { run, entry } => self.disk.put(Job::Journal(run, Box::new(entry))),
+            Effect::Act(act) => {
+                let (tools, send) = (Arc::clone(&self.tools), self.shell.send.clone());
+                let task = async move {
+                    // A run whose step never ends would hang for ever: a panic is an outcome too.
+                    let outcome = AssertUnwindSafe(perform(act.op(), &tools)).catch_unwind().await;
+                    let outcome = outcome.unwrap_or_else(|_| Outcome::Failed { trouble: broke("the step") });
+                    let _ = send.send(Msg::StepEnded { run: act.run(), step: act.step(), outcome });
+                };
+                self.shell.tasks.spawn_on(task, &self.shell.runtime);
+            }
+            Effect::Probe(asked) => {
+                let (tools, send) = (Arc::clone(&self.tools), self.shell.send.clone());
+                let task = async move {
+                    let finding = AssertUnwindSafe(probe(&asked.op, &tools)).catch_unwind().await;
+                    let finding = finding.unwrap_or_else(|_| Err(broke("the look at the step")));
+                    let _ = send.send(Msg::Probed { run: asked.run, step: asked.step, finding });
+                };
+                self.shell.tasks.spawn_on(task, &self.shell.runtime);
+            }
+            Effect::RememberHistory(history) => self.disk.put(Job::History(history)),
+            Effect::RememberProof(proof) => self.disk.put(Job::Proof(proof)),
+            Effect::ForgetSlot(slot) => self.tools.slots.forget(slot),
+            // These two are about the process and its terminal: the loop does them.
+            Effect::Suspend | Effect::Quit => {}
+        }
+    }
+}
+
+/// The hands of what only looks: by their type they cannot be asked to change anything.
+pub struct WatcherHands {
+    disk: Disk,
+    look: LookNow,
+}
+
+impl WatcherHands {
+    /// Hands that remember what was seen.
+    pub fn new(memory: Arc<dyn Memory>, shell: &Shell) -> Self {
+        Self { disk: Disk::new(None, memory, shell), look: Arc::clone(&shell.look) }
+    }
+}
+
+impl Hands<Sight> for WatcherHands {
+    fn perform(&mut self, effect: Sight) {
+        match effect {
+            Sight::LookNow(feed) => (self.look)(feed),
+            Sight::RememberHistory(history) => self.disk.put(Job::History(history)),
+            Sight::RememberProof(proof) => self.disk.put(Job::Proof(proof)),
+            Sight::Quit => {}
+        }
+    }
+}
+
+/// Something to write down.
+enum Job {
+    Journal(RunId, Box<Entry>),
+    History(Vec<Glimpse>),
+    Proof(Proof),
+}
+
+/// One queue for everything that goes to disk, so that the lines of a journal land in the order of their effects. Ends,
+/// with all that was asked for written, when the hands are dropped.
+struct Disk {
+    queue: mpsc::UnboundedSender<Job>,
+    send: mpsc::UnboundedSender<Msg>,
+}
+
+impl Disk {
+    fn new(journal: Option<Arc<dyn JournalStore>>, memory: Arc<dyn Memory>, shell: &Shell) -> Self {
+        let (queue, mut jobs) = mpsc::unbounded_channel::<Job>();
+        let (send, runtime) = (shell.send.clone(), shell.runtime.clone());
+        let writer = async move {
+            while let Some(job) = jobs.recv().await {
+                let (journal, memory) = (journal.clone(), Arc::clone(&memory));
+                let run = job.run();
+                // One at a time: the next is not begun before this one is on disk.
+                let written = runtime.spawn_blocking(move || job.write(journal.as_deref(), memory.as_ref())).await;
+                // A panic in there is an answer too: the run must not wait for ever.
+                let written = written.unwrap_or_else(|_| Err(broke("writing to disk")));
+                answer(&send, run, written);
+            }
+        };
+        shell.tasks.spawn_on(writer, &shell.runtime);
+        Self { queue, send: shell.send.clone() }
+    }
+
+    fn put(&self, job: Job) {
+        let run = job.run();
+        if self.queue.send(job).is_err() {
+            answer(&self.send, run, Err(broke("writing to disk")));
+        }
+    }
+}
+
+/// Only journals are answered: a run waits for them. What could not be remembered is said in the log, nothing waits for
+/// it.
+fn answer(send: &mpsc::UnboundedSender<Msg>, run: Option<RunId>, written: Result<u32, Trouble>) {
+    match (run, written) {
+        (Some(run), written) => {
+            let _ = send.send(Msg::Journaled { run, written });
+        }
+        (None, Err(trouble)) => tracing::warn!(%trouble, "could not be remembered"),
+        (None, Ok(_)) => {}
+    }
+}
+
+impl Job {
+    const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Journal(run, _) => Some(*run),
+            Self::History(_) | Self::Proof(_) => None,
+        }
+    }
+
+    /// Blocks until it is on disk. The number of lines, for a journal.
+    fn write(self, journal: Option<&dyn JournalStore>, memory: &dyn Memory) -> Result<u32, Trouble> {
+        match self {
+            Self::Journal(run, entry) => match journal {
+                Some(journal) => journal.append(run, &entry),
+                None => Err(broke("a watcher")),
+            },
+            Self::History(history) => memory.keep_history(&history).map(|()| 0),
+            Self::Proof(proof) => memory.keep_proof(&proof).map(|()| 0),
+        }
+    }
+}
+
+/// A mistake of this program's own.
+fn broke(what: &str) -> Trouble {
+    Trouble::new(
+        TroubleKind::Local,
+        &format!("{what} failed inside Baowatch"),
+        "this is a mistake of the program, what it had done by then is not known",
+        "Look at the replica before going on, and report this with the log",
+    )
+}

@@ -1,0 +1,410 @@
+//! The table itself: every key, what it is called, when it works, what it asks for.
+
+use super::{
+    Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
+};
+use crate::app::id::ActionId;
+use crate::app::intent::Intent;
+use crate::app::state::State;
+
+const ALWAYS: fn(&State) -> bool = |_| true;
+const SILENT: fn(&State) -> &'static str = |_| "";
+
+const DOWN: Binding = Binding {
+    keys: &["<Down>", "j"],
+    shown: Some("↑↓"),
+    label: SILENT,
+    says: "move by a row; also j and k",
+    rank: 9,
+    available: |state| rows(state) > 1 || state.top().is_some(),
+    does: Does::Ask(|_, _| Some(Intent::Move(1))),
+};
+const UP: Binding =
+    Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
+const PAGE_DOWN: Binding = Binding {
+    keys: &["<PageDown>", "<C-d>"],
+    shown: Some("PgUp PgDn"),
+    says: "move by ten rows",
+    does: Does::Ask(|_, _| Some(Intent::Move(10))),
+    ..DOWN
+};
+const PAGE_UP: Binding = Binding {
+    keys: &["<PageUp>", "<C-u>"],
+    shown: None,
+    says: "",
+    does: Does::Ask(|_, _| Some(Intent::Move(-10))),
+    ..DOWN
+};
+const LAST: Binding = Binding {
+    keys: &["<End>", "G"],
+    shown: Some("Home End"),
+    says: "to the first or the last row; also g and G",
+    does: Does::Ask(|_, _| Some(Intent::Jump { last: true })),
+    ..DOWN
+};
+const FIRST: Binding = Binding {
+    keys: &["<Home>", "g"],
+    shown: None,
+    says: "",
+    does: Does::Ask(|_, _| Some(Intent::Jump { last: false })),
+    ..DOWN
+};
+const BACK: Binding = Binding {
+    keys: &["<Esc>"],
+    shown: None,
+    label: |_| "back",
+    says: "one step back",
+    rank: 0,
+    available: ALWAYS,
+    does: Does::Ask(|_, _| Some(Intent::Back)),
+};
+const COPY: Binding = Binding {
+    keys: &["y"],
+    shown: None,
+    label: |_| "copy",
+    says: "copy the sentence and its reasons; never a secret",
+    rank: 5,
+    available: ALWAYS,
+    does: Does::Ask(|_, _| Some(Intent::Copy)),
+};
+const ACTIONS: Binding = Binding {
+    keys: &["a"],
+    shown: None,
+    label: |_| "actions",
+    says: "what can be done about the selection; nothing happens before a plan is confirmed",
+    rank: 2,
+    available: |state| !state.settings.read_only,
+    does: Does::Ask(|_, _| Some(Intent::Actions)),
+};
+
+const SUGGESTED: Binding = Binding {
+    keys: &["r"],
+    shown: None,
+    label: |state| match state.verdict.action {
+        Some(ActionId::Unseal) => ActionId::Unseal.name(),
+        None => "why",
+    },
+    says: "do what the sentence suggests: opens its plan, or the details where there is nothing to plan",
+    rank: 1,
+    available: suggests,
+    does: Does::Ask(|_, _| Some(Intent::Suggested)),
+};
+
+static HOME: &[Binding] = &[
+    SUGGESTED,
+    ACTIONS,
+    Binding {
+        keys: &["!"],
+        shown: None,
+        label: |_| "alerts",
+        says: "the alerts, worst first",
+        rank: 1,
+        available: ALWAYS,
+        does: Does::Ask(|_, _| Some(Intent::Alerts)),
+    },
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "open",
+        says: "open what the cursor is on",
+        rank: 3,
+        available: |state| rows(state) > 0 || state.zoom.is_none(),
+        does: Does::Ask(|_, _| Some(Intent::Open)),
+    },
+    Binding {
+        keys: &["1", "2", "3", "4", "5", "6", "7", "8", "9"],
+        shown: Some("1-3"),
+        label: |_| "zoom",
+        says: "zoom a pane to the whole screen",
+        rank: 4,
+        available: ALWAYS,
+        does: Does::Ask(|_, key| pane_of(key).map(Intent::Zoom)),
+    },
+    Binding {
+        keys: &["<Tab>", "<Right>", "l"],
+        shown: None,
+        label: |_| "next card",
+        says: "to the next card; also → and l",
+        rank: 5,
+        available: ALWAYS,
+        does: Does::Ask(|_, _| Some(Intent::Cycle(1))),
+    },
+    Binding {
+        keys: &["<S-Tab>", "<Left>", "h"],
+        shown: None,
+        label: SILENT,
+        says: "to the card before; also ← and h",
+        rank: 9,
+        available: ALWAYS,
+        does: Does::Ask(|_, _| Some(Intent::Cycle(-1))),
+    },
+    DOWN,
+    UP,
+    PAGE_DOWN,
+    PAGE_UP,
+    LAST,
+    FIRST,
+    Binding { rank: 6, ..COPY },
+    Binding { rank: 1, available: |state| state.zoom.is_some(), ..BACK },
+];
+
+static HELP: &[Binding] = &[BACK, DOWN, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+
+/// In the alerts and in a drawer the suggestion is that of the alert.
+const ALERT_ACTION: Binding = Binding {
+    label: |_| "repair",
+    says: "plan what repairs it, where an action exists",
+    available: |state| state.alerts.all().iter().any(|alert| alert.action.is_some()) && !state.settings.read_only,
+    ..SUGGESTED
+};
+
+static ALERTS: &[Binding] = &[
+    BACK,
+    ALERT_ACTION,
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "runbook",
+        says: "everything about the alert's subject, with the runbook",
+        rank: 1,
+        available: has_alerts,
+        does: Does::Ask(|_, _| Some(Intent::Open)),
+    },
+    Binding {
+        keys: &["a"],
+        shown: None,
+        label: |_| "acknowledge",
+        says: "seen, being dealt with: stays listed, no longer counts",
+        rank: 2,
+        available: has_alerts,
+        does: Does::Ask(|_, _| Some(Intent::Acknowledge)),
+    },
+    Binding {
+        keys: &["s"],
+        shown: None,
+        label: |_| "silence 1 h",
+        says: "silence it for an hour",
+        rank: 3,
+        available: has_alerts,
+        does: Does::Ask(|_, _| Some(Intent::Silence)),
+    },
+    DOWN,
+    UP,
+    PAGE_DOWN,
+    PAGE_UP,
+    LAST,
+    FIRST,
+];
+
+static DETAILS: &[Binding] = &[BACK, ALERT_ACTION, ACTIONS, COPY, DOWN, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+
+static ACTION_LIST: &[Binding] = &[
+    BACK,
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "show its plan",
+        says: "make a plan and show it; nothing is done yet",
+        rank: 1,
+        available: ALWAYS,
+        does: Does::Ask(|_, _| Some(Intent::Open)),
+    },
+    DOWN,
+    UP,
+];
+
+static SHARES: &[Binding] = &[
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "this share is complete",
+        says: "the share is complete; a paste with several lines gives several shares",
+        rank: 1,
+        available: ALWAYS,
+        does: Does::Slot,
+    },
+    Binding {
+        keys: &["<C-u>"],
+        shown: None,
+        label: |_| "clear",
+        says: "type this share anew",
+        rank: 2,
+        available: ALWAYS,
+        does: Does::Slot,
+    },
+    Binding { label: |_| "leave it", says: "leave; what was typed is wiped", ..BACK },
+];
+
+static PLAN: &[Binding] = &[
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "make it anew",
+        says: "a plan that is too old, or whose facts moved, is made anew from what is known now",
+        rank: 0,
+        available: void,
+        does: Does::Ask(|_, _| Some(Intent::Accept)),
+    },
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "do it",
+        says: "do it, if the answer is exact; with an empty answer nothing happens",
+        rank: 0,
+        available: answered,
+        does: Does::Ask(|_, _| Some(Intent::Accept)),
+    },
+    Binding {
+        keys: &["y"],
+        shown: None,
+        label: |_| "yes, then Enter",
+        says: "where a plan asks yes or no: yes, then Enter",
+        rank: 0,
+        available: asks_yes,
+        does: Does::Ask(|_, _| Some(Intent::Type('y'))),
+    },
+    Binding {
+        keys: &["n"],
+        shown: None,
+        label: |_| "no",
+        says: "where a plan asks yes or no: no",
+        rank: 0,
+        available: asks_yes,
+        does: Does::Ask(|_, _| Some(Intent::Back)),
+    },
+    Binding {
+        keys: &["<Space>", "<Right>", "<Left>"],
+        shown: None,
+        label: |_| "change",
+        says: "change the choice that has the focus; makes the plan anew",
+        rank: 1,
+        available: on_choice,
+        does: Does::Ask(|_, _| Some(Intent::Toggle)),
+    },
+    Binding {
+        keys: &["<Tab>", "<Down>", "<S-Tab>", "<Up>"],
+        shown: None,
+        label: |_| "choices",
+        says: "to the next choice, or back to the answer",
+        rank: 2,
+        available: |state| plan(state).is_some_and(|dialog| !dialog.plan.choices.is_empty()),
+        does: Does::Ask(|_, _| Some(Intent::NextField)),
+    },
+    Binding {
+        keys: &["<BS>"],
+        shown: None,
+        label: SILENT,
+        says: "remove the last character",
+        rank: 9,
+        available: answered,
+        does: Does::Ask(|_, _| Some(Intent::Erase)),
+    },
+    Binding {
+        keys: &["<C-u>"],
+        shown: None,
+        label: SILENT,
+        says: "empty the answer",
+        rank: 9,
+        available: answered,
+        does: Does::Ask(|_, _| Some(Intent::EraseAll)),
+    },
+    Binding { label: |_| "leave it", says: "leave it; nothing was changed", ..BACK },
+];
+
+static RUN: &[Binding] = &[
+    Binding {
+        label: |state| {
+            if run(state).is_some_and(crate::app::runbook::run::Run::underway) { "hide, it goes on" } else { "dismiss" }
+        },
+        says: "hide a run that goes on, dismiss one that has ended",
+        keys: &["<Esc>", "<Enter>"],
+        ..BACK
+    },
+    Binding {
+        keys: &["r"],
+        shown: None,
+        label: |_| "plan the rest",
+        says: "after a failure or a crash: plan what is left to do",
+        rank: 1,
+        available: |state| unfinished(state) && !state.settings.read_only,
+        does: Does::Ask(|_, _| Some(Intent::Suggested)),
+    },
+];
+
+static LEAVE: &[Binding] = &[
+    Binding {
+        keys: &["y"],
+        shown: None,
+        label: |_| "leave all the same",
+        says: "leave all the same; the journal keeps what was done",
+        rank: 0,
+        available: ALWAYS,
+        does: Does::Ask(|_, _| Some(Intent::Accept)),
+    },
+    Binding { keys: &["n", "<Esc>", "<Enter>"], label: |_| "stay", says: "stay", ..BACK },
+];
+
+static REFUSED: &[Binding] = &[Binding { keys: &["<Esc>", "<Enter>"], says: "back to where you were", ..BACK }];
+
+/// Holds wherever letters are keys.
+static LETTERS: &[Binding] = &[
+    Binding {
+        keys: &["?"],
+        shown: None,
+        label: |_| "help",
+        says: "the keys that work",
+        rank: 1,
+        available: ALWAYS,
+        does: Does::Ask(|_, _| Some(Intent::Help)),
+    },
+    Binding { keys: &["q"], label: |_| "quit", says: "quit; asks first while something runs", rank: 1, ..QUIT },
+    QUIT,
+    SUSPEND,
+];
+
+/// Holds even where letters are text.
+static HELD: &[Binding] = &[QUIT, SUSPEND];
+
+const QUIT: Binding = Binding {
+    keys: &["<C-c>"],
+    shown: None,
+    label: SILENT,
+    says: "quit, from anywhere",
+    rank: 9,
+    available: ALWAYS,
+    does: Does::Ask(|_, _| Some(Intent::Quit)),
+};
+const SUSPEND: Binding = Binding {
+    keys: &["<C-z>"],
+    says: "stop the program and give the terminal back; fg brings it back",
+    does: Does::Ask(|_, _| Some(Intent::Suspend)),
+    ..QUIT
+};
+
+/// The bindings of one context.
+pub(super) fn own(context: Context) -> &'static [Binding] {
+    match context {
+        Context::Home => HOME,
+        Context::Help => HELP,
+        Context::Alerts => ALERTS,
+        Context::Details => DETAILS,
+        Context::Actions => ACTION_LIST,
+        Context::Shares => SHARES,
+        Context::Plan => PLAN,
+        Context::Run => RUN,
+        Context::Leave => LEAVE,
+        Context::Refused => REFUSED,
+    }
+}
+
+/// The bindings that a context shares with others.
+pub(super) fn everywhere(context: Context) -> &'static [Binding] {
+    match context {
+        Context::Home | Context::Alerts | Context::Details | Context::Actions | Context::Run => LETTERS,
+        Context::Help | Context::Shares | Context::Plan | Context::Leave | Context::Refused => HELD,
+    }
+}
+
+fn has_alerts(state: &State) -> bool {
+    !state.alerts.all().is_empty()
+}

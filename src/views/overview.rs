@@ -1,0 +1,199 @@
+//! All panes at once as live cards in fixed places; one zoomed to the whole screen; details beside the list where there
+//! is room. A further pane changes nothing here.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::panes::{self, Pane, Room};
+use super::theme::{Look, Role};
+use super::{about, canvas, fmt};
+use crate::app::state::State;
+
+/// From this width on the details of the selected row stand beside the cards.
+const BESIDE: u16 = 150;
+/// Below this width the cards stand one under the other.
+const TWO_COLUMNS: u16 = 64;
+/// A card shorter than this says nothing: then only the one with the focus is shown.
+const LEAST: u16 = 4;
+/// A row of cards taller than this only shows air; the timeline has more use for it.
+const MOST: u16 = 18;
+
+/// Draws the panes into `area`.
+pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
+    if area.height < 2 || area.width < 8 {
+        return;
+    }
+    let (left, beside) = if area.width >= BESIDE { split(area) } else { (area, None) };
+    draw_cards(state, look, left, buf);
+    if let Some(beside) = beside {
+        draw_beside(state, look, beside, buf);
+    }
+}
+
+fn draw_cards(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
+    if let Some(pane) = state.zoom.and_then(panes::find) {
+        title(state, look, pane, area, 0, buf);
+        card(state, look, pane, below_title(area), true, buf);
+        return;
+    }
+    let rows = rows(area.width);
+    if area.height < LEAST * rows.len() as u16 {
+        if let Some(pane) = panes::find(state.focus) {
+            title(state, look, pane, area, 0, buf);
+            card(state, look, pane, below_title(area), false, buf);
+        }
+        return;
+    }
+    let mut y = area.y;
+    let mut above = None;
+    for (row, height) in rows.iter().zip(heights(&rows, area.height)) {
+        let place = Rect { y, height, ..area };
+        let divided = row.len() > 1;
+        draw_row(state, look, row, place, buf);
+        let joint = match (above, divided) {
+            (Some(true), true) => Some('┼'),
+            (Some(true), false) => Some('┴'),
+            (Some(false) | None, true) => Some('┬'),
+            (Some(false) | None, false) => None,
+        };
+        if let Some(joint) = joint {
+            canvas::text(buf, look, area.x + left_width(area.width), y, 1, Role::Rule, &joint.to_string());
+        }
+        y += height;
+        above = Some(divided);
+    }
+}
+
+/// Pairs of cards; a pane that wants the whole width, or that has no partner, gets a row of its own.
+fn rows(width: u16) -> Vec<Vec<&'static dyn Pane>> {
+    let mut rows: Vec<Vec<&'static dyn Pane>> = Vec::new();
+    for pane in panes::all() {
+        match rows.last_mut() {
+            Some(row)
+                if width >= TWO_COLUMNS && row.len() == 1 && !pane.wide() && row.iter().all(|other| !other.wide()) =>
+            {
+                row.push(*pane);
+            }
+            Some(_) | None => rows.push(vec![*pane]),
+        }
+    }
+    rows
+}
+
+/// Heights depend on the size of the screen alone, never on what is in the cards: nothing jumps.
+fn heights(rows: &[Vec<&'static dyn Pane>], height: u16) -> Vec<u16> {
+    let count = (rows.len() as u16).max(1);
+    let share = height / count;
+    let mut heights: Vec<u16> = rows
+        .iter()
+        .map(|row| if row.iter().any(|pane| pane.wide()) { share } else { (share + share / 6).min(MOST) })
+        .collect();
+    let used: u16 = heights.iter().sum();
+    if let Some(last) = heights.last_mut() {
+        *last = (*last + height).saturating_sub(used).max(1);
+    }
+    heights
+}
+
+fn left_width(width: u16) -> u16 {
+    width * 12 / 25
+}
+
+fn draw_row(state: &State, look: &Look, row: &[&'static dyn Pane], area: Rect, buf: &mut Buffer) {
+    match row {
+        [one] => {
+            title(state, look, *one, area, 0, buf);
+            card(state, look, *one, below_title(area), false, buf);
+        }
+        [first, second, ..] => {
+            let left = Rect { width: left_width(area.width), ..area };
+            let right = Rect { x: left.right() + 1, width: area.width - left.width - 1, ..area };
+            title(state, look, *first, area, left.width, buf);
+            title(state, look, *second, right, 0, buf);
+            for y in area.y + 1..area.bottom() {
+                canvas::text(buf, look, left.right(), y, 1, Role::Rule, "│");
+            }
+            card(state, look, *first, below_title(left), false, buf);
+            card(state, look, *second, below_title(right), false, buf);
+        }
+        [] => {}
+    }
+}
+
+const fn below_title(area: Rect) -> Rect {
+    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+}
+
+/// `─ 1 Vault ✓ 3 of 3 open ─────`, at most `most` columns of words if that is not 0.
+fn title(state: &State, look: &Look, pane: &dyn Pane, area: Rect, most: u16, buf: &mut Buffer) {
+    canvas::rule(buf, look, area);
+    let focused = state.focus == pane.id() || state.zoom == Some(pane.id());
+    let room = (if most == 0 { area.width } else { most }).saturating_sub(4);
+    let (mark, words) = pane.standing(state);
+    let name = if focused { Role::Accent } else { Role::Title };
+    let used = fmt::width(pane.id().title()) + 6 + look.glyph_width();
+    let words = fmt::end(&words, (room as usize).saturating_sub(used));
+    let line = Line::from(vec![
+        Span::raw(" "),
+        look.span(if focused { Role::Key } else { Role::Dim }, pane.id().digit().to_string()),
+        Span::raw(" "),
+        look.span(name, pane.id().title()),
+        Span::raw(" "),
+        look.span(mark.role(), format!("{} {words}", look.glyph(mark)).trim_end()),
+        Span::raw(" "),
+    ]);
+    canvas::put(buf, look, area.x + 1, area.y, room + 2, &line);
+}
+
+/// The lines of one pane, with the cursor's bar beside the selected row of the pane that has the focus.
+fn card(state: &State, look: &Look, pane: &dyn Pane, area: Rect, zoomed: bool, buf: &mut Buffer) {
+    if area.height == 0 || area.width < 4 {
+        return;
+    }
+    let room = Room { width: area.width as usize - 2, height: area.height as usize, zoomed };
+    let selected = panes::selected(state, pane.id());
+    let focused = zoomed || state.focus == pane.id();
+    let entries = panes::fit(pane.entries(state, look, room), room.height, selected.as_deref());
+    for (row, entry) in entries.into_iter().enumerate() {
+        let y = area.y + row as u16;
+        let mut line = entry.line;
+        if focused && entry.key.is_some() && entry.key == selected {
+            canvas::embolden(&mut line);
+            canvas::text(buf, look, area.x, y, 1, Role::Accent, look.cursor());
+        }
+        canvas::put(buf, look, area.x + 1, y, area.width - 2, &line);
+    }
+}
+
+fn split(area: Rect) -> (Rect, Option<Rect>) {
+    let beside = (area.width * 2 / 5).clamp(56, 90);
+    let left = Rect { width: area.width - beside - 1, ..area };
+    (left, Some(Rect { x: left.right(), width: beside + 1, ..area }))
+}
+
+/// What the cursor is on, told in full.
+fn draw_beside(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
+    let pane = state.zoom.unwrap_or(state.focus);
+    let selected = panes::selected(state, pane);
+    let row = crate::app::state::panes::rows(state, pane).into_iter().find(|row| Some(&row.key) == selected.as_ref());
+    canvas::rule(buf, look, area);
+    canvas::text(buf, look, area.x, area.y, 1, Role::Rule, "┬");
+    for y in area.y + 1..area.bottom() {
+        let ruled = buf.cell((area.x - 1, y)).is_some_and(|cell| matches!(cell.symbol(), "─" | "-"));
+        canvas::text(buf, look, area.x, y, 1, Role::Rule, if ruled { "┤" } else { "│" });
+    }
+    let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(3), height: area.height - 1 };
+    let Some(row) = row else { return };
+    let name = fmt::middle(&row.subject.to_string(), inner.width as usize - 2);
+    canvas::put(
+        buf,
+        look,
+        area.x + 2,
+        area.y,
+        inner.width,
+        &Line::from(vec![look.span(Role::Title, format!(" {name} "))]),
+    );
+    let lines = about::lines(state, look, &row.subject, inner.width as usize);
+    canvas::lines(buf, look, inner, &lines, 0);
+}

@@ -1,0 +1,128 @@
+//! The registry of panes: one file each, one line here. A pane says its rows; the grid decides how many of them show.
+
+use ratatui::text::{Line, Span};
+
+use super::canvas;
+use super::theme::{Look, Mark, Role};
+use crate::app::id::PaneId;
+use crate::app::state::State;
+
+pub mod keys;
+pub mod timeline;
+pub mod vault;
+
+/// One line of a card.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key of the row it belongs to (see `app::state::panes`); `None` for a line that cannot be selected.
+    pub key: Option<String>,
+    /// 0 stays as long as it can; the highest goes first when the card is too small.
+    pub weight: u8,
+    /// What it shows, without the cursor's column.
+    pub line: Line<'static>,
+}
+
+impl Entry {
+    /// A line that can be selected.
+    pub fn row(key: impl Into<String>, weight: u8, line: Line<'static>) -> Self {
+        Self { key: Some(key.into()), weight, line }
+    }
+
+    /// A line that only says something.
+    pub const fn note(weight: u8, line: Line<'static>) -> Self {
+        Self { key: None, weight, line }
+    }
+
+    /// Air.
+    pub fn blank() -> Self {
+        Self::note(9, Line::default())
+    }
+}
+
+/// How much room a pane has.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// It fills the screen: headings, details, nothing folded.
+    pub zoomed: bool,
+}
+
+/// One pane.
+pub trait Pane: Sync {
+    /// Which one.
+    fn id(&self) -> PaneId;
+
+    /// How it stands, for its title: a mark and a word or two.
+    fn standing(&self, state: &State) -> (Mark, String);
+
+    /// Its lines, in the order of `app::state::panes::rows`.
+    fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry>;
+
+    /// Whether it wants the whole width of the grid.
+    fn wide(&self) -> bool {
+        false
+    }
+}
+
+/// Every pane there is, in the order of their digits.
+pub fn all() -> &'static [&'static dyn Pane] {
+    &[&vault::Vault, &keys::Keys, &timeline::Timeline]
+}
+
+/// The pane of this name.
+pub fn find(id: PaneId) -> Option<&'static dyn Pane> {
+    all().iter().copied().find(|pane| pane.id() == id)
+}
+
+/// The selected row of a pane: the remembered one while it exists, else the first.
+pub fn selected(state: &State, pane: PaneId) -> Option<String> {
+    let rows = crate::app::state::panes::rows(state, pane);
+    let remembered = state.selected.get(&pane);
+    remembered
+        .filter(|key| rows.iter().any(|row| row.key == **key))
+        .cloned()
+        .or_else(|| rows.first().map(|row| row.key.clone()))
+}
+
+/// The entries that fit: the heaviest drop out first, then a window follows the selection.
+pub fn fit(mut entries: Vec<Entry>, height: usize, selected: Option<&str>) -> Vec<Entry> {
+    let chosen = |entry: &Entry| entry.key.is_some() && entry.key.as_deref() == selected;
+    while entries.len() > height {
+        let heaviest = entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.weight > 0 && !chosen(entry))
+            .max_by_key(|(index, entry)| (entry.weight, *index))
+            .map(|(index, _)| index);
+        let Some(index) = heaviest else { break };
+        entries.remove(index);
+    }
+    let at = entries.iter().position(chosen).unwrap_or(0);
+    let first = (at + 1).saturating_sub(height).min(entries.len().saturating_sub(height));
+    entries.into_iter().skip(first).take(height).collect()
+}
+
+/// A label and what follows it, the labels one below the other.
+pub fn labelled(look: &Look, label: &str, rest: Vec<Span<'static>>) -> Line<'static> {
+    let mut spans = vec![look.span(Role::Dim, super::fmt::left(label, LABEL))];
+    spans.extend(rest);
+    Line::from(spans)
+}
+
+/// Columns of a label.
+pub const LABEL: usize = 10;
+
+/// Adds quieter words at the right end of a line, if they fit.
+pub fn aside(look: &Look, mut line: Line<'static>, words: &str, room: usize) -> Line<'static> {
+    let used = canvas::line_width(&line);
+    let words = super::fmt::safe(words);
+    let wide = super::fmt::width(&words);
+    if wide > 0 && used + 2 + wide <= room {
+        line.spans.push(Span::raw(" ".repeat(room - used - wide)));
+        line.spans.push(look.span(Role::Dim, words));
+    }
+    line
+}

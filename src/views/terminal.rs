@@ -1,0 +1,157 @@
+//! The real terminal: taken, drawn on only when something changed, and given back on every way out.
+
+use std::io::{self, Stdout, Write};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use jiff::Timestamp;
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::console::render;
+use super::theme::Look;
+use crate::app::ports::Surface;
+use crate::app::program::Console;
+use crate::app::state::State;
+
+/// The terminal as a surface for the console.
+///
+/// ratatui's own `Terminal::draw` moves the cursor at every frame even when no cell changed. On a quiet night nothing
+/// at all should be sent, so the buffers are kept and compared here.
+#[derive(Debug)]
+pub struct Screen<W: Write = Stdout> {
+    backend: CrosstermBackend<W>,
+    look: Look,
+    shown: Option<Buffer>,
+    next: Buffer,
+    copied: Option<(String, Option<Timestamp>)>,
+    taken: bool,
+}
+
+impl Screen<Stdout> {
+    /// Takes the terminal: raw mode, alternate screen, bracketed paste.
+    ///
+    /// # Errors
+    /// When standard output is no terminal, or it refuses; then it is as it was.
+    pub fn take(look: Look) -> io::Result<Self> {
+        let mut screen = Self::over(io::stdout(), look);
+        screen.enter()?;
+        Ok(screen)
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        self.taken = true;
+        let entered = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide);
+        if let Err(error) = entered {
+            give_back();
+            self.taken = false;
+            return Err(error);
+        }
+        self.shown = None;
+        Ok(())
+    }
+}
+
+impl<W: Write> Screen<W> {
+    /// Draws into any writer and takes no terminal: for figures and tests.
+    pub fn over(writer: W, look: Look) -> Self {
+        Self {
+            backend: CrosstermBackend::new(writer),
+            look,
+            shown: None,
+            next: Buffer::empty(Rect::ZERO),
+            copied: None,
+            taken: false,
+        }
+    }
+
+    /// Draws a state of its own size; writes nothing if no cell changed.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn show(&mut self, state: &State) -> io::Result<()> {
+        let (width, height) = state.size;
+        let area = Rect::new(0, 0, width, height);
+        if *self.next.area() != area {
+            self.next = Buffer::empty(area);
+        }
+        render(state, &self.look, &mut self.next);
+        match &self.shown {
+            Some(shown) if *shown == self.next => {}
+            Some(shown) if shown.area() == self.next.area() => {
+                let changes = shown.diff(&self.next);
+                self.backend.draw(changes.into_iter())?;
+                Backend::flush(&mut self.backend)?;
+                self.shown = Some(self.next.clone());
+            }
+            Some(_) | None => {
+                self.backend.clear()?;
+                let blank = Buffer::empty(area);
+                let changes = blank.diff(&self.next);
+                self.backend.draw(changes.into_iter())?;
+                Backend::flush(&mut self.backend)?;
+                self.shown = Some(self.next.clone());
+            }
+        }
+        self.copy(state)
+    }
+
+    /// Text for the clipboard goes out once for each time it was asked for (OSC 52: it works over SSH).
+    fn copy(&mut self, state: &State) -> io::Result<()> {
+        let asked = state.clipboard.clone().map(|text| (text, state.remark.as_ref().map(|(_, at)| *at)));
+        if asked == self.copied {
+            return Ok(());
+        }
+        if let Some((text, _)) = &asked {
+            execute!(self.backend, CopyToClipboard::to_clipboard_from(text.as_str()))?;
+        }
+        self.copied = asked;
+        Ok(())
+    }
+}
+
+impl Surface<Console> for Screen<Stdout> {
+    fn draw(&mut self, program: &Console) -> io::Result<()> {
+        self.show(&program.0)
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        self.taken = false;
+        Ok(())
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        self.enter()
+    }
+}
+
+impl<W: Write> Drop for Screen<W> {
+    fn drop(&mut self) {
+        if self.taken {
+            give_back();
+        }
+    }
+}
+
+/// Gives the terminal back as far as it can; safe to call twice, and from a panic hook.
+pub fn give_back() {
+    // Nothing can be done about a terminal that is gone, and the way out must not fail over it.
+    let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}
+
+/// From now on a panic gives the terminal back before the hook that was installed earlier reports it.
+///
+/// Install the reporter first. Nothing of the program's state is printed here.
+pub fn install_panic_hook() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        give_back();
+        report(info);
+    }));
+}
