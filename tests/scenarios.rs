@@ -128,7 +128,9 @@ impl Watch {
         {
             misses.push(format!("the sentence lacks {part:?}"));
         }
-        misses.extend(expect.alerts.iter().filter(|rule| !firing.contains(&rule.as_str())).map(|r| format!("{r} is quiet")));
+        misses.extend(
+            expect.alerts.iter().filter(|rule| !firing.contains(&rule.as_str())).map(|r| format!("{r} is quiet")),
+        );
         misses.extend(expect.quiet.iter().filter(|rule| firing.contains(&rule.as_str())).map(|r| format!("{r} fires")));
         misses
     }
