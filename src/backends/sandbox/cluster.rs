@@ -172,7 +172,7 @@ impl Cluster {
                 sidecar.ended(None);
             }
             if let Some(at) = vault.position(name) {
-                vault.stop(at, true, now);
+                vault.stop(at, true);
             }
         }
     }
@@ -182,7 +182,7 @@ impl Cluster {
         let running = |pod: &&mut Pod| pod.name == name && pod.phase == Phase::Running;
         if let (Some(pod), Some(at)) = (self.pods.iter_mut().find(running), vault.position(name)) {
             pod.main.ended(again.then(|| now + seconds(2)));
-            vault.stop(at, false, now);
+            vault.stop(at, false);
         }
     }
 

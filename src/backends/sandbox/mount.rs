@@ -65,7 +65,7 @@ impl Mount {
             return;
         }
         let seed = &mut self.seed;
-        let due = *self.refresh.get_or_insert_with(|| now + SignedDuration::from_secs(60 + seed.below(30) as i64));
+        let due = *self.refresh.get_or_insert_with(|| now + SignedDuration::from_secs(60 + i64::from(seed.below(30))));
         if due > now {
             return;
         }

@@ -136,10 +136,10 @@ pub(super) fn config_map(cluster: &Cluster) -> ConfigMap {
     let settings = &cluster.settings;
     let mut hcl = "ui = true\n\nlistener \"tcp\" {\n  address = \"[::]:8200\"\n  cluster_address = \"[::]:8201\"\n  tls_disable = 1\n}\n\nstorage \"raft\" {\n  path = \"/openbao/data\"\n}\n\n".to_owned();
     if settings.seal == SealSort::Static {
-        hcl += &format!(
-            "seal \"static\" {{\n  current_key_id = \"1\"\n  current_key = \"file:///openbao/userconfig/{}/key\"\n}}\n\n",
-            settings.secret
-        );
+        let file = format!("file:///openbao/userconfig/{}/key", settings.secret);
+        hcl += "seal \"static\" {\n  current_key_id = \"1\"\n  current_key = \"";
+        hcl += &file;
+        hcl += "\"\n}\n\n";
     }
     hcl += "service_registration \"kubernetes\" {}\n";
     object(json!({"metadata": meta(cluster, &format!("{}-config", settings.name), 1_001),

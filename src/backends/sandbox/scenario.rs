@@ -214,7 +214,8 @@ impl Scenario {
         self.start.saturating_add(since_start).unwrap_or(self.start)
     }
 
-    /// The first way in which the Secret is emptied decides how it was written: each way needs its own beginning.
+    /// The first way in which the Secret is emptied decides how it was written: each way needs its own
+    /// beginning. Where nobody empties it, it was created by hand and belongs to nobody who applies.
     pub(super) fn written(&self) -> Way {
         self.events
             .iter()
@@ -233,7 +234,7 @@ impl Scenario {
                 | Event::StrangerShare { .. }
                 | Event::ClockSkew { .. } => None,
             })
-            .unwrap_or(Way::SameManagerApply)
+            .unwrap_or(Way::Replace)
     }
 }
 

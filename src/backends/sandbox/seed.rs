@@ -30,9 +30,9 @@ impl Seed {
         out
     }
 
-    /// Less than `bound`, which must not be 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
+    /// Less than `bound`.
+    pub(super) fn below(&mut self, bound: u32) -> u32 {
+        (self.next() % u64::from(bound.max(1))) as u32
     }
 
     /// In the form of a UUID.

@@ -52,7 +52,6 @@ pub(super) struct Vault {
     pub(super) leader: Option<usize>,
     /// Whom the open servers name: also a leader that was killed, until they have elected another.
     pub(super) named: Option<usize>,
-    named_until: Option<Timestamp>,
     election: Option<Timestamp>,
     /// How long the next election takes, set by the way in which the last leader went.
     delay: Option<i64>,
@@ -77,7 +76,6 @@ impl Vault {
             servers: settings.members().into_iter().map(Server::new).collect(),
             leader: None,
             named: None,
-            named_until: None,
             election: None,
             delay: None,
             active_since: None,
@@ -154,10 +152,9 @@ impl Vault {
     }
 
     /// Ends the process. `clean` is SIGTERM: a leader hands over; otherwise it was killed.
-    pub(super) fn stop(&mut self, at: usize, clean: bool, now: Timestamp) {
+    pub(super) fn stop(&mut self, at: usize, clean: bool) {
         if self.leader == Some(at) {
             self.delay = Some(if clean { HANDED_OVER } else { KILLED });
-            self.named_until = (!clean).then(|| now + SignedDuration::from_secs(KILLED));
         }
         if let Some(server) = self.servers.get_mut(at) {
             server.running = false;
@@ -191,11 +188,14 @@ impl Vault {
             self.named = self.leader;
             return;
         }
-        self.leader = None;
-        self.active_since = None;
-        if self.named_until.is_none_or(|until| until <= now) {
+        // A leader that lost its followers steps down and names nobody, one that hands over is not named any more; one that
+        // was killed is named on, and without a quorum for ever.
+        let stepped_down = self.leader.is_some_and(|leader| open.contains(&leader));
+        if stepped_down || self.delay == Some(HANDED_OVER) {
             self.named = None;
         }
+        self.leader = None;
+        self.active_since = None;
         if !quorum {
             self.election = None;
             return;
@@ -207,7 +207,6 @@ impl Vault {
         });
         if ends <= now {
             self.election = None;
-            self.named_until = None;
             self.leader = open.first().copied();
             self.named = self.leader;
             self.active_since = Some(now);

@@ -54,7 +54,7 @@ impl World {
         let cluster = Cluster::new(settings, secret, now);
         for pod in cluster.pods.iter().filter(|pod| pod.phase != Phase::Running) {
             if let Some(at) = vault.position(&pod.name) {
-                vault.stop(at, true, now);
+                vault.stop(at, true);
             }
         }
         Self {

@@ -1,0 +1,160 @@
+//! Every scenario is lived through: the sandbox seen by the real feeds, once a virtual second, folded by the real core;
+//! what the file expects must be said at its moment.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use baowatch::app::alerts::AlertState;
+use baowatch::app::id::{FeedId, Identity};
+use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report};
+use baowatch::app::model::seal::SealSeen;
+use baowatch::app::msg::Msg;
+use baowatch::app::settings::Settings;
+use baowatch::app::state::State;
+use baowatch::app::time::Stamped;
+use baowatch::app::trouble::Trouble;
+use baowatch::app::update::update;
+use baowatch::backends::bao::read::BaoRead;
+use baowatch::backends::feeds::seal::SealReader;
+use baowatch::backends::feeds::{self, Deps, Feed, Vault};
+use baowatch::backends::keys::{FieldNames, Salt, digest};
+use baowatch::backends::kube::port::Kube;
+use baowatch::backends::sandbox::Sandbox;
+use baowatch::backends::sandbox::scenario::{Expectation, Scenario, scenarios};
+use jiff::SignedDuration;
+
+/// Reads seals by the sandbox's clock.
+struct Reader(BaoRead, Arc<Sandbox>);
+
+#[async_trait]
+impl SealReader for Reader {
+    async fn seal(&self, replica: &str) -> Result<SealSeen, Trouble> {
+        self.0.seal(replica, self.1.now()).await
+    }
+}
+
+/// A console on a sandbox.
+struct Watch {
+    sandbox: Arc<Sandbox>,
+    feeds: Vec<Box<dyn Feed>>,
+    state: State,
+    seq: u64,
+}
+
+impl Watch {
+    fn over(scenario: &Scenario) -> Self {
+        let sandbox = Sandbox::new(scenario);
+        sandbox.advance_to(scenario.start);
+        let kube: Arc<dyn Kube> = sandbox.clone();
+        let names = FieldNames::default();
+        let salt = Salt(b"a salt for tests".to_vec());
+        let (namespace, name) = (scenario.vault.namespace.clone(), scenario.vault.name.clone());
+        let mut feeds = feeds::all(Deps {
+            kube: Some(kube),
+            vault: Vault { namespace, name },
+            members: scenario.vault.members(),
+            selector: None,
+            keys_secret: None,
+            seal: Arc::new(Reader(BaoRead::new(sandbox.clone()), sandbox.clone())),
+            digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
+        });
+        // Who tells the others what to look at goes first.
+        feeds.sort_by_key(|feed| match feed.id() {
+            FeedId::Workload => 0,
+            FeedId::Unsealers => 1,
+            FeedId::Pods => 2,
+            FeedId::KeysSecret => 3,
+            FeedId::Seal => 4,
+            FeedId::Rights => 5,
+        });
+        let mut watch = Self { state: State::new(Settings::default(), scenario.start), sandbox, feeds, seq: 0 };
+        let cluster = ClusterSeen {
+            name: "demo".into(),
+            context: Some("demo".into()),
+            vault: format!("{}/{}", scenario.vault.namespace, scenario.vault.name),
+            identity: Identity::of_cluster("demo", &scenario.vault.namespace, &scenario.vault.name),
+            environment: Environment::Lab,
+            kubernetes: true,
+            notes: Vec::new(),
+        };
+        watch.tell(Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(vec![Fact::Connected(cluster)]) }));
+        watch
+    }
+
+    fn tell(&mut self, msg: Msg) {
+        self.seq += 1;
+        update(&mut self.state, Stamped { at: self.sandbox.now(), seq: self.seq, msg });
+    }
+
+    /// Lives until then, looking with each feed once in its period.
+    async fn live(&mut self, scenario: &Scenario, until: SignedDuration) {
+        let until = scenario.moment(until);
+        while self.sandbox.now() < until {
+            self.sandbox.advance_by(SignedDuration::from_secs(1));
+            let second = self.sandbox.now().as_second();
+            let mut reports = Vec::new();
+            for feed in &mut self.feeds {
+                if second % feed.id().period().as_secs() == 0 || self.seq < 10 {
+                    reports.push(Report { feed: feed.id(), outcome: feed.look().await });
+                }
+            }
+            for report in reports {
+                self.tell(Msg::Seen(report));
+            }
+            self.tell(Msg::Tick);
+        }
+    }
+
+    fn firing(&self) -> Vec<&'static str> {
+        let all = self.state.alerts.all().iter();
+        all.filter(|alert| alert.state == AlertState::Firing).map(|alert| alert.rule.0).collect()
+    }
+
+    /// What of the expectation does not hold, in words.
+    fn misses(&self, expect: &Expectation) -> Vec<String> {
+        let verdict = &self.state.verdict;
+        let firing = self.firing();
+        let mut misses = Vec::new();
+        if let Some(word) = &expect.verdict
+            && word != verdict.state.word()
+        {
+            misses.push(format!("verdict {} and not {word}", verdict.state.word()));
+        }
+        if expect.restarts_to_outage.is_some() && expect.restarts_to_outage != verdict.restarts_to_outage {
+            misses.push(format!("{:?} restarts to outage", verdict.restarts_to_outage));
+        }
+        if let Some(part) = &expect.sentence_contains
+            && !verdict.sentence.contains(part.as_str())
+        {
+            misses.push(format!("the sentence lacks {part:?}"));
+        }
+        misses.extend(
+            expect.alerts.iter().filter(|rule| !firing.contains(&rule.as_str())).map(|r| format!("{r} is quiet")),
+        );
+        misses.extend(expect.quiet.iter().filter(|rule| firing.contains(&rule.as_str())).map(|r| format!("{r} fires")));
+        misses
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_scenario_is_told_as_its_file_expects() {
+    let mut wrong = Vec::new();
+    for (name, _) in scenarios() {
+        let scenario = Scenario::named(name).unwrap();
+        let mut watch = Watch::over(&scenario);
+        for expect in scenario.expectations() {
+            watch.live(&scenario, expect.at).await;
+            let verdict = &watch.state.verdict;
+            for miss in watch.misses(expect) {
+                wrong.push(format!(
+                    "{name} at {:#}: {miss}\n    {} | {:?}\n    firing {:?}",
+                    expect.at,
+                    verdict.sentence,
+                    verdict.because,
+                    watch.firing()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
