@@ -1,4 +1,12 @@
 //! Every screen at three sizes, its style roles, and whatever a hostile name or a tiny window could break.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "tests fail by panicking, and hand a look on as the views do"
+)]
 
 mod fixture;
 mod keymap;

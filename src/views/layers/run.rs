@@ -65,7 +65,7 @@ fn lines(
     let indent = " ".repeat(look.glyph_width() + 4);
     match at {
         StepState::Done(evidence, _) if roomy => {
-            lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room))
+            lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room));
         }
         StepState::Skipped(why) if roomy => lines.extend(hang(look, Role::Dim, &indent, Role::Dim, why, room)),
         StepState::Failed(trouble) => lines.extend(sight::complaint(look, trouble, room, &indent)),
