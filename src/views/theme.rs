@@ -78,7 +78,7 @@ impl Theme {
                 Role::Ok => plain.fg(BLUE),
                 Role::Bad => plain.fg(VERMILION).add_modifier(Modifier::BOLD),
                 Role::Warn => plain.fg(ORANGE),
-                Role::Unknown => plain.fg(ORANGE).add_modifier(Modifier::DIM),
+                Role::Unknown => plain.fg(ORANGE).add_modifier(Modifier::ITALIC),
                 Role::Dim => plain.fg(GREY),
                 Role::Accent | Role::Key => plain.fg(BLUE).add_modifier(Modifier::BOLD),
                 Role::Title => plain.add_modifier(Modifier::BOLD),

@@ -73,13 +73,7 @@ pub fn fields(answer: &Answer) -> Vec<&str> {
 }
 
 /// Waits until this replica answers so; how long that takes is not the claim.
-pub async fn until(
-    bench: &mut dyn Bench,
-    replica: &str,
-    path: &str,
-    what: &str,
-    enough: impl Fn(&Answer) -> bool,
-) -> Answer {
+pub async fn until(bench: &mut dyn Bench, replica: &str, path: &str, what: &str, enough: impl Fn(&Answer) -> bool) -> Answer {
     let mut last = (0, Value::Null);
     for _ in 0..90 {
         let request = Request { method: Method::Get, path: format!("/v1/sys/{path}"), body: None };
@@ -96,7 +90,8 @@ pub async fn until(
 
 /// Initialises and gives the keys in hex.
 pub async fn init(bench: &dyn Bench, shares: u32, threshold: u32) -> Vec<String> {
-    let (status, body) = put(bench, "init", json!({"secret_shares": shares, "secret_threshold": threshold})).await;
+    let (status, body) =
+        put(bench, "init", json!({"secret_shares": shares, "secret_threshold": threshold})).await;
     assert_eq!(status, 200, "{body}");
     strings(&body["keys"])
 }

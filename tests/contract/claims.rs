@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::bench::{Answer, Bench, FIRST, attempt, fields, get, init, put, refusal, send, strings, unseal, until};
+use super::bench::{
+    Answer, Bench, FIRST, attempt, fields, get, init, put, refusal, send, strings, unseal, until,
+};
 use baowatch::backends::bao::transport::Method;
 
 const NOT_A_KEY: &str = "'key' must be a valid hex or base64 string";
@@ -13,26 +15,11 @@ const TOO_LONG: &str = "invalid key: key is longer than maximum 33 bytes";
 const WRONG: &str = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: message authentication failed";
 
 const SEAL_STATUS: [&str; 12] = [
-    "commit_date",
-    "initialized",
-    "migration",
-    "n",
-    "nonce",
-    "progress",
-    "recovery_seal",
-    "sealed",
-    "storage_type",
-    "t",
-    "type",
-    "version",
+    "commit_date", "initialized", "migration", "n", "nonce", "progress", "recovery_seal", "sealed", "storage_type", "t",
+    "type", "version",
 ];
 const HEALTH: [&str; 7] = [
-    "initialized",
-    "replication_dr_mode",
-    "replication_performance_mode",
-    "sealed",
-    "server_time_utc",
-    "standby",
+    "initialized", "replication_dr_mode", "replication_performance_mode", "sealed", "server_time_utc", "standby",
     "version",
 ];
 
@@ -52,16 +39,8 @@ pub async fn uninitialised_server_says_so_everywhere(bench: &mut dyn Bench) {
     let status = get(bench, "seal-status").await;
     assert_eq!(fields(&status), SEAL_STATUS);
     assert_eq!(status.0, 200);
-    for (field, value) in [
-        ("t", json!(0)),
-        ("n", json!(0)),
-        ("sealed", json!(true)),
-        ("initialized", json!(false)),
-        ("type", json!("shamir")),
-        ("storage_type", json!("raft")),
-        ("nonce", json!("")),
-        ("recovery_seal", json!(false)),
-    ] {
+    for (field, value) in [("t", json!(0)), ("n", json!(0)), ("sealed", json!(true)), ("initialized", json!(false)),
+        ("type", json!("shamir")), ("storage_type", json!("raft")), ("nonce", json!("")), ("recovery_seal", json!(false))] {
         assert_eq!(status.1[field], value, "{field}");
     }
     let health = get(bench, "health").await;
@@ -110,10 +89,7 @@ pub async fn init_prints_keys_of_known_length_and_only_once(bench: &mut dyn Benc
         assert_eq!(put(bench, "init", body).await, refusal(400, "Vault is already initialized"));
         assert_eq!(get(bench, "init").await.1["initialized"], true);
         let status = get(bench, "seal-status").await;
-        assert_eq!(
-            (&status.1["t"], &status.1["n"], &status.1["sealed"]),
-            (&json!(threshold), &json!(shares), &json!(true))
-        );
+        assert_eq!((&status.1["t"], &status.1["n"], &status.1["sealed"]), (&json!(threshold), &json!(shares), &json!(true)));
         let health = get(bench, "health").await;
         assert_eq!((health.0, fields(&health)), (503, HEALTH.to_vec()));
         assert_eq!(get(bench, "leader").await, refusal(503, "Vault is sealed"));
@@ -130,9 +106,7 @@ pub async fn progress_and_nonce_appear_and_vanish(bench: &mut dyn Bench) {
     for again in [keys[0].clone(), keys[0].to_uppercase(), base64] {
         assert_eq!(unseal(bench, &again).await, first, "the same share again changes nothing");
     }
-    for (key, why) in
-        [("", NO_KEY), ("zz", NOT_A_KEY), ("abcd", TOO_SHORT), (&garbage(15), NOT_A_KEY), (&garbage(34), TOO_LONG)]
-    {
+    for (key, why) in [("", NO_KEY), ("zz", NOT_A_KEY), ("abcd", TOO_SHORT), (&garbage(15), NOT_A_KEY), (&garbage(34), TOO_LONG)] {
         assert_eq!(unseal(bench, key).await, refusal(400, why), "{} characters", key.len());
     }
     assert_eq!(get(bench, "seal-status").await, first, "what is refused at the door does not disturb the attempt");
@@ -169,14 +143,9 @@ pub async fn a_single_key_is_judged_by_its_size(bench: &mut dyn Bench) {
     bench.fresh(1).await;
     let keys = init(bench, 1, 1).await;
     let size = |size: usize| format!("invalid key: failed to setup unseal key: crypto/aes: invalid key size {size}");
-    for (bytes, why) in [
-        (16, WRONG.into()),
-        (17, size(17)),
-        (24, WRONG.into()),
-        (32, WRONG.into()),
-        (33, size(33)),
-        (34, TOO_LONG.to_owned()),
-    ] {
+    for (bytes, why) in
+        [(16, WRONG.into()), (17, size(17)), (24, WRONG.into()), (32, WRONG.into()), (33, size(33)), (34, TOO_LONG.to_owned())]
+    {
         assert_eq!(unseal(bench, &garbage(bytes)).await, refusal(400, &why), "{bytes} bytes");
     }
     assert_eq!(attempt(&get(bench, "seal-status").await), (0, false));
@@ -188,10 +157,7 @@ pub async fn an_open_server_takes_anything_and_proves_nothing(bench: &mut dyn Be
     let keys = init(bench, 1, 1).await;
     let opened = unseal(bench, &keys[0]).await;
     assert_eq!(fields(&opened), with(&SEAL_STATUS, &["cluster_id", "cluster_name"]));
-    assert_eq!(
-        (&opened.1["sealed"], &opened.1["progress"], &opened.1["nonce"]),
-        (&json!(false), &json!(0), &json!(""))
-    );
+    assert_eq!((&opened.1["sealed"], &opened.1["progress"], &opened.1["nonce"]), (&json!(false), &json!(0), &json!("")));
     for key in ["abcd", &garbage(16), &garbage(33), &keys[0]] {
         let answer = unseal(bench, key).await;
         assert_eq!((answer.0, &answer.1["sealed"]), (200, &json!(false)), "{} characters", key.len());
@@ -199,24 +165,13 @@ pub async fn an_open_server_takes_anything_and_proves_nothing(bench: &mut dyn Be
     assert_eq!(unseal(bench, "").await, refusal(400, NO_KEY));
     assert_eq!(unseal(bench, "zz").await, refusal(400, NOT_A_KEY));
     assert_eq!(put(bench, "unseal", json!({"reset": true})).await, refusal(400, "vault is unsealed"));
-    assert_eq!(
-        put(bench, "init", json!({"secret_shares": 1, "secret_threshold": 1})).await,
-        refusal(400, "Vault is already initialized")
-    );
+    assert_eq!(put(bench, "init", json!({"secret_shares": 1, "secret_threshold": 1})).await, refusal(400, "Vault is already initialized"));
     let health = until(bench, FIRST, "health", "active", |answer| answer.0 == 200).await;
     assert_eq!(fields(&health), with(&HEALTH, &["cluster_id", "cluster_name"]));
     assert_eq!((&health.1["standby"], &health.1["replication_performance_mode"]), (&json!(false), &json!("primary")));
     let leader = get(bench, "leader").await;
     assert_eq!((leader.0, &leader.1["is_self"]), (200, &json!(true)));
-    let all = [
-        "active_time",
-        "ha_enabled",
-        "is_self",
-        "leader_address",
-        "leader_cluster_address",
-        "raft_applied_index",
-        "raft_committed_index",
-    ];
+    let all = ["active_time", "ha_enabled", "is_self", "leader_address", "leader_cluster_address", "raft_applied_index", "raft_committed_index"];
     assert_eq!(fields(&leader), all);
     assert_eq!(put(bench, "seal", json!({})).await, refusal(403, "permission denied"), "no token, no sealing");
     assert_eq!(get(bench, "health").await.0, 200);
@@ -239,8 +194,7 @@ pub async fn a_restart_seals_and_loses_progress(bench: &mut dyn Bench) {
 
 pub async fn a_static_seal_opens_by_itself_and_only_with_its_key(bench: &mut dyn Bench) {
     bench.fresh_static().await;
-    let sort =
-        |answer: &Answer| (answer.1["type"].clone(), answer.1["recovery_seal"].clone(), answer.1["sealed"].clone());
+    let sort = |answer: &Answer| (answer.1["type"].clone(), answer.1["recovery_seal"].clone(), answer.1["sealed"].clone());
     let status = get(bench, "seal-status").await;
     assert_eq!(sort(&status), (json!("static"), json!(true), json!(true)));
     assert_eq!(fields(&status), with(&SEAL_STATUS, &["recovery_seal_type"]));
@@ -267,11 +221,7 @@ pub async fn a_static_seal_opens_by_itself_and_only_with_its_key(bench: &mut dyn
 pub async fn followers_join_after_the_leader_and_open_seconds_after_their_share(bench: &mut dyn Bench) {
     bench.fresh(3).await;
     let keys = init(bench, 1, 1).await;
-    assert_eq!(
-        send(bench, "openbao-1", Method::Get, "health", None).await.0,
-        501,
-        "the cluster is initialised, it is not"
-    );
+    assert_eq!(send(bench, "openbao-1", Method::Get, "health", None).await.0, 501, "the cluster is initialised, it is not");
     unseal(bench, &keys[0]).await;
     for follower in ["openbao-1", "openbao-2"] {
         until(bench, follower, "health", "invited", |answer| answer.0 == 503).await;
@@ -305,7 +255,8 @@ pub async fn a_dead_leader_is_named_until_another_is_elected_and_nobody_is_witho
     assert_eq!(leader(&send(bench, "openbao-2", Method::Get, "leader", None).await), dead, "named although it is dead");
     let other = |answer: &Answer| leader(answer).is_some_and(|named| Some(&named) != dead.as_ref());
     let led = until(bench, "openbao-2", "leader", "led by another", other).await;
-    let (next, last) = if led.1["is_self"] == true { ("openbao-2", "openbao-1") } else { ("openbao-1", "openbao-2") };
+    let (next, last) =
+        if led.1["is_self"] == true { ("openbao-2", "openbao-1") } else { ("openbao-1", "openbao-2") };
     bench.stop(next).await;
     let nobody = |answer: &Answer| answer.0 == 200 && leader(answer).is_none();
     assert_eq!(until(bench, last, "leader", "alone", nobody).await.1["is_self"], false);

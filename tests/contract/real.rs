@@ -74,10 +74,7 @@ impl Real {
         if by_key_file {
             let file = self.key_file();
             std::fs::write(&file, [7; 32]).unwrap();
-            seal = format!(
-                "seal \"static\" {{\n  current_key_id = \"1\"\n  current_key = \"file://{}\"\n}}\n",
-                file.display()
-            );
+            seal = format!("seal \"static\" {{\n  current_key_id = \"1\"\n  current_key = \"file://{}\"\n}}\n", file.display());
         }
         // All are held until all are known, so that no two are the same.
         let held: Vec<(TcpListener, TcpListener)> = (0..replicas).map(|_| (free(), free())).collect();
@@ -187,8 +184,7 @@ impl Transport for Direct {
             Method::Delete => "DELETE",
         };
         let body = request.body.as_ref().map_or(&[][..], |body| body.as_slice());
-        let head =
-            format!("{verb} {} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", request.path, body.len());
+        let head = format!("{verb} {} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", request.path, body.len());
         stream.write_all(head.as_bytes()).await.map_err(lost)?;
         stream.write_all(body).await.map_err(lost)?;
         let mut answer = Vec::new();

@@ -39,13 +39,7 @@ fn seen(before: &Secret, after: &Secret) -> String {
     let words: Vec<String> = data
         .iter()
         .map(|(name, value)| {
-            let how = if value.0.is_empty() {
-                "empty"
-            } else if was.get(name) == Some(value) {
-                "kept"
-            } else {
-                "changed"
-            };
+            let how = if value.0.is_empty() { "empty" } else if was.get(name) == Some(value) { "kept" } else { "changed" };
             format!("{name} {how}")
         })
         .collect();
@@ -134,13 +128,7 @@ fn emptied_secrets_show_the_same_trace_on_a_real_api_server() {
     };
     lab().kubectl(&["create", "namespace", &namespace], "");
     for way in Way::ALL {
-        let get = || {
-            serde_json::from_str::<Secret>(&kubectl(
-                &["get", "secret", name(way), "--show-managed-fields", "-o", "json"],
-                "",
-            ))
-            .unwrap()
-        };
+        let get = || serde_json::from_str::<Secret>(&kubectl(&["get", "secret", name(way), "--show-managed-fields", "-o", "json"], "")).unwrap();
         let manifest = |data: Value| {
             let mut manifest = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
                 "metadata": {"name": name(way)}, "data": data});
@@ -154,9 +142,7 @@ fn emptied_secrets_show_the_same_trace_on_a_real_api_server() {
         let no_key = manifest(json!({"key": ""}));
         let create = || kubectl(&["create", "--field-manager=seeder", "-f", "-"], &full);
         let written = match way {
-            Way::SameManagerApply => {
-                kubectl(&["apply", "--server-side", "--field-manager=keys-operator", "-f", "-"], &full)
-            }
+            Way::SameManagerApply => kubectl(&["apply", "--server-side", "--field-manager=keys-operator", "-f", "-"], &full),
             Way::ClientApply | Way::ClientThenServerApply => kubectl(&["apply", "-f", "-"], &full),
             Way::Replace | Way::JsonPatch | Way::Recreate | Way::EmptyValue | Way::ForcedEmptyValue => create(),
         };
@@ -165,9 +151,7 @@ fn emptied_secrets_show_the_same_trace_on_a_real_api_server() {
         // managedFields count whole seconds: the second must be another one.
         std::thread::sleep(std::time::Duration::from_millis(1_100));
         match way {
-            Way::SameManagerApply => {
-                kubectl(&["apply", "--server-side", "--field-manager=keys-operator", "-f", "-"], &bare)
-            }
+            Way::SameManagerApply => kubectl(&["apply", "--server-side", "--field-manager=keys-operator", "-f", "-"], &bare),
             Way::ClientApply => kubectl(&["apply", "-f", "-"], &bare),
             Way::ClientThenServerApply => kubectl(&["apply", "--server-side", "-f", "-"], &bare),
             Way::Replace => kubectl(&["replace", "-f", "-"], &bare),

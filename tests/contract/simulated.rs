@@ -37,8 +37,7 @@ pub fn sandbox(vault: VaultSettings) -> Arc<Sandbox> {
 #[async_trait]
 impl Bench for Simulated {
     async fn fresh(&mut self, replicas: u32) {
-        let settings =
-            VaultSettings { initialized: false, unsealer: UnsealerSort::None, replicas, ..Default::default() };
+        let settings = VaultSettings { initialized: false, unsealer: UnsealerSort::None, replicas, ..Default::default() };
         self.0 = sandbox(settings);
     }
 

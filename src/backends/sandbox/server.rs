@@ -173,7 +173,5 @@ pub(super) fn decode(key: &str) -> Option<Bytes> {
 fn unhex(key: &str) -> Option<Bytes> {
     let digits: Option<Vec<u8>> = key.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
     let digits = digits.map(Zeroizing::new).filter(|digits| digits.len() % 2 == 0)?;
-    Some(Zeroizing::new(
-        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect(),
-    ))
+    Some(Zeroizing::new(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()))
 }
