@@ -1,11 +1,5 @@
 //! The API server dies and comes back under running feeds: they say so, and need no restart.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod lab;
 
@@ -111,9 +105,7 @@ async fn feeds_outlive_the_api_server() {
     let changed = |report: &Report| {
         let facts = report.outcome.as_ref().map_or(&[][..], |facts| &facts[..]);
         facts.iter().any(|fact| match fact {
-            Fact::Keys(keys) => {
-                keys.present().is_some_and(|secret| secret.fields.iter().any(|f| f.name == "new-field"))
-            }
+            Fact::Keys(keys) => keys.present().is_some_and(|secret| secret.fields.iter().any(|f| f.name == "new-field")),
             _ => false,
         })
     };

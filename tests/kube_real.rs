@@ -1,11 +1,5 @@
 //! The Kubernetes backend against a real API server: found, watched, tunnelled, and denied where it is denied.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod lab;
 
@@ -82,8 +76,7 @@ async fn a_vault_is_found_and_reached_through_a_tunnel() {
     if lab::left_out() {
         return;
     }
-    let vault = lab::lab()
-        .vault(json!({"replicas": 2, "unsealer": "sidecar", "secret": "openbao-keys", "mount": {"items": true}}));
+    let vault = lab::lab().vault(json!({"replicas": 2, "unsealer": "sidecar", "secret": "openbao-keys", "mount": {"items": true}}));
     let target = connect(&asked(&vault)).await.unwrap();
     assert_eq!(target.members, ["openbao-0", "openbao-1"]);
     assert_eq!(target.cluster.vault, vault.reference());
@@ -99,10 +92,7 @@ async fn a_vault_is_found_and_reached_through_a_tunnel() {
     let workload = look(&mut feeds, FeedId::Workload).await.unwrap();
     assert!(matches!(&workload[..], [Fact::Workload(Some(seen))] if seen.replicas == 2 && !seen.tls), "{workload:?}");
     let pods = look(&mut feeds, FeedId::Pods).await.unwrap();
-    assert!(
-        matches!(&pods[..], [Fact::Pods(pods)] if pods.len() == 2 && pods[0].server().unwrap().running),
-        "{pods:?}"
-    );
+    assert!(matches!(&pods[..], [Fact::Pods(pods)] if pods.len() == 2 && pods[0].server().unwrap().running), "{pods:?}");
     let unsealers = look(&mut feeds, FeedId::Unsealers).await.unwrap();
     let [Fact::Unsealers(seen)] = &unsealers[..] else { panic!("{unsealers:?}") };
     assert_eq!(seen.chosen.as_deref(), Some("openbao-keys"), "{seen:?}");
@@ -110,12 +100,7 @@ async fn a_vault_is_found_and_reached_through_a_tunnel() {
     assert_eq!(seen.found[0].uses[0].how, UseHow::Items);
     let keys = look(&mut feeds, FeedId::KeysSecret).await.unwrap();
     let [Fact::Keys(KeysSeen::Present(secret))] = &keys[..] else { panic!("{keys:?}") };
-    assert!(
-        secret
-            .owners
-            .iter()
-            .any(|owner| owner.manager == "seeder" && !owner.apply && owner.data.contains(&"key".to_owned()))
-    );
+    assert!(secret.owners.iter().any(|owner| owner.manager == "seeder" && !owner.apply && owner.data.contains(&"key".to_owned())));
     let rights = look(&mut feeds, FeedId::Rights).await.unwrap();
     assert!(matches!(&rights[..], [Fact::Rights(rights)] if rights.iter().all(|right| right.allowed)), "{rights:?}");
 }
@@ -143,8 +128,7 @@ async fn a_deployment_that_unseals_is_found_and_seen_to_be_scaled_away() {
     if lab::left_out() {
         return;
     }
-    let vault =
-        lab::lab().vault(json!({"unsealer": "deployment", "secret": "openbao-keys", "shares": 3, "threshold": 2}));
+    let vault = lab::lab().vault(json!({"unsealer": "deployment", "secret": "openbao-keys", "shares": 3, "threshold": 2}));
     let target = connect(&asked(&vault)).await.unwrap();
     let mut feeds = feeds(&target);
     let found = |facts: Vec<Fact>| match facts.into_iter().next() {
@@ -152,11 +136,7 @@ async fn a_deployment_that_unseals_is_found_and_seen_to_be_scaled_away() {
         other => panic!("{other:?}"),
     };
     let seen = found(look(&mut feeds, FeedId::Unsealers).await.unwrap());
-    assert_eq!(
-        (seen.found[0].object.kind.as_str(), &seen.found[0].liveness),
-        ("Deployment", &Liveness::Running),
-        "{seen:?}"
-    );
+    assert_eq!((seen.found[0].object.kind.as_str(), &seen.found[0].liveness), ("Deployment", &Liveness::Running), "{seen:?}");
     let body = json!({"namespace": vault.namespace, "name": vault.name, "running": false});
     vault.lab.call("POST", "/unsealer", &body);
     let seen = found(look(&mut feeds, FeedId::Unsealers).await.unwrap());
@@ -173,11 +153,10 @@ async fn every_change_of_the_secret_arrives() {
     let target = connect(&asked(&vault)).await.unwrap();
     let watched = Watched::Secret { namespace: vault.namespace.clone(), name: "openbao-keys".into() };
     let mut changes = target.kube.as_ref().unwrap().watch(watched);
-    let mut next =
-        async || match tokio::time::timeout(PATIENCE, changes.next()).await.expect("a change").unwrap().unwrap() {
-            Change::Secret(secret) => secret.map(|secret| secret.data.unwrap_or_default().len()),
-            Change::Pods(_) => panic!("pods"),
-        };
+    let mut next = async || match tokio::time::timeout(PATIENCE, changes.next()).await.expect("a change").unwrap().unwrap() {
+        Change::Secret(secret) => secret.map(|secret| secret.data.unwrap_or_default().len()),
+        Change::Pods(_) => panic!("pods"),
+    };
     assert_eq!(next().await, Some(2));
     vault.kubectl(&["patch", "secret", "openbao-keys", "--type=merge", "-p", r#"{"data":{"more":"eA=="}}"#], "");
     assert_eq!(next().await, Some(3));
@@ -219,17 +198,11 @@ async fn denied_is_never_unreachable() {
     let kubeconfig = limited(&vault, r#"[{apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"]}]"#);
     // Without --vault: the pods' owner tells which vault it is.
     let target = connect(&Asked { kubeconfig: Some(kubeconfig.path().into()), ..Asked::default() }).await.unwrap();
-    assert_eq!(
-        (target.cluster.vault.clone(), target.members.clone()),
-        (vault.reference(), vec!["openbao-0".to_owned()])
-    );
+    assert_eq!((target.cluster.vault.clone(), target.members.clone()), (vault.reference(), vec!["openbao-0".to_owned()]));
     let mut feeds = feeds(&target);
     assert!(look(&mut feeds, FeedId::Pods).await.is_ok());
     for (id, line) in [
-        (
-            FeedId::Workload,
-            r#"{apiGroups: ["apps"], resources: ["statefulsets"], resourceNames: ["openbao"], verbs: ["get"]}"#,
-        ),
+        (FeedId::Workload, r#"{apiGroups: ["apps"], resources: ["statefulsets"], resourceNames: ["openbao"], verbs: ["get"]}"#),
         (FeedId::Unsealers, r#"resources: ["statefulsets"]"#),
     ] {
         let trouble = look(&mut feeds, id).await.unwrap_err();
