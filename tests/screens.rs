@@ -1,6 +1,15 @@
 //! Every screen at three sizes, its style roles, and whatever a hostile name or a tiny window could break.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "tests fail by panicking, and hand a look on as the views do"
+)]
 
 mod fixture;
+mod keymap;
 mod world;
 
 use baowatch::app::id::{FeedId, ObjectRef, PaneId};
@@ -12,6 +21,7 @@ use baowatch::app::state::State;
 use baowatch::app::state::layers::Layer;
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::views::console::{print, render, rows};
+use baowatch::views::terminal::Screen;
 use baowatch::views::theme::{Glyphs, Look, Role, Theme};
 use fixture::Night;
 use ratatui::buffer::Buffer;
@@ -148,8 +158,10 @@ fn nothing_but_the_badge_has_a_background() {
 fn every_size_draws() {
     for (name, make) in screens() {
         let state = make().state;
-        for width in 1..=64 {
-            for height in 1..=24 {
+        // Every size for the screens that differ most, the edges for all.
+        let every = ["keys-wiped", "plan", "alerts"].contains(&name);
+        for width in (1..=60).filter(|width| every || width % 13 == 1) {
+            for height in (1..=20).filter(|height| every || height % 4 == 1) {
                 let buf = drawn(&state, &Look::default(), width, height);
                 assert_eq!(rows(&buf).len(), height as usize, "{name} {width}x{height}");
             }
@@ -232,4 +244,54 @@ fn a_quiet_minute_changes_no_cell() {
             print(&night.state, &Look::default(), 80, 24)
         );
     }
+}
+
+/// A writer that can be looked into.
+#[derive(Clone, Default)]
+struct Wire(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+
+impl std::io::Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_terminal_shows_the_buffer_and_gets_nothing_when_nothing_changed() {
+    let wire = Wire::default();
+    let mut screen = Screen::over(wire.clone(), Look::default());
+    let size = |n| std::num::NonZero::new(n).unwrap();
+    let mut emulator = vt100::Parser::new(size(24), size(80), 0);
+    let mut sent = 0;
+    let mut check = |state: &State, emulator: &mut vt100::Parser| {
+        screen.show(state).unwrap();
+        let bytes = wire.0.borrow().clone();
+        emulator.process(&bytes[sent..]);
+        let new = bytes.len() - sent;
+        sent = bytes.len();
+        let (width, height) = state.size;
+        let shown: Vec<String> = emulator.screen().rows(0, width).map(|row| row.trim_end().to_owned()).collect();
+        let wanted: Vec<String> =
+            print(state, &Look::default(), width, height).lines().map(ToOwned::to_owned).collect();
+        assert_eq!(shown, wanted);
+        new
+    };
+    let mut night = fixture::healthy();
+    assert!(check(&night.state, &mut emulator) > 0);
+    for _ in 0..30 {
+        night.jump(2).send(world::healthy());
+        assert_eq!(check(&night.state, &mut emulator), 0);
+    }
+    for (_, make) in screens() {
+        check(&make().state, &mut emulator);
+    }
+    emulator.screen_mut().set_size(size(10), size(44));
+    check(&fixture::plan().sized(44, 10), &mut emulator);
+    emulator.screen_mut().set_size(size(5), size(20));
+    check(&fixture::plan().sized(20, 5), &mut emulator);
 }

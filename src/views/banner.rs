@@ -69,7 +69,11 @@ fn tally(state: &State, look: &Look, wordy: bool) -> Vec<Span<'static>> {
         if firing == 0 {
             continue;
         }
-        let words = if wordy { format!("{firing} {}", severity.word()) } else { firing.to_string() };
+        let words = match (wordy, severity) {
+            (false, _) => firing.to_string(),
+            (true, Severity::Warning) => count(firing, severity.word()),
+            (true, Severity::Critical | Severity::Info) => format!("{firing} {}", severity.word()),
+        };
         spans.push(Span::raw("  "));
         spans.push(look.mark(mark, &words));
     }

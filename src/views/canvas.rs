@@ -52,6 +52,19 @@ fn cell(buf: &mut Buffer, look: &Look, x: u16, y: u16, c: char, wide: u16, style
     }
 }
 
+/// As [`put`], and says so with an ellipsis when the line does not fit.
+pub fn put_cut(buf: &mut Buffer, look: &Look, x: u16, y: u16, room: u16, line: &Line<'_>) {
+    put(buf, look, x, y, room, line);
+    if room > 1 && line_width(line) > room as usize {
+        // A wide character that began in the column before the last is blanked along with it.
+        let (last, style) = (x + room - 1, line.spans.last().map_or(line.style, |span| span.style));
+        if buf.cell((last - 1, y)).is_some_and(|cell| cell.symbol().chars().map(columns).sum::<usize>() > 1) {
+            cell(buf, look, last - 1, y, ' ', 1, style);
+        }
+        cell(buf, look, last, y, '…', 1, style);
+    }
+}
+
 /// Writes text in one role.
 pub fn text(buf: &mut Buffer, look: &Look, x: u16, y: u16, room: u16, role: Role, text: &str) -> u16 {
     put(buf, look, x, y, room, &Line::from(look.span(role, text)))

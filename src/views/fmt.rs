@@ -65,7 +65,7 @@ pub fn middle(text: &str, room: usize) -> String {
     if room < 4 {
         return head(&text, room);
     }
-    let front = (room - 1) * 3 / 5;
+    let front = ((room - 1) * 3).div_ceil(5);
     format!("{}…{}", head(&text, front), tail(&text, room - 1 - front))
 }
 

@@ -162,7 +162,7 @@ fn card(state: &State, look: &Look, pane: &dyn Pane, area: Rect, zoomed: bool, b
             canvas::embolden(&mut line);
             canvas::text(buf, look, area.x, y, 1, Role::Accent, look.cursor());
         }
-        canvas::put(buf, look, area.x + 1, y, area.width - 2, &line);
+        canvas::put_cut(buf, look, area.x + 1, y, area.width - 2, &line);
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Screen<W: Write = Stdout> {
     taken: bool,
 }
 
+/// A terminal that claims to be larger is not believed: each cell costs memory.
+const LARGEST: (u16, u16) = (1_000, 500);
+
 impl Screen<Stdout> {
     /// Takes the terminal: raw mode, alternate screen, bracketed paste.
     ///
@@ -74,8 +77,7 @@ impl<W: Write> Screen<W> {
     /// # Errors
     /// When the writer fails.
     pub fn show(&mut self, state: &State) -> io::Result<()> {
-        let (width, height) = state.size;
-        let area = Rect::new(0, 0, width, height);
+        let area = Rect::new(0, 0, state.size.0.min(LARGEST.0), state.size.1.min(LARGEST.1));
         if *self.next.area() != area {
             self.next = Buffer::empty(area);
         }

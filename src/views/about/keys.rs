@@ -66,7 +66,7 @@ fn present(state: &State, secret: &KeysSecret, page: &mut Page<'_>) {
         let how = if owner.apply { "applies" } else { "updates" };
         let what = if owner.data.is_empty() { "no data".to_owned() } else { owner.data.join(", ") };
         let at = owner.time.map(|at| format!(", last {}", fmt::when(state.now, at))).unwrap_or_default();
-        page.fact(&fmt::middle(&owner.manager, super::LABEL - 1), &format!("{how} {what}{at}"));
+        page.hang(Role::Plain, "", Role::Plain, &format!("{} {how} {what}{at}", owner.manager));
     }
 }
 

@@ -17,7 +17,9 @@ pub fn sheet(state: &State, look: &Look, selected: Option<&(String, ObjectRef)>,
     let mut sheet = Sheet::new(look, "Alerts");
     let firing = [(Severity::Critical, Mark::Bad), (Severity::Warning, Mark::Warn)];
     for (severity, mark) in firing.into_iter().filter(|(severity, _)| state.alerts.firing(*severity) > 0) {
-        let words = format!("{} {}", state.alerts.firing(severity), severity.word());
+        let firing = state.alerts.firing(severity);
+        let plural = severity == Severity::Warning && firing != 1;
+        let words = format!("{firing} {}{}", severity.word(), if plural { "s" } else { "" });
         sheet.title.spans.push(Span::raw("  "));
         sheet.title.spans.push(look.mark(mark, &words));
     }

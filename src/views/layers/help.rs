@@ -18,7 +18,7 @@ pub fn sheet(look: &Look, scroll: usize, room: usize) -> Sheet {
         sheet.lines.push(ratatui::text::Line::from(vec![look.span(Role::Title, heading)]));
         for binding in shown {
             // What holds everywhere is told once, with the overview.
-            if context != Context::Home && matches!(binding.keys, ["?"] | ["q"] | ["<C-c>"] | ["<C-z>"]) {
+            if context != Context::Home && matches!(binding.keys, ["?" | "q" | "<C-c>" | "<C-z>"]) {
                 continue;
             }
             if context != Context::Home && binding.shown.is_some() {

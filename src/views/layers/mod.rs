@@ -78,6 +78,8 @@ pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     recede(look, area, buf);
     let place =
         Rect { x: area.x + (area.width - widest) / 2, y: area.y + (area.height - height) / 3, width: widest, height };
+    // Halves of words left and right of the box would only disturb.
+    canvas::clear(buf, Rect { y: place.y, height, ..area });
     let inner = canvas::boxed(buf, look, place, sheet.title);
     let foot = (sheet.foot.len() as u16).min(inner.height);
     let tight = inner.height < sheet.lines.len() as u16 + foot + gap;

@@ -16,7 +16,7 @@ pub fn sheet(state: &State, look: &Look, dialog: &PlanDialog, room: usize, heigh
     let mut sheet = Sheet::new(look, &fmt::middle(&plan.title, room.saturating_sub(4)));
     let mut rest = Vec::new();
     rest.extend(headed_prose(look, "Will not", Role::Plain, &plan.will_not, room));
-    rest.extend(headed_prose(look, "Rests on", Role::Plain, &rests(state, plan), room));
+    rest.extend(rests(state, look, plan, room));
     rest.extend(rights(look, plan));
     for warning in &plan.warnings {
         let lead = format!("{} ", look.glyph(Mark::Warn));
@@ -73,10 +73,15 @@ fn headed_prose(look: &Look, heading: &str, role: Role, text: &str, room: usize)
         .collect()
 }
 
-fn rests(state: &State, plan: &Plan) -> String {
+/// Side by side if they fit, else one below the other.
+fn rests(state: &State, look: &Look, plan: &Plan, room: usize) -> Vec<Line<'static>> {
     let parts: Vec<String> =
-        plan.rests_on.iter().map(|rest| format!("{} {} ago", rest.what, quiet(age(state.now, rest.seen)))).collect();
-    parts.join(" · ")
+        plan.rests_on.iter().map(|rest| format!("{}, {} ago", rest.what, quiet(age(state.now, rest.seen)))).collect();
+    let joined = parts.join(" · ");
+    let parts = if fmt::width(&joined) + HEADING <= room { vec![joined] } else { parts };
+    let heading = |index| if index == 0 { "Rests on" } else { "" };
+    let line = |(index, part): (usize, String)| headed(look, heading(index), vec![look.span(Role::Plain, part)]);
+    parts.into_iter().enumerate().map(line).collect()
 }
 
 fn rights(look: &Look, plan: &Plan) -> Vec<Line<'static>> {

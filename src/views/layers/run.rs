@@ -19,9 +19,9 @@ pub fn sheet(state: &State, look: &Look, id: RunId, room: usize, height: usize) 
         return sheet;
     };
     let mut sheet = Sheet::new(look, &fmt::middle(&run.plan().title, room.saturating_sub(4)));
-    sheet.foot = outcome(state, look, run, room);
-    // With many steps, evidence is kept for the ones that are not simply done.
-    let roomy = run.steps.len() * 2 + sheet.foot.len() + 1 <= height;
+    // With many steps only those that are not simply done keep their words, and the last evidence stands at the end.
+    let roomy = run.steps.len() * 2 + 4 <= height;
+    sheet.foot = outcome(state, look, run, room, !roomy);
     for (index, (step, at)) in run.plan().steps.iter().zip(&run.steps).enumerate() {
         if matches!(at, StepState::Running(_) | StepState::Announced | StepState::Failed(_) | StepState::InDoubt(_)) {
             sheet.focus = Some(sheet.lines.len());
@@ -65,7 +65,7 @@ fn lines(
     let indent = " ".repeat(look.glyph_width() + 4);
     match at {
         StepState::Done(evidence, _) if roomy => {
-            lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room))
+            lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room));
         }
         StepState::Skipped(why) if roomy => lines.extend(hang(look, Role::Dim, &indent, Role::Dim, why, room)),
         StepState::Failed(trouble) => lines.extend(sight::complaint(look, trouble, room, &indent)),
@@ -85,7 +85,7 @@ fn lines(
 }
 
 /// How far, how long, and where it ended; with the evidence of its last step.
-fn outcome(state: &State, look: &Look, run: &Run, room: usize) -> Vec<Line<'static>> {
+fn outcome(state: &State, look: &Look, run: &Run, room: usize, told: bool) -> Vec<Line<'static>> {
     let (done, total) = (run.finished_steps(), run.steps.len());
     let took = |until| spoken(age(until, run.began));
     match &run.phase {
@@ -96,7 +96,7 @@ fn outcome(state: &State, look: &Look, run: &Run, room: usize) -> Vec<Line<'stat
         Phase::Succeeded(at) => {
             let words = format!("{done} of {total} in {}, ended {}.", took(*at), clock(*at));
             let mut lines = vec![Line::from(vec![look.mark(Mark::Ok, &words)])];
-            let evidence = run.steps.iter().rev().find_map(|step| match step {
+            let evidence = run.steps.iter().rev().filter(|_| told).find_map(|step| match step {
                 StepState::Done(evidence, _) => Some(evidence.as_str()),
                 StepState::Waiting
                 | StepState::Announced

@@ -1,6 +1,8 @@
 //! Typing shares, hidden: how many are complete, and whether the one being typed could be a share. Never what, and
 //! never how long.
 
+use std::cmp::Ordering;
+
 use ratatui::text::{Line, Span};
 
 use super::Sheet;
@@ -37,27 +39,18 @@ pub fn sheet(look: &Look, dialog: &SharesDialog, room: usize) -> Sheet {
 
 fn row(look: &Look, dialog: &SharesDialog, index: u32, rows: u32) -> Line<'static> {
     let label = look.span(Role::Plain, format!("  share {} of {rows}  ", index + 1));
-    let rest: Vec<Span<'static>> = if index < dialog.complete {
-        vec![look.span(Role::Plain, "••••  "), look.mark(Mark::Ok, "taken")]
-    } else if index > dialog.complete {
-        vec![look.span(Role::Dim, "·")]
-    } else {
-        match dialog.pending {
-            Pending::Empty => vec![look.span(Role::Accent, "▏")],
-            Pending::Typing => {
-                vec![
-                    look.span(Role::Plain, "••••"),
-                    look.span(Role::Accent, "▏ "),
-                    look.mark(Mark::Unknown, "not a whole share yet"),
-                ]
-            }
-            Pending::Plausible => {
-                vec![
-                    look.span(Role::Plain, "••••"),
-                    look.span(Role::Accent, "▏ "),
-                    look.mark(Mark::Ok, "could be a share"),
-                ]
-            }
+    let caret = look.span(Role::Accent, "▏");
+    let typed = look.span(Role::Plain, "••••");
+    let air = Span::raw("  ");
+    let rest = match (index.cmp(&dialog.complete), dialog.pending) {
+        (Ordering::Less, _) => vec![typed, air, look.mark(Mark::Ok, "taken")],
+        (Ordering::Greater, _) => vec![look.span(Role::Dim, "·")],
+        (Ordering::Equal, Pending::Empty) => vec![caret],
+        (Ordering::Equal, Pending::Typing) => {
+            vec![typed, caret, Span::raw(" "), look.mark(Mark::Unknown, "not a whole share yet")]
+        }
+        (Ordering::Equal, Pending::Plausible) => {
+            vec![typed, caret, Span::raw(" "), look.mark(Mark::Ok, "could be a share")]
         }
     };
     let mut spans = vec![label];

@@ -150,10 +150,14 @@ fn loss(state: &State, look: &Look, room: Room) -> Vec<Entry> {
         return Vec::new();
     };
     let mut entries = Vec::new();
-    let words = format!("{} {}", culprit(&lost), window(state, &lost));
-    for (index, line) in fmt::wrap_most(&words, room.width.saturating_sub(super::LABEL), 2).into_iter().enumerate() {
-        let label = if index == 0 { "emptied" } else { "" };
-        entries.push(Entry::note(index as u8, labelled(look, label, vec![look.span(Role::Plain, line)])));
+    let left = room.width.saturating_sub(super::LABEL);
+    let mut short = lost.clone();
+    let frame = fmt::width(&culprit(&lost)) - lost.who.as_deref().map_or(0, fmt::width);
+    short.who = lost.who.as_deref().map(|who| fmt::middle(who, left.saturating_sub(frame)));
+    for (weight, label, words) in [(0, "emptied", culprit(&short)), (1, "", window(state, &lost))] {
+        if !words.is_empty() {
+            entries.push(Entry::note(weight, labelled(look, label, vec![look.span(Role::Plain, words)])));
+        }
     }
     if room.zoomed {
         for line in &lost.evidence {
@@ -180,7 +184,7 @@ pub fn window(state: &State, lost: &Attribution) -> String {
     let when = |at| fmt::when(state.now, at);
     match (lost.after, lost.before) {
         (Some(after), Some(before)) if after == before => format!("at {}", when(before)),
-        (Some(after), Some(before)) => format!("between {} and {}", when(after), when(before)),
+        (Some(after), Some(before)) => format!("{} to {}", when(after), when(before)),
         (None, Some(before)) => format!("before {}", when(before)),
         (Some(after), None) => format!("after {}", when(after)),
         (None, None) => String::new(),
@@ -309,7 +313,7 @@ pub fn proof_word(state: &State) -> (Mark, String) {
             (Mark::Warn, format!("{} old, limit {}", spoken(age(state.now, last.at)), spoken(max)))
         }
         None if prints.is_empty() && !last.prints.is_empty() => {
-            (Mark::Warn, format!("proven {}, of keys now gone", fmt::when(state.now, last.at)))
+            (Mark::Warn, format!("of lost keys, {}", fmt::when(state.now, last.at)))
         }
         None => (Mark::Warn, "of other keys".to_owned()),
     }

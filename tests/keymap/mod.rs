@@ -1,0 +1,122 @@
+//! The keymap: no key is shown that does nothing, none does more than it says, and secrets pass it by.
+
+use baowatch::app::id::PaneId;
+use baowatch::app::intent::Intent;
+use baowatch::app::msg::Pending;
+use baowatch::app::ports::Fingers;
+use baowatch::app::program::Console;
+use baowatch::app::runbook::plan::Danger;
+use baowatch::app::state::State;
+use baowatch::app::state::layers::Layer;
+use baowatch::views::keymap::{Context, Does, Keyboard, available, bindings, intent_for};
+use baowatch::views::keys;
+
+use crate::fixture;
+
+fn press(state: &State, name: &str) -> Option<Intent> {
+    intent_for(state, &keys::parse(name).unwrap())
+}
+
+#[test]
+fn every_key_in_the_footer_does_something() {
+    for (name, make) in crate::screens() {
+        let state = make().state;
+        for binding in available(&state) {
+            let first = binding.keys[0];
+            let first_taker = available(&state).find(|other| other.keys.contains(&first)).unwrap();
+            assert!(std::ptr::eq(first_taker, binding), "{name}: {first} is bound twice");
+            match binding.does {
+                Does::Ask(_) => assert!(press(&state, first).is_some(), "{name}: {first} is dead"),
+                Does::Slot => assert_eq!(press(&state, first), None, "{name}: {first}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn every_name_in_the_table_is_a_key() {
+    for (context, _) in Context::ALL {
+        for binding in bindings(context) {
+            for name in binding.keys {
+                assert!(keys::parse(name).is_some(), "{name}");
+            }
+        }
+    }
+    let zoom = bindings(Context::Home).find(|binding| binding.says.contains("zoom")).unwrap();
+    assert_eq!(zoom.written(), format!("1-{}", PaneId::ALL.len()), "a pane more or less");
+}
+
+#[test]
+fn home_keys() {
+    let state = fixture::sealed_standby().state;
+    assert_eq!(press(&state, "1"), Some(Intent::Zoom(PaneId::Vault)));
+    assert_eq!(press(&state, "9"), None);
+    assert_eq!(press(&state, "r"), Some(Intent::Suggested));
+    assert_eq!(press(&state, "<C-c>"), Some(Intent::Quit));
+    assert_eq!(press(&state, "<C-z>"), Some(Intent::Suspend));
+    assert_eq!(press(&state, "/"), None);
+    let mut looking = fixture::sealed_standby();
+    looking.state.settings.read_only = true;
+    assert_eq!(press(&looking.state, "a"), None);
+    assert_eq!(Keyboard.press(&Console(fixture::healthy().state), "?"), Some(Intent::Help));
+}
+
+#[test]
+fn an_empty_answer_confirms_nothing() {
+    let mut night = fixture::plan();
+    assert_eq!(press(&night.state, "<Enter>"), Some(Intent::Accept));
+    assert_eq!(press(&night.state, "q"), Some(Intent::Type('q')));
+    assert_eq!(press(&night.state, "<Space>"), Some(Intent::Type(' ')));
+    night.ask(vec![Intent::EraseAll]);
+    assert_eq!(press(&night.state, "<Enter>"), None);
+    night.ask(vec![Intent::NextField]);
+    assert_eq!(press(&night.state, "<Space>"), Some(Intent::Toggle));
+    assert_eq!(press(&night.state, "q"), None);
+}
+
+#[test]
+fn a_void_plan_can_only_be_made_anew() {
+    let mut night = fixture::plan();
+    night.jump(180);
+    assert_eq!(press(&night.state, "<Enter>"), Some(Intent::Accept));
+    night.ask(vec![Intent::Accept]);
+    assert!(!matches!(night.state.top(), Some(Layer::Run { .. })));
+}
+
+#[test]
+fn yes_takes_two_keys_and_no_takes_one() {
+    let mut night = fixture::plan();
+    night.ask(vec![Intent::EraseAll]);
+    if let Some(Layer::Plan(dialog)) = night.state.layers.last_mut() {
+        dialog.plan.danger = Danger::Yes;
+    }
+    assert_eq!(press(&night.state, "<Enter>"), None);
+    assert_eq!(press(&night.state, "n"), Some(Intent::Back));
+    assert_eq!(press(&night.state, "y"), Some(Intent::Type('y')));
+    night.typed("y");
+    assert_eq!(press(&night.state, "<Enter>"), Some(Intent::Accept));
+}
+
+#[test]
+fn leaving_while_something_runs_is_never_the_default() {
+    let mut night = fixture::run();
+    night.ask(vec![Intent::Quit]);
+    assert_eq!(press(&night.state, "<Enter>"), Some(Intent::Back));
+    assert_eq!(press(&night.state, "<Esc>"), Some(Intent::Back));
+    assert_eq!(press(&night.state, "y"), Some(Intent::Accept));
+}
+
+#[test]
+fn what_is_typed_into_a_secret_field_passes_the_keymap_by() {
+    for pending in [Pending::Empty, Pending::Typing, Pending::Plausible] {
+        let state = fixture::shares(1, pending).state;
+        for c in (' '..='~').map(|c| if c == '<' { "<lt>".to_owned() } else { c.to_string() }) {
+            assert_eq!(press(&state, &c), None, "{c}");
+        }
+        for name in ["<BS>", "<C-u>", "<Enter>", "<Tab>", "<Up>"] {
+            assert_eq!(press(&state, name), None, "{name}");
+        }
+        assert_eq!(press(&state, "<Esc>"), Some(Intent::Back));
+        assert_eq!(press(&state, "<C-c>"), Some(Intent::Quit));
+    }
+}
