@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -312,8 +313,11 @@ fn base(address: &str) -> Result<String, Trouble> {
 /// A cluster's identity where its uid cannot be read.
 fn address_id(server: &str) -> String {
     let hash = Sha256::digest(server.as_bytes());
-    let hex: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("server-{hex}")
+    hash.iter().take(12).fold("server-".to_owned(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A vault that was found.

@@ -92,7 +92,7 @@ impl Watched {
         self.take_changes();
         let mut retake: Option<Instant> = None;
         loop {
-            let taken_again = retake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            let taken_again = retake.unwrap_or_else(|| Instant::now() + Duration::from_hours(1));
             tokio::select! {
                 () = self.bell.notified() => next = self.look().await,
                 () = tokio::time::sleep_until(next) => next = self.look().await,

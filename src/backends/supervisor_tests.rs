@@ -49,8 +49,10 @@ impl Feed for Fake {
         match self.does {
             Does::Answer | Does::Push => Ok(Vec::new()),
             Does::Hang => std::future::pending().await,
-            Does::PanicOnce if before == 0 => panic!("CANARY"),
-            Does::PanicOnce => Ok(Vec::new()),
+            Does::PanicOnce => {
+                assert!(before > 0, "CANARY");
+                Ok(Vec::new())
+            }
             Does::Unreachable => Err(Trouble::unreachable("x", "", "")),
             Does::Denied => Err(Trouble::denied("x", "", "")),
         }

@@ -24,10 +24,14 @@ pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     if area.height < 2 || area.width < 8 {
         return;
     }
-    let (area, beside) = if area.width >= BESIDE { split(area) } else { (area, None) };
+    let (left, beside) = if area.width >= BESIDE { split(area) } else { (area, None) };
+    draw_cards(state, look, left, buf);
     if let Some(beside) = beside {
         draw_beside(state, look, beside, buf);
     }
+}
+
+fn draw_cards(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     if let Some(pane) = state.zoom.and_then(panes::find) {
         title(state, look, pane, area, 0, buf);
         card(state, look, pane, below_title(area), true, buf);
@@ -176,7 +180,8 @@ fn draw_beside(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     canvas::rule(buf, look, area);
     canvas::text(buf, look, area.x, area.y, 1, Role::Rule, "┬");
     for y in area.y + 1..area.bottom() {
-        canvas::text(buf, look, area.x, y, 1, Role::Rule, "│");
+        let ruled = buf.cell((area.x - 1, y)).is_some_and(|cell| matches!(cell.symbol(), "─" | "-"));
+        canvas::text(buf, look, area.x, y, 1, Role::Rule, if ruled { "┤" } else { "│" });
     }
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(3), height: area.height - 1 };
     let Some(row) = row else { return };

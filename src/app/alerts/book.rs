@@ -19,6 +19,9 @@ pub struct AlertBook {
     /// Kept apart from the alerts: a silence outlives a moment of quiet.
     silences: BTreeMap<(RuleId, ObjectRef), Timestamp>,
     off: Vec<RuleId>,
+    /// Subjects that were seen clear: what holds there later began under our eyes, whatever older evidence says.
+    /// A server that ran for days and was sealed a minute ago has been sealed for a minute.
+    clear: BTreeSet<(RuleId, ObjectRef)>,
 }
 
 /// What a review asks of durations.
@@ -147,7 +150,10 @@ impl AlertBook {
             let before = at.map(|index| mine.swap_remove(index));
             let after = match finding {
                 Finding::Firing(firing) => Some(self.fired(rule, timing, before, subject, firing, now, memory)),
-                Finding::Clear => self.cleared(rule, timing, before, now),
+                Finding::Clear => {
+                    self.clear.insert((rule.id(), subject));
+                    self.cleared(rule, timing, before, now)
+                }
                 Finding::Unknown(why) => Some(self.unknown(rule, before, subject, &why, now)),
             };
             self.alerts.extend(after);
@@ -183,8 +189,8 @@ impl AlertBook {
         let held = self.held.contains(&key);
         let since = match (before.as_ref().filter(|_| held), memory) {
             (Some(before), _) => before.since,
-            (None, Memory::Running) => now,
-            (None, Memory::None) => firing.evidence_since.map_or(now, |at| at.min(now)),
+            (None, Memory::Running) if self.clear.contains(&key) => now,
+            (None, Memory::Running | Memory::None) => firing.evidence_since.map_or(now, |at| at.min(now)),
         };
         self.held.insert(key.clone());
         let hold = timing.hold.unwrap_or_else(|| rule.hold());

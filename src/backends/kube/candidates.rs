@@ -66,9 +66,9 @@ fn judge(name: &str, fields: &[&str]) -> Likelihood {
     if fields.iter().any(|field| is_key_field(field)) {
         return Likelihood::Likely;
     }
-    let foreign = |field: &&str| {
+    let foreign = |field: &str| {
         matches!(
-            *field,
+            field,
             "tls.crt"
                 | "tls.key"
                 | "ca.crt"
@@ -84,7 +84,7 @@ fn judge(name: &str, fields: &[&str]) -> Likelihood {
                 | "truststore.jks"
         )
     };
-    if fields.iter().any(|field| foreign(&field)) {
+    if fields.iter().any(|field| foreign(field)) {
         return Likelihood::No;
     }
     if name.contains("unseal") || well_known(&name) {

@@ -18,7 +18,7 @@ const HEADERS: Duration = Duration::from_secs(4);
 /// A TCP and TLS connection must stand within this.
 const CONNECT: Duration = Duration::from_secs(4);
 /// A credential plugin may open a browser; longer than this nobody waits.
-const PLUGIN: Duration = Duration::from_secs(60);
+const PLUGIN: Duration = Duration::from_mins(1);
 /// Requests at once: enough for every feed, few enough to be a polite guest on a struggling API server.
 const AT_ONCE: usize = 8;
 /// Requests a second: three replicas asked every two seconds need a handful.

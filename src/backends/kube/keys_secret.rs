@@ -88,6 +88,7 @@ fn owned_data(entry: &ManagedFieldsEntry) -> Vec<String> {
     names
 }
 
+#[expect(clippy::zero_sized_map_values, reason = "names without values are the point: the values are keys")]
 /// Only the names under `data` and `stringData` of the manifest in the annotation; its values are the keys in base64.
 fn last_applied(meta: &ObjectMeta) -> Option<Vec<String>> {
     /// Any value, not kept.

@@ -14,7 +14,7 @@ use super::port::Change;
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// Where RBAC forbids the watch it is tried this often, in case somebody allows it; polls carry on meanwhile.
-const DENIED_PAUSE: Duration = Duration::from_secs(60);
+const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// A silently dropped connection is noticed after this many seconds and five more. Polls notice it sooner.
 const LONGEST_WATCH: u32 = 60;
 

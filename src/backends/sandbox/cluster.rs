@@ -177,11 +177,11 @@ impl Cluster {
         }
     }
 
-    /// `kill -9` of the server; the kubelet starts the container again.
-    pub(super) fn kill(&mut self, name: &str, vault: &mut Vault, now: Timestamp) {
+    /// `kill -9` of the server; the kubelet starts the container again, where that helps.
+    pub(super) fn kill(&mut self, name: &str, again: bool, vault: &mut Vault, now: Timestamp) {
         let running = |pod: &&mut Pod| pod.name == name && pod.phase == Phase::Running;
         if let (Some(pod), Some(at)) = (self.pods.iter_mut().find(running), vault.position(name)) {
-            pod.main.ended(Some(now + seconds(2)));
+            pod.main.ended(again.then(|| now + seconds(2)));
             vault.stop(at, false, now);
         }
     }
@@ -364,12 +364,12 @@ fn share_fields(shares: u32) -> Vec<String> {
 
 /// The right content of the keys Secret: shares and root token, or the key of a static seal.
 pub(super) fn right_values(vault: &Vault) -> Values {
-    let Some(keys) = &vault.keys else { return Values::new() };
     let mut values = Values::new();
     if vault.sort == SealSort::Static {
         values.insert("key".to_owned(), STANDARD.encode(&*vault.seal_key).into_bytes());
         return values;
     }
+    let Some(keys) = &vault.keys else { return values };
     for (field, share) in share_fields(keys.shares.len() as u32).into_iter().zip(keys.base64()) {
         values.insert(field, share.as_bytes().to_vec());
     }

@@ -38,7 +38,7 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request, now: Times
         ("/v1/sys/init", Method::Get) => {
             reply(200, &json!({"initialized": vault.server(at).is_some_and(super::server::Server::initialized)}))
         }
-        ("/v1/sys/init", Method::Put) => init(vault, at, request),
+        ("/v1/sys/init", Method::Put) => init(vault, at, request, now),
         ("/v1/sys/unseal", Method::Put) => unseal(vault, at, request, now),
         ("/v1/sys/seal", Method::Put) => {
             // Without a token: nothing to do on a sealed server, and not allowed on an open one.
@@ -140,7 +140,7 @@ fn leader(vault: &Vault, at: usize) -> Response {
     reply(200, &body)
 }
 
-fn init(vault: &mut Vault, at: usize, request: &Request) -> Response {
+fn init(vault: &mut Vault, at: usize, request: &Request, now: Timestamp) -> Response {
     let Some(body) = parse::<InitBody>(request) else { return undecodable() };
     // A real server without data would let itself be initialised a second time while it waits to be let in; here the
     // keys are one set, and the second call is refused.
@@ -172,7 +172,7 @@ fn init(vault: &mut Vault, at: usize, request: &Request) -> Response {
     if let Some(wrong) = wrong {
         return refuse(400, &format!("invalid seal configuration: {wrong}"));
     }
-    vault.init(at, shares, threshold);
+    vault.init(at, shares, threshold, now);
     let Some(keys) = &vault.keys else { return empty(500) };
     let hex: Vec<Value> = keys.hex().map(|key| json!(*key)).collect();
     let base64: Vec<Value> = keys.base64().map(|key| json!(*key)).collect();

@@ -210,6 +210,7 @@ async fn a_lost_api_server_is_unreachable_and_a_missing_right_is_denied() {
     let request = Request { method: Method::Get, path: "/v1/sys/health".into(), body: None };
     assert_eq!(sandbox.send("openbao-0", request).await.err().unwrap().kind, TroubleKind::Unreachable);
     sandbox.happen(&Event::ApiServer { up: true });
+    assert!(matches!(watch.next().await, Some(Ok(Change::Secret(Some(_))))));
     sandbox.happen(&Event::Rights { deny: vec!["secrets".into()] });
     after(&sandbox, 2);
     let denied = watch.next().await.unwrap().unwrap_err();

@@ -10,7 +10,7 @@ const KEYS: usize = 14;
 
 /// Writes it.
 pub fn sheet(look: &Look, scroll: usize, room: usize) -> Sheet {
-    let mut sheet = Sheet::new(look, "Keys", 0);
+    let mut sheet = Sheet::new(look, "Keys");
     sheet.scroll = scroll;
     for (context, heading) in Context::ALL {
         let shown: Vec<&Binding> = bindings(context).filter(|binding| !binding.says.is_empty()).collect();

@@ -32,14 +32,12 @@ pub struct Sheet {
     pub scroll: usize,
     /// A line that must be visible, whatever the scroll.
     pub focus: Option<usize>,
-    /// The widest it wants to be.
-    pub widest: u16,
 }
 
 impl Sheet {
     /// An empty sheet with a title.
-    pub fn new(look: &Look, title: &str, widest: u16) -> Self {
-        Self { title: Line::from(vec![look.span(Role::Title, title)]), widest, ..Self::default() }
+    pub fn new(look: &Look, title: &str) -> Self {
+        Self { title: Line::from(vec![look.span(Role::Title, title)]), ..Self::default() }
     }
 
     /// Adds wrapped text.

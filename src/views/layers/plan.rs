@@ -13,7 +13,7 @@ use crate::views::{fmt, sight};
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, dialog: &PlanDialog, room: usize, height: usize) -> Sheet {
     let plan = &dialog.plan;
-    let mut sheet = Sheet::new(look, &fmt::middle(&plan.title, room.saturating_sub(4)), 0);
+    let mut sheet = Sheet::new(look, &fmt::middle(&plan.title, room.saturating_sub(4)));
     let mut rest = Vec::new();
     rest.extend(headed_prose(look, "Will not", Role::Plain, &plan.will_not, room));
     rest.extend(headed_prose(look, "Rests on", Role::Plain, &rests(state, plan), room));

@@ -14,11 +14,11 @@ use crate::views::{fmt, sight};
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, id: RunId, room: usize, height: usize) -> Sheet {
     let Some(run) = state.run(id) else {
-        let mut sheet = Sheet::new(look, "Run", 0);
+        let mut sheet = Sheet::new(look, "Run");
         sheet.say(look, Role::Dim, "", "This run is no longer kept.", room);
         return sheet;
     };
-    let mut sheet = Sheet::new(look, &fmt::middle(&run.plan().title, room.saturating_sub(4)), 0);
+    let mut sheet = Sheet::new(look, &fmt::middle(&run.plan().title, room.saturating_sub(4)));
     sheet.foot = outcome(state, look, run, room);
     // With many steps, evidence is kept for the ones that are not simply done.
     let roomy = run.steps.len() * 2 + sheet.foot.len() + 1 <= height;

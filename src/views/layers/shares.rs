@@ -11,7 +11,7 @@ use crate::views::theme::{Look, Mark, Role};
 
 /// Writes it.
 pub fn sheet(look: &Look, dialog: &SharesDialog, room: usize) -> Sheet {
-    let mut sheet = Sheet::new(look, "Unseal key shares", 0);
+    let mut sheet = Sheet::new(look, "Unseal key shares");
     sheet.say(look, Role::Plain, "", &dialog.prompt, room);
     sheet.blank();
     let rows = dialog.needed.max(dialog.complete).max(1);
@@ -25,7 +25,7 @@ pub fn sheet(look: &Look, dialog: &SharesDialog, room: usize) -> Sheet {
     let missing = dialog.needed.saturating_sub(dialog.complete);
     if missing == 0 {
         sheet.lines.push(Line::from(vec![
-            look.mark(Mark::Ok, "Enough shares. Enter goes on to the plan; nothing has been sent yet."),
+            look.mark(Mark::Ok, "Enough shares; the plan comes next. Nothing has been sent yet."),
         ]));
     } else {
         let words = format!("{} to go. Type or paste each and press Enter.", count(missing as usize, "share"));
