@@ -366,3 +366,20 @@ fn config_check_example_and_path() {
     let (resolved, _) = program::open(&cli.global, &env).unwrap();
     assert_eq!(resolved.bind(Some("b")).unwrap().name, "a");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_damaged_file_is_refused_or_read_and_nothing_worse(at in 0_usize..3_000, what in "[ -~\n\t]{0,12}", drop in 0_usize..40) {
+        let mut text: Vec<char> = EXAMPLE.chars().collect();
+        let at = at.min(text.len());
+        let end = (at + drop).min(text.len());
+        text.splice(at..end, what.chars());
+        let text: String = text.into_iter().collect();
+        if let Err(trouble) = file(&text) {
+            proptest::prop_assert!(trouble.what.contains("config.yaml"), "{}", trouble);
+            proptest::prop_assert!(!trouble.next.is_empty(), "{}", trouble);
+        }
+    }
+}

@@ -334,6 +334,26 @@ fn whole_files_leave_nothing_beside_them() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn whatever_is_torn_off_what_is_believed_was_written(cut in 0_usize..2_000, tail in proptest::collection::vec(0_u8.., 0..40)) {
+        let all = [begun(0), started(0), succeeded(0)];
+        let state = left_behind(&all);
+        let path = file_of(state.path(), 7);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.truncate(cut);
+        bytes.extend(&tail);
+        std::fs::write(&path, &bytes).unwrap();
+        let survey = FileJournal::open(state.path()).unwrap().survey();
+        for journal in survey.unfinished {
+            proptest::prop_assert!(all.starts_with(&journal.entries), "{:?}", journal.entries);
+        }
+        proptest::prop_assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+}
+
 /// Not a test by itself: the process that the crash test below kills.
 #[test]
 #[ignore = "run by a_kill_at_every_boundary_leaves_a_run_that_can_be_judged"]

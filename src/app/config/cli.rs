@@ -115,7 +115,7 @@ Examples:
   baowatch check --exclude clock-skew --state /var/lib/baowatch/check.json")]
     Check(Check),
     /// Guided actions without the full-screen console
-    Act(Act),
+    Act(ActArgs),
     /// The config file: check it, print an example, say where it lies
     Config(ConfigArgs),
     /// Print completions for a shell
@@ -188,7 +188,7 @@ pub struct Check {
 
 /// `act`.
 #[derive(Debug, Clone, Args)]
-pub struct Act {
+pub struct ActArgs {
     /// Which.
     #[command(subcommand)]
     pub command: ActCommand,
@@ -207,7 +207,7 @@ pub enum ActCommand {
     #[command(after_help = "\
 Example:
   baowatch act plan unseal openbao-1 --output json")]
-    Plan(Act1),
+    Plan(ActionArgs),
     /// Show the plan, ask its challenge, do it
     #[command(after_help = "\
 Examples:
@@ -218,7 +218,7 @@ Exit codes: 0 done, 1 failed, 2 refused and nothing changed.")]
     Run {
         /// What and how.
         #[command(flatten)]
-        action: Act1,
+        action: ActionArgs,
         /// The exact answer to the plan's challenge; nothing else makes a run unattended (no variable sets it)
         #[arg(long, value_name = "TEXT")]
         confirm: Option<String>,
@@ -227,7 +227,7 @@ Exit codes: 0 done, 1 failed, 2 refused and nothing changed.")]
 
 /// An action with its target and choices.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Act1 {
+pub struct ActionArgs {
     /// The action, as `act list` names it
     pub action: String,
     /// What it is about: a replica, or nothing for the whole vault

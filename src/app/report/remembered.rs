@@ -65,14 +65,11 @@ impl Remembered {
         ))
     }
 
-    /// For [`State::sighted`]: what a blind verdict says it was before.
-    pub fn sighted(&self) -> Option<(Standing, Timestamp)> {
-        self.sighted.map(|sighted| (sighted.state, sighted.at))
-    }
-
-    /// For `AlertBook::restore`: since when each alert has held.
-    pub fn held(&self) -> Vec<(String, ObjectRef, Timestamp)> {
-        self.alerts.iter().map(|held| (held.rule.clone(), held.subject.clone(), held.since)).collect()
+    /// Gives a fresh state what the last run knew; to be called before its first message.
+    pub fn take_up(&self, state: &mut State) {
+        let held = |held: &Held| (held.rule.clone(), held.subject.clone(), held.since);
+        state.alerts.restore(self.alerts.iter().map(held).collect());
+        state.sighted = self.sighted.map(|sighted| (sighted.state, sighted.at));
     }
 
     /// What the next run should know. An alert that cannot be seen now keeps its place if it was seen to hold before;
@@ -95,6 +92,12 @@ impl Remembered {
     fn holds(&self, alert: &Alert) -> bool {
         self.alerts.iter().any(|held| held.rule == alert.rule.0 && held.subject == alert.subject)
     }
+}
+
+/// Judges a state that has no memory, at the end of its one look: a duration is judged by the evidence's own time, and
+/// where there is none it counts as passed.
+pub fn judge_once(state: &mut State) {
+    state.alerts.review_once(&state.model, &state.settings, state.now);
 }
 
 /// The alerts that count in one look. One that waits out its `clear` duration is left out: the look found it clear, and
@@ -132,9 +135,22 @@ mod tests {
     fn a_blind_run_keeps_what_was_seen_last() {
         let first = Remembered::default().next(&state(100, Standing::Survives));
         let second = first.next(&state(200, Standing::Blind));
-        assert_eq!(second.sighted(), Some((Standing::Survives, at(100))));
+        let mut third = state(300, Standing::Blind);
+        second.take_up(&mut third);
+        assert_eq!(third.sighted, Some((Standing::Survives, at(100))));
         assert_eq!(second.identity, Some(Identity("uid/data/openbao".into())));
         assert!(second.belongs_to(&Identity("other".into())).is_err());
         assert!(Remembered::default().belongs_to(&Identity("other".into())).is_ok());
+    }
+    #[test]
+    fn an_alert_that_nobody_can_see_now_keeps_its_place_and_its_time() {
+        let subject = ObjectRef::pod("data", "openbao-0");
+        let held = Held { rule: "vault-sealed".into(), subject, since: at(50) };
+        let first = Remembered { alerts: vec![held], ..Remembered::default() };
+        let mut state = state(200, Standing::Blind);
+        first.take_up(&mut state);
+        assert_eq!(first.next(&state).alerts, first.alerts);
+        judge_once(&mut state);
+        assert!(first.next(&state).alerts.iter().all(|held| held.rule != "vault-sealed"), "one look has no memory");
     }
 }

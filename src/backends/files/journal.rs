@@ -33,10 +33,10 @@ pub struct FileJournal {
 /// A run of this process.
 #[derive(Debug)]
 struct Live {
-    file: File,
+    file: lock::Held,
     last: Entry,
     lines: u32,
-    _cluster: File,
+    _cluster: lock::Held,
 }
 
 /// What was left behind, and what could not be read.
@@ -104,6 +104,8 @@ impl FileJournal {
         if matches!(held.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)) {
             return Ok(None);
         }
+        // Held while it is read: nobody closes it meanwhile.
+        let _held = lock::Held::of(held);
         let Some(bytes) = read_small(path, LONGEST)? else { return Ok(None) };
         match journal_file::read(run, &bytes) {
             Read::Journal { journal, torn } => Ok(Some((journal, torn))),
@@ -112,17 +114,22 @@ impl FileJournal {
         }
     }
 
-    /// The first line of a new run.
-    fn begin(&self, run: RunId, entry: &Entry) -> Result<Live, Trouble> {
-        let path = journal_file::path(&self.folder, run);
-        let Some(cluster) = lock::at_once(&self.folder.join("run.lock"))? else {
-            return Err(Trouble::new(
+    /// The lock of whoever runs an action on this cluster.
+    fn lock(&self) -> Result<lock::Held, Trouble> {
+        lock::at_once(&self.folder.join("run.lock"))?.ok_or_else(|| {
+            Trouble::new(
                 TroubleKind::Refused,
                 "another Baowatch is running an action on this vault",
                 "it holds the lock in the state folder",
                 "Wait until it is done, look at the other console, then ask for the plan anew; nothing was changed",
-            ));
-        };
+            )
+        })
+    }
+
+    /// The first line of a new run.
+    fn begin(&self, run: RunId, entry: &Entry) -> Result<Live, Trouble> {
+        let path = journal_file::path(&self.folder, run);
+        let cluster = self.lock()?;
         self.prune();
         let file = OpenOptions::new()
             .create_new(true)
@@ -134,7 +141,7 @@ impl FileJournal {
                 Ok(file)
             })
             .map_err(|error| not_written(&path, &error))?;
-        let mut live = Live { file, last: entry.clone(), lines: 0, _cluster: cluster };
+        let mut live = Live { file: lock::Held::of(file), last: entry.clone(), lines: 0, _cluster: cluster };
         self.write(&mut live, entry).map_err(|error| not_written(&path, &error))?;
         atomic::sync_folder(&self.folder).map_err(|error| not_written(&path, &error))?;
         Ok(live)
@@ -145,8 +152,8 @@ impl FileJournal {
         self.fuse.before();
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        live.file.write_all(&line)?;
-        live.file.sync_data()?;
+        live.file.file().write_all(&line)?;
+        live.file.file().sync_data()?;
         live.last = entry.clone();
         live.lines += 1;
         #[cfg(debug_assertions)]
@@ -167,7 +174,7 @@ impl FileJournal {
             return refused("there is no journal of this run", "it was never begun or has been removed");
         }
         // The cluster's lock too: otherwise two consoles could both close it.
-        let _cluster = lock::brief(&self.folder.join("run.lock"))?;
+        let _cluster = self.lock()?;
         let Some((journal, torn)) = Self::look(run, &path)? else {
             return refused("this run is not left behind", "a living process is writing it, or it never began");
         };

@@ -11,12 +11,36 @@ use crate::app::trouble::Trouble;
 const PAUSE: Duration = Duration::from_millis(10);
 const TRIES: u32 = 300;
 
-/// Takes the lock, waiting for a moment where somebody has it. It is given back when the file is dropped.
-pub fn brief(path: &Path) -> Result<File, Trouble> {
+/// A lock that is held, given back when it is dropped.
+#[derive(Debug)]
+pub struct Held(File);
+
+impl Held {
+    /// Over a file on which the caller holds the lock.
+    pub const fn of(file: File) -> Self {
+        Self(file)
+    }
+
+    /// The locked file.
+    pub const fn file(&mut self) -> &mut File {
+        &mut self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing is not enough: a credential plugin that is being forked at this moment shares the open file, and with
+        // it the lock, until it has become another program.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Takes the lock, waiting for a moment where somebody has it.
+pub fn brief(path: &Path) -> Result<Held, Trouble> {
     let file = open(path)?;
     for _ in 0..TRIES {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(Held(file)),
             Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
             Err(TryLockError::Error(error)) => return Err(super::not_written(path, &error)),
         }
@@ -29,10 +53,10 @@ pub fn brief(path: &Path) -> Result<File, Trouble> {
 }
 
 /// Takes the lock at once; `None` where somebody else has it.
-pub fn at_once(path: &Path) -> Result<Option<File>, Trouble> {
+pub fn at_once(path: &Path) -> Result<Option<Held>, Trouble> {
     let file = open(path)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Held(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(super::not_written(path, &error)),
     }

@@ -46,7 +46,7 @@ impl FileMemory {
         self.folder.join("register.json")
     }
 
-    fn lock(&self) -> Result<std::fs::File, Trouble> {
+    fn lock(&self) -> Result<lock::Held, Trouble> {
         lock::brief(&self.folder.join("memory.lock"))
     }
 
