@@ -1,1 +1,182 @@
-//! stub
+//! Runs the feeds: each in a task of its own, looked at regularly and on request, restarted whatever happens to it.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::stream::{BoxStream, StreamExt};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::backoff::Backoff;
+use super::feeds::Feed;
+use crate::app::id::FeedId;
+use crate::app::model::fact::{Fact, Report};
+use crate::app::ports::FactSink;
+use crate::app::trouble::{Trouble, TroubleKind};
+
+/// A look that takes longer is given up; every request inside it has a shorter limit of its own.
+const LONGEST_LOOK: Duration = Duration::from_secs(12);
+/// A person waits for the screen to come back: no feed pauses longer than this, unless its period is longer anyway.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A stream of changes that ended is taken again after this.
+const RETAKE: Duration = Duration::from_secs(5);
+
+type Changes = BoxStream<'static, Result<Vec<Fact>, Trouble>>;
+
+/// Starts feeds.
+pub struct Supervisor;
+
+impl Supervisor {
+    /// Starts every feed as a task of the tracker; all end when `stop` is cancelled.
+    pub fn start(
+        feeds: Vec<Box<dyn Feed>>,
+        sink: Arc<dyn FactSink>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Handle {
+        let mut bells = BTreeMap::new();
+        for feed in feeds {
+            let bell = Arc::new(Notify::new());
+            bells.insert(feed.id(), Arc::clone(&bell));
+            let watched = Watched::new(feed, Arc::clone(&sink), bell);
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                // Cancelled wherever it is, in the middle of a look too: nothing in here needs to be finished.
+                stop.run_until_cancelled_owned(watched.run()).await;
+            });
+        }
+        Handle { bells: Arc::new(bells) }
+    }
+}
+
+/// Asks feeds to look.
+#[derive(Clone)]
+pub struct Handle {
+    bells: Arc<BTreeMap<FeedId, Arc<Notify>>>,
+}
+
+impl Handle {
+    /// Asks one feed to look at once. Depth one: asking twice while it looks is asking once more after it.
+    pub fn look_now(&self, feed: FeedId) {
+        if let Some(bell) = self.bells.get(&feed) {
+            bell.notify_one();
+        }
+    }
+}
+
+struct Watched {
+    feed: Box<dyn Feed>,
+    id: FeedId,
+    period: Duration,
+    sink: Arc<dyn FactSink>,
+    bell: Arc<Notify>,
+    backoff: Backoff,
+    changes: Option<Changes>,
+}
+
+impl Watched {
+    fn new(feed: Box<dyn Feed>, sink: Arc<dyn FactSink>, bell: Arc<Notify>) -> Self {
+        let id = feed.id();
+        let period = id.period().unsigned_abs();
+        Self { feed, id, period, sink, bell, backoff: Backoff::new(period.max(LONGEST_PAUSE)), changes: None }
+    }
+
+    async fn run(mut self) {
+        let mut next = self.look().await;
+        self.take_changes();
+        let mut retake: Option<Instant> = None;
+        loop {
+            let taken_again = retake.unwrap_or_else(|| Instant::now() + Duration::from_hours(1));
+            tokio::select! {
+                () = self.bell.notified() => next = self.look().await,
+                () = tokio::time::sleep_until(next) => next = self.look().await,
+                () = tokio::time::sleep_until(taken_again), if retake.is_some() => {
+                    retake = None;
+                    self.take_changes();
+                }
+                change = pushed(&mut self.changes) => match change {
+                    Some(Ok(facts)) => self.report(Ok(facts)),
+                    // The look says what is wrong, or that nothing is: a broken watch alone is no trouble while looks
+                    // get through. The watch has its own back-off, which bounds how often this happens.
+                    Some(Err(trouble)) => {
+                        tracing::debug!(feed = self.id.name(), %trouble, "watch");
+                        next = self.look().await;
+                    }
+                    None => {
+                        self.changes = None;
+                        retake = Some(Instant::now() + RETAKE);
+                    }
+                },
+            }
+        }
+    }
+
+    /// One look, reported; when to look next.
+    async fn look(&mut self) -> Instant {
+        // Whatever was asked for before this moment, this look answers.
+        let _ = self.bell.notified().now_or_never();
+        let looked = tokio::time::timeout(LONGEST_LOOK, AssertUnwindSafe(self.feed.look()).catch_unwind()).await;
+        let outcome = match looked {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => {
+                self.changes = None;
+                self.take_changes();
+                Err(panicked(self.id, panic.as_ref()))
+            }
+            Err(_) => Err(Trouble::unreachable(
+                &format!("Feed {} got no answer", self.id),
+                &format!("nothing came within {} s", LONGEST_LOOK.as_secs()),
+                "It is tried again by itself",
+            )),
+        };
+        let pause = match &outcome {
+            Ok(_) => {
+                self.backoff.reset();
+                self.period
+            }
+            Err(trouble) => match trouble.kind {
+                // An answer, and the same one until somebody changes something: asking faster would be impolite.
+                TroubleKind::Denied | TroubleKind::Absent | TroubleKind::Local => self.period,
+                TroubleKind::Unreachable | TroubleKind::Unusable | TroubleKind::Refused => self.backoff.pause(),
+            },
+        };
+        self.report(outcome);
+        Instant::now() + pause
+    }
+
+    fn report(&self, outcome: Result<Vec<Fact>, Trouble>) {
+        self.sink.report(Report { feed: self.id, outcome });
+    }
+
+    fn take_changes(&mut self) {
+        self.changes = self.feed.changes();
+    }
+}
+
+/// The next change; never, where the feed cannot push. A panic in the stream ends the stream.
+async fn pushed(changes: &mut Option<Changes>) -> Option<Result<Vec<Fact>, Trouble>> {
+    match changes {
+        Some(stream) => AssertUnwindSafe(stream.next()).catch_unwind().await.unwrap_or(None),
+        None => std::future::pending().await,
+    }
+}
+
+/// A fault of this program, said as one. The panic's text is not shown: it may quote what the feed was reading.
+fn panicked(feed: FeedId, panic: &(dyn Any + Send)) -> Trouble {
+    let _ = panic;
+    Trouble::local(
+        &format!("Feed {feed} stopped by a fault of Baowatch itself"),
+        "it was started again",
+        "Please report this with the log file; the other feeds go on",
+    )
+}
+
+#[cfg(test)]
+#[path = "supervisor_tests.rs"]
+mod tests;

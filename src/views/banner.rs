@@ -9,6 +9,7 @@ use super::{canvas, fmt, sight};
 use crate::app::alerts::Severity;
 use crate::app::model::fact::Environment;
 use crate::app::state::State;
+use crate::app::text::count;
 
 /// Draws it into the first row of `area`.
 pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
@@ -54,7 +55,7 @@ fn badge(look: &Look, environment: Environment) -> Span<'static> {
     let word = environment.word();
     match environment {
         Environment::Production => match look.glyphs {
-            Glyphs::Unicode => look.span(Role::Badge, format!(" {word} ")),
+            Glyphs::Unicode => look.span(Role::Badge, format!("▌{word}▐")),
             Glyphs::Ascii => look.span(Role::Badge, format!("[{word}]")),
         },
         Environment::Staging | Environment::Development | Environment::Lab => look.span(Role::Dim, word),
@@ -74,7 +75,7 @@ fn tally(state: &State, look: &Look, wordy: bool) -> Vec<Span<'static>> {
     }
     let blind = sight::troubled(state);
     if blind > 0 {
-        let words = if wordy { format!("{blind} blind") } else { blind.to_string() };
+        let words = if wordy { format!("{} blind", count(blind, "feed")) } else { blind.to_string() };
         spans.push(Span::raw("  "));
         spans.push(look.mark(Mark::Unknown, &words));
     }

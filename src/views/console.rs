@@ -47,7 +47,8 @@ pub fn render(state: &State, look: &Look, buf: &mut Buffer) {
 /// A window too small for panes still says the sentence.
 fn sentence_only(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     let mark = verdict::mark(state.verdict.state);
-    let sentence = if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
+    let sentence =
+        if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
     let text = format!("{} {sentence}", look.glyph(mark));
     let more = if state.top().is_some() { "a dialog waits: enlarge" } else { "40×10 shows more" };
     let tell = area.height >= 4 && area.width >= 16;

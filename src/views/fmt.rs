@@ -14,7 +14,8 @@ pub fn safe(text: &str) -> String {
 
 /// Whether a character may be drawn: it has a width, and does not merge with the one before it.
 pub fn shows(c: char) -> bool {
-    let modifies = matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{1f1e6}'..='\u{1f1ff}' | '\u{115f}' | '\u{1160}' | '\u{3164}');
+    let modifies =
+        matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{1f1e6}'..='\u{1f1ff}' | '\u{115f}' | '\u{1160}' | '\u{3164}');
     !modifies && c.width().is_some_and(|width| width > 0)
 }
 

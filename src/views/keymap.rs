@@ -3,20 +3,21 @@
 //! Two kinds of field take keys before the table can mean anything else. In a visible field (a challenge) a printable
 //! key is text. In a field for a secret the runtime asks [`State::secret_focus`] first and keeps every printable key,
 //! Backspace, Ctrl-U, a paste, and the Enter that ends a share in its slot; only keys for which [`intent_for`] has an
-//! answer there (Esc, Ctrl-C, Ctrl-Z, and Enter once enough shares are complete) come through here.
+//! answer there (Esc, Ctrl-C, Ctrl-Z) come through here.
 
 use crossterm::event::KeyEvent;
 
 use super::keys;
 use crate::app::id::PaneId;
 use crate::app::intent::Intent;
-use crate::app::msg::Pending;
 use crate::app::ports::Fingers;
 use crate::app::program::Console;
-use crate::app::runbook::plan::{Danger, Plan};
+use crate::app::runbook::guard::check;
+use crate::app::runbook::plan::{Danger, LIFETIME};
 use crate::app::runbook::run::{Phase, Run};
-use crate::app::state::layers::{Field, Layer, PlanDialog, SharesDialog};
+use crate::app::state::layers::{Field, Layer, PlanDialog};
 use crate::app::state::{State, panes};
+use crate::app::time::age;
 
 mod table;
 
@@ -141,9 +142,7 @@ pub fn intent_for(state: &State, key: &KeyEvent) -> Option<Intent> {
 /// The key that asks for this right now, as it is written on the screen.
 pub fn key_for(state: &State, intent: &Intent) -> Option<&'static str> {
     available(state).find_map(|binding| match binding.does {
-        Does::Ask(ask) => {
-            binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).copied()
-        }
+        Does::Ask(ask) => binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).copied(),
         Does::Slot => None,
     })
 }
@@ -165,13 +164,6 @@ fn rows(state: &State) -> usize {
 fn plan(state: &State) -> Option<&PlanDialog> {
     match state.top() {
         Some(Layer::Plan(dialog)) => Some(dialog),
-        Some(_) | None => None,
-    }
-}
-
-fn shares(state: &State) -> Option<&SharesDialog> {
-    match state.top() {
-        Some(Layer::Shares(dialog)) => Some(dialog),
         Some(_) | None => None,
     }
 }
@@ -198,21 +190,24 @@ fn answered(state: &State) -> bool {
     plan(state).is_some_and(|dialog| dialog.focus == Field::Answer && !dialog.answer.is_empty())
 }
 
-fn enough_shares(state: &State) -> bool {
-    shares(state).is_some_and(|dialog| dialog.complete >= dialog.needed && dialog.pending == Pending::Empty)
-}
-
 /// A run that stopped before its end, whose rest can be planned anew.
 fn unfinished(state: &State) -> bool {
     run(state).is_some_and(|run| match run.phase {
         Phase::Failed(..) | Phase::LeftBehind => true,
-        Phase::Underway | Phase::Succeeded(_) => false,
+        Phase::Underway | Phase::Succeeded(_) | Phase::Dismissed => false,
     })
 }
 
-fn again(plan: &Plan) -> Intent {
-    let target = (plan.target.kind == "Pod").then(|| plan.target.clone());
-    Intent::Offer { action: plan.action, target }
+/// A plan on the screen that cannot be confirmed any more: too old, or its facts moved. Enter makes it anew.
+fn void(state: &State) -> bool {
+    plan(state).is_some_and(|dialog| {
+        age(state.now, dialog.plan.made) > LIFETIME || check(&dialog.plan.basis, &state.model, state.now).is_err()
+    })
+}
+
+/// Whether the sentence, or the alert under the cursor, suggests something that exists.
+fn suggests(state: &State) -> bool {
+    state.verdict.action.is_some() || !state.alerts.all().is_empty()
 }
 
 fn pane_of(key: &str) -> Option<PaneId> {

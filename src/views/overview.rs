@@ -24,10 +24,14 @@ pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     if area.height < 2 || area.width < 8 {
         return;
     }
-    let (area, beside) = if area.width >= BESIDE { split(area) } else { (area, None) };
+    let (left, beside) = if area.width >= BESIDE { split(area) } else { (area, None) };
+    draw_cards(state, look, left, buf);
     if let Some(beside) = beside {
         draw_beside(state, look, beside, buf);
     }
+}
+
+fn draw_cards(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     if let Some(pane) = state.zoom.and_then(panes::find) {
         title(state, look, pane, area, 0, buf);
         card(state, look, pane, below_title(area), true, buf);
@@ -81,8 +85,10 @@ fn rows(width: u16) -> Vec<Vec<&'static dyn Pane>> {
 fn heights(rows: &[Vec<&'static dyn Pane>], height: u16) -> Vec<u16> {
     let count = (rows.len() as u16).max(1);
     let share = height / count;
-    let mut heights: Vec<u16> =
-        rows.iter().map(|row| if row.iter().any(|pane| pane.wide()) { share } else { (share + share / 6).min(MOST) }).collect();
+    let mut heights: Vec<u16> = rows
+        .iter()
+        .map(|row| if row.iter().any(|pane| pane.wide()) { share } else { (share + share / 6).min(MOST) })
+        .collect();
     let used: u16 = heights.iter().sum();
     if let Some(last) = heights.last_mut() {
         *last = (*last + height).saturating_sub(used).max(1);
@@ -174,12 +180,20 @@ fn draw_beside(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     canvas::rule(buf, look, area);
     canvas::text(buf, look, area.x, area.y, 1, Role::Rule, "┬");
     for y in area.y + 1..area.bottom() {
-        canvas::text(buf, look, area.x, y, 1, Role::Rule, "│");
+        let ruled = buf.cell((area.x - 1, y)).is_some_and(|cell| matches!(cell.symbol(), "─" | "-"));
+        canvas::text(buf, look, area.x, y, 1, Role::Rule, if ruled { "┤" } else { "│" });
     }
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(3), height: area.height - 1 };
     let Some(row) = row else { return };
     let name = fmt::middle(&row.subject.to_string(), inner.width as usize - 2);
-    canvas::put(buf, look, area.x + 2, area.y, inner.width, &Line::from(vec![look.span(Role::Title, format!(" {name} "))]));
+    canvas::put(
+        buf,
+        look,
+        area.x + 2,
+        area.y,
+        inner.width,
+        &Line::from(vec![look.span(Role::Title, format!(" {name} "))]),
+    );
     let lines = about::lines(state, look, &row.subject, inner.width as usize);
     canvas::lines(buf, look, inner, &lines, 0);
 }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use ratatui::text::Line;
 
 use super::fmt;
-use super::panes::Entry;
+use super::panes::{Entry, Room};
 use super::theme::{Look, Mark, Role};
 use crate::app::id::FeedId;
 use crate::app::model::observed::FeedState;
@@ -47,34 +47,71 @@ pub fn blindness(state: &State, feed: FeedId) -> Option<Blindness<'_>> {
     Some(Blindness { feed, mark, word, trouble })
 }
 
-/// The troubles of some feeds as lines of a card: what is denied, and the Role line that would allow it.
-pub fn entries(state: &State, look: &Look, feeds: &[FeedId], room: usize) -> Vec<Entry> {
-    let mut entries = Vec::new();
+/// Feeds that suffer from the same thing, told together.
+fn grouped<'a>(state: &'a State, feeds: &[FeedId]) -> Vec<(Vec<FeedId>, Blindness<'a>)> {
+    let mut groups: Vec<(Vec<FeedId>, Blindness<'a>)> = Vec::new();
     for blind in feeds.iter().filter_map(|feed| blindness(state, *feed)) {
+        let same = |(_, other): &&mut (Vec<FeedId>, Blindness<'a>)| {
+            (&other.word, other.trouble) == (&blind.word, blind.trouble)
+        };
+        match groups.iter_mut().find(same) {
+            Some((feeds, _)) => feeds.push(blind.feed),
+            None => groups.push((vec![blind.feed], blind)),
+        }
+    }
+    groups
+}
+
+fn names(feeds: &[FeedId]) -> String {
+    feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// The troubles of some feeds as lines of a card: what is denied, and the Role line that would allow it.
+pub fn entries(state: &State, look: &Look, feeds: &[FeedId], room: Room) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (feeds, blind) in grouped(state, feeds) {
         let weight = if blind.mark == Mark::Absent { 6 } else { 0 };
-        let head = look.mark(blind.mark, &format!("{} {}", blind.feed, blind.word));
+        let head = look.mark(blind.mark, &fmt::end(&format!("{} {}", names(&feeds), blind.word), room.width - 3));
         let Some(trouble) = blind.trouble else {
             entries.push(Entry::note(weight, Line::from(vec![head])));
             continue;
         };
         let taken = fmt::width(&head.content);
-        let what = format!("  {}", fmt::end(&trouble.what, room.saturating_sub(taken + 2)));
-        entries.push(Entry::note(weight, Line::from(vec![head, look.span(Role::Dim, what)])));
-        let next = if trouble.next.is_empty() { &trouble.why } else { &trouble.next };
-        for (index, line) in fmt::wrap_most(next, room.saturating_sub(4), 3).into_iter().enumerate() {
-            let weight = if index == 0 { weight.max(1) } else { weight.max(2) };
-            let arrow = if index == 0 { "  → " } else { "    " };
-            entries.push(Entry::note(weight, Line::from(vec![look.span(Role::Dim, arrow), look.span(Role::Plain, line)])));
+        let left = room.width.saturating_sub(taken + 2);
+        if fmt::width(&trouble.what) <= left {
+            let what = look.span(Role::Dim, format!("  {}", trouble.what));
+            entries.push(Entry::note(weight, Line::from(vec![head, what])));
+        } else {
+            entries.push(Entry::note(weight, Line::from(vec![head])));
+            for line in fmt::wrap_most(&trouble.what, room.width.saturating_sub(4), 2) {
+                let weight = weight.max(3);
+                entries.push(Entry::note(weight, Line::from(vec![look.span(Role::Dim, format!("    {line}"))])));
+            }
         }
+        entries.extend(advice(look, trouble, room.width, weight.max(1)));
     }
     entries
+}
+
+/// What a trouble says to do next, such as the Role line that would allow what was denied.
+pub fn advice(look: &Look, trouble: &Trouble, room: usize, weight: u8) -> Vec<Entry> {
+    let next = if trouble.next.is_empty() { &trouble.why } else { &trouble.next };
+    let lines = fmt::wrap_most(next, room.saturating_sub(4), 4).into_iter().enumerate();
+    lines
+        .map(|(index, line)| {
+            let arrow = if index == 0 { "  → " } else { "    " };
+            let line = Line::from(vec![look.span(Role::Accent, arrow), look.span(Role::Plain, line)]);
+            Entry::note(weight + u8::from(index > 0), line)
+        })
+        .collect()
 }
 
 /// The words `what: why. next` of every feed in trouble, wrapped, for drawers.
 pub fn told(state: &State, look: &Look, feeds: &[FeedId], room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    for blind in feeds.iter().filter_map(|feed| blindness(state, *feed)) {
-        lines.push(Line::from(vec![look.mark(blind.mark, &format!("feed {} {}", blind.feed, blind.word))]));
+    for (feeds, blind) in grouped(state, feeds) {
+        let noun = if feeds.len() == 1 { "feed" } else { "feeds" };
+        lines.push(Line::from(vec![look.mark(blind.mark, &format!("{noun} {} {}", names(&feeds), blind.word))]));
         if let Some(trouble) = blind.trouble {
             lines.extend(complaint(look, trouble, room, "  "));
         }
@@ -130,9 +167,5 @@ fn pace(feed: FeedId) -> i64 {
 
 /// How many feeds are not live, without those whose object does not exist here.
 pub fn troubled(state: &State) -> usize {
-    FeedId::ALL
-        .iter()
-        .filter_map(|feed| blindness(state, *feed))
-        .filter(|blind| blind.mark != Mark::Absent)
-        .count()
+    FeedId::ALL.iter().filter_map(|feed| blindness(state, *feed)).filter(|blind| blind.mark != Mark::Absent).count()
 }

@@ -25,7 +25,8 @@ pub fn lines(state: &State, look: &Look, room: usize, most: usize) -> Vec<Line<'
     let mark = mark(state.verdict.state);
     let indent = look.glyph_width() + 2;
     let prose = room.saturating_sub(indent + 1);
-    let sentence = if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
+    let sentence =
+        if state.verdict.sentence.is_empty() { "Looking for the first time" } else { &state.verdict.sentence };
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (index, text) in fmt::wrap_most(sentence, prose, if most < 3 { 1 } else { 2 }).into_iter().enumerate() {
         let lead = if index == 0 { format!(" {} ", look.glyph(mark)) } else { " ".repeat(indent) };
@@ -37,11 +38,13 @@ pub fn lines(state: &State, look: &Look, room: usize, most: usize) -> Vec<Line<'
     let mut left = most.saturating_sub(lines.len());
     let keep_next = next.len().min(left);
     left -= keep_next;
-    let mut causes = before(state, look, indent);
-    causes.extend(state.verdict.because.iter().flat_map(|because| {
-        let wrapped = fmt::wrap_most(because, prose, 2).into_iter();
-        wrapped.map(|text| Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Plain, text)]))
-    }));
+    let causes: Vec<Line<'static>> = state
+        .verdict
+        .because
+        .iter()
+        .flat_map(|because| fmt::wrap_most(because, prose, 2))
+        .map(|text| Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Plain, text)]))
+        .collect();
     let keep_causes = causes.len().min(left);
     left -= keep_causes;
     lines.extend(causes.into_iter().take(keep_causes));
@@ -65,26 +68,12 @@ pub fn draw(look: &Look, area: Rect, lines: &[Line<'static>], buf: &mut Buffer) 
     canvas::lines(buf, look, area, lines, 0);
 }
 
-fn before(state: &State, look: &Look, indent: usize) -> Vec<Line<'static>> {
-    let Some(was) = &state.verdict.was else { return Vec::new() };
-    let words = format!("It was {} until {}; nothing newer is known.", spoken(was.state), fmt::when(state.now, was.since));
-    vec![Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Plain, words)])]
-}
-
-/// A standing in words a person would use.
-pub const fn spoken(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Down => "down",
-        Standing::WillNotReopen => "not going to reopen",
-        Standing::Blind => "out of sight",
-        Standing::NeedsHands => "in need of share holders",
-        Standing::Unproven => "good but unproven",
-        Standing::Survives => "going to survive",
-    }
-}
-
 fn figures(state: &State, look: &Look, room: usize, indent: usize) -> Vec<Line<'static>> {
     let mut parts = Vec::new();
+    // Who cannot see the vault cannot count its restarts, nor say what could mend it.
+    if state.verdict.state == Standing::Blind {
+        return Vec::new();
+    }
     match state.verdict.restarts_to_outage {
         Some(0) => parts.push("nobody serves".to_owned()),
         Some(1) => parts.push("1 restart to outage".to_owned()),
@@ -107,7 +96,10 @@ fn next(state: &State, look: &Look, room: usize, indent: usize) -> Vec<Line<'sta
     if state.verdict.next.is_empty() {
         return Vec::new();
     }
-    let key = keymap::key_for(state, &Intent::Suggested).unwrap_or("");
+    // The key stands before the words only where it does what they say.
+    let action = state.verdict.action.and_then(|_| keymap::key_for(state, &Intent::Suggested));
+    let key = action.unwrap_or("");
+    let role = if state.verdict.state == Standing::Survives && key.is_empty() { Role::Dim } else { Role::Plain };
     let lead = if key.is_empty() { String::new() } else { format!("{}  ", super::keys::shown(key)) };
     let wide = fmt::width(&lead);
     fmt::wrap_most(&state.verdict.next, room.saturating_sub(wide), 2)
@@ -115,7 +107,7 @@ fn next(state: &State, look: &Look, room: usize, indent: usize) -> Vec<Line<'sta
         .enumerate()
         .map(|(index, text)| {
             let lead = if index == 0 { lead.clone() } else { " ".repeat(wide) };
-            Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Key, lead), look.span(Role::Plain, text)])
+            Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Key, lead), look.span(role, text)])
         })
         .collect()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
+use serde::Deserialize;
 
 /// Would your OpenBao or Vault survive a restart, right now?
 ///
@@ -67,9 +68,9 @@ pub struct Global {
     /// Offer no action; nothing can be changed
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Colours of the console
-    #[arg(long, global = true, value_name = "NAME")]
-    pub theme: Option<String>,
+    /// Colours: `colour` is chosen so that colour-blind eyes can tell them apart, `mono` has none
+    #[arg(long, global = true, value_enum, value_name = "NAME")]
+    pub theme: Option<ThemeName>,
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -79,6 +80,19 @@ pub struct Global {
     /// Write the log to this file [default: baowatch.log in the state folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+}
+
+/// `--theme`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThemeName {
+    /// Blue for what is well, orange for what is not.
+    #[default]
+    #[value(alias = "color")]
+    #[serde(alias = "color")]
+    Colour,
+    /// No colours: bold, dim and underlined.
+    Mono,
 }
 
 /// Every command.

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Location, Spanned};
 
-use super::cli::duration;
+use super::cli::{ThemeName, duration};
 use super::nearest::nearest;
 use crate::app::model::fact::Environment;
 use crate::app::model::reopens::Mechanism;
@@ -28,8 +28,8 @@ pub struct ConfigFile {
     pub rules: BTreeMap<Key, Rule>,
     /// What counts as proof.
     pub proof: ProofEntry,
-    /// Colours of the console.
-    pub theme: Option<String>,
+    /// Colours.
+    pub theme: Option<ThemeName>,
     /// ASCII characters only.
     pub ascii: bool,
     /// No colour and no line drawing.
@@ -214,8 +214,7 @@ impl ConfigFile {
         }
         // Snippets would print the lines around a mistake, and with them whatever stands there.
         let options = serde_saphyr::options! { with_snippet: false };
-        let file: Self =
-            serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error, source))?;
+        let file: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error, source))?;
         for key in file.rules.keys() {
             if !rules.contains(&key.name.as_str()) {
                 let known = rules.to_vec();
@@ -229,16 +228,21 @@ impl ConfigFile {
     /// What each key allows by itself and what makes no sense together.
     fn sensible(&self, source: &str) -> Result<(), Trouble> {
         for (name, cluster) in &self.clusters {
-            let wrong = |what: &str, next: &str| {
-                Err(Trouble::local(&format!("{source}: clusters.{name}.{what}"), "it would be ignored silently", next))
+            let wrong = |what: &str, why: &str, next: &str| {
+                Err(Trouble::local(&format!("{source}: clusters.{name}.{what}"), why, next))
             };
             let vault = &cluster.vault;
             if vault.keys_secret.as_ref().is_some_and(|secret| secret.name.is_empty()) {
-                return wrong("vault.keysSecret has no name", "Add name: under keysSecret");
+                return wrong(
+                    "vault.keysSecret has no name",
+                    "its fields say nothing without it",
+                    "Add name: under keysSecret",
+                );
             }
             if vault.people && vault.reopens.is_some_and(|by| by != Mechanism::People) {
                 return wrong(
                     "vault says people: true and reopens something else",
+                    "both cannot be meant",
                     "Keep people: true only where share holders unseal",
                 );
             }
@@ -247,6 +251,7 @@ impl ConfigFile {
                 if !super::resolve::is_url(address) {
                     return wrong(
                         "vault has an address that is not a URL",
+                        "it needs a scheme and a host",
                         "Write it with its scheme, e.g. https://vault.example:8200",
                     );
                 }
@@ -263,7 +268,7 @@ fn spoken<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SignedDuration>, 
 }
 
 fn unknown(noun: &str, typed: &str, known: &[&str], source: &str, at: Option<Location>) -> Trouble {
-    let what = format!("{source}{}: unknown {noun} `{typed}`", place(at));
+    let what = format!("{source}{}: unknown {noun} {}", place(at), quoted(typed));
     let mut sorted = known.to_vec();
     sorted.sort_unstable();
     let next = match nearest(typed, known.iter().copied()) {
@@ -273,11 +278,30 @@ fn unknown(noun: &str, typed: &str, known: &[&str], source: &str, at: Option<Loc
     Trouble::local(&what, "", &next)
 }
 
+/// A key in quotes; one that is too long to be a key may be something that nobody should see, and is not repeated.
+fn quoted(key: &str) -> String {
+    if key.chars().count() > 40 { "(too long to be one)".to_owned() } else { format!("`{key}`") }
+}
+
 fn place(at: Option<Location>) -> String {
     match at {
         Some(at) if at.line() > 0 => format!(" line {}, column {}", at.line(), at.column()),
         Some(_) | None => String::new(),
     }
+}
+
+/// The parser's words for what should stand there, in ours.
+fn wanted(expected: &str) -> String {
+    let plain = match expected {
+        "bool" | "boolean" => "true or false",
+        "u16" => "a number from 0 to 65535",
+        "string" | "string scalar" | "a string" => "text",
+        "mapping start" => "keys with values below it",
+        "sequence start" => "a list",
+        other if other.starts_with("struct ") => "keys with values below it",
+        other => other,
+    };
+    format!("expected {plain}")
 }
 
 /// Says what is wrong and where, never what stands there.
@@ -291,15 +315,13 @@ fn explain(error: &Error, source: &str) -> Trouble {
             let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             format!("this value is none of {}{hint}", expected.join(", "))
         }
-        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
-            format!("expected {expected}")
-        }
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => wanted(expected),
         Error::SerdeMissingField { field, .. } => format!("the key `{field}` is missing"),
         Error::DuplicateMappingKey { key, .. } => {
-            format!("the key {} is there twice", key.as_deref().map(|key| format!("`{key}`")).unwrap_or_default())
+            format!("the key {} is there twice", key.as_deref().map(quoted).unwrap_or_default())
         }
-        Error::InvalidScalar { ty, .. } => format!("expected {ty}"),
-        Error::Unexpected { expected, .. } => format!("expected {expected}"),
+        Error::InvalidScalar { ty, .. } => wanted(ty),
+        Error::Unexpected { expected, .. } => wanted(expected),
         Error::QuotingRequired { .. } | Error::NonFiniteFloat { .. } => "this value must be quoted".to_owned(),
         Error::MultipleDocuments { .. } => "there is more than one document in it".to_owned(),
         Error::Budget { .. } => "it is too large or too deeply nested".to_owned(),

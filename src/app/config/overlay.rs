@@ -141,7 +141,7 @@ fn said(error: &clap::Error, variables: Option<&str>) -> Parsed {
         return Parsed::Say { text, wrong: false, code: 0 };
     }
     if let Some(variables) = variables.filter(|names| !names.is_empty()) {
-        text.push_str(&format!("\nThe value comes from the environment: {variables}\n"));
+        text = format!("{text}\nThe value comes from the environment: {variables}\n");
     }
     Parsed::Say { text, wrong: true, code: WRONG_USAGE }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::cli::{Global, VaultName};
+use super::cli::{Global, ThemeName, VaultName};
 use super::env::Env;
 use super::file::{Cluster, ConfigFile, KeysSecretEntry, Member, Tls};
 use super::nearest::nearest;
@@ -47,18 +47,30 @@ pub struct Resolved {
 }
 
 /// How to look.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
-    /// The theme's name, where one was asked for.
-    pub theme: Option<String>,
+    /// No colours: `--theme mono`, `--plain`, `NO_COLOR`, `CLICOLOR=0` or a dumb terminal.
+    pub mono: bool,
     /// ASCII characters only.
     pub ascii: bool,
-    /// No colour: `--plain`, `NO_COLOR`, `CLICOLOR=0` or a dumb terminal.
-    pub no_color: bool,
     /// No line drawing either.
     pub plain: bool,
     /// `TERM=dumb`: no cursor control, so no console.
     pub dumb: bool,
+}
+
+impl Look {
+    fn of(global: &Global, env: &Env, file: &ConfigFile) -> Self {
+        let dumb = env.get("TERM") == Some("dumb");
+        let plain = global.plain || file.plain;
+        let unwanted = env.get("NO_COLOR").is_some() || env.get("CLICOLOR") == Some("0");
+        let mono = match global.theme {
+            // A flag beats a variable, as no-color.org asks; a line in a file does not.
+            Some(theme) => theme == ThemeName::Mono,
+            None => unwanted || file.theme == Some(ThemeName::Mono),
+        };
+        Self { mono: mono || plain || dumb, ascii: global.ascii || file.ascii, plain, dumb }
+    }
 }
 
 /// The way to the vault.
@@ -147,19 +159,10 @@ pub fn resolve(global: &Global, env: &Env, file: ConfigFile) -> Result<Resolved,
         // An entry without a context and with an address is no cluster at all.
         cluster.context.clone().or_else(|| at(cluster).is_none().then(|| name.clone()))
     });
-    let dumb = env.get("TERM") == Some("dumb");
-    let plain = global.plain || file.plain;
-    let no_color = plain || dumb || env.get("NO_COLOR").is_some() || env.get("CLICOLOR") == Some("0");
     Ok(Resolved {
         context,
         kubeconfig: env.get("KUBECONFIG").map(str::to_owned),
-        look: Look {
-            theme: global.theme.clone().or_else(|| file.theme.clone()),
-            ascii: global.ascii || file.ascii,
-            no_color,
-            plain,
-            dumb,
-        },
+        look: Look::of(global, env, &file),
         read_only: global.read_only || file.read_only,
         log_file: global.log_file.clone(),
         state_dir: global.state_dir.clone(),
@@ -291,7 +294,8 @@ impl Resolved {
             Reach::Kubernetes => {
                 let context = context?;
                 clusters().find(|(_, cluster)| cluster.context.as_deref() == Some(context)).or_else(|| {
-                    clusters().find(|(name, cluster)| *name == context && cluster.context.is_none() && at(cluster).is_none())
+                    clusters()
+                        .find(|(name, cluster)| *name == context && cluster.context.is_none() && at(cluster).is_none())
                 })
             }
             Reach::Address { url, .. } => clusters().find(|(_, cluster)| {
@@ -349,7 +353,9 @@ fn at(cluster: &Cluster) -> Option<String> {
 /// Has an http scheme and a host.
 pub(super) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?']) && !rest.contains(char::is_whitespace))
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with(['/', ':', '?']) && !rest.contains(char::is_whitespace)
+    })
 }
 
 fn same_address(a: &str, b: &str) -> bool {

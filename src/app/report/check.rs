@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::{Asked, code};
-use super::remembered::{Remembered, as_counted};
+use super::remembered::counted;
 use crate::app::id::FeedId;
 use crate::app::model::observed::FeedState;
 use crate::app::state::State;
@@ -144,25 +144,22 @@ pub struct FeedPart {
 }
 
 /// The document of this state, with the exit code in it.
-pub fn document(state: &State, asked: &Asked, memory: Option<&Remembered>) -> CheckDocument {
-    let counted = as_counted(state, memory);
-    let exit = code(state.verdict.state, &counted, asked);
-    let alerts = counted
-        .into_iter()
+pub fn document(state: &State, asked: &Asked) -> CheckDocument {
+    let alerts = counted(state)
         .filter(|alert| asked.shows(alert.rule.0))
         .map(|alert| AlertPart {
             rule: alert.rule.0,
             severity: alert.severity.word(),
             state: alert.state.word(),
             subject: SubjectPart {
-                kind: alert.subject.kind,
-                namespace: alert.subject.namespace,
-                name: alert.subject.name,
+                kind: alert.subject.kind.clone(),
+                namespace: alert.subject.namespace.clone(),
+                name: alert.subject.name.clone(),
             },
             since: seconds(alert.since),
-            sentence: alert.sentence,
-            why: alert.why,
-            next: alert.next,
+            sentence: alert.sentence.clone(),
+            why: alert.why.clone(),
+            next: alert.next.clone(),
             action: alert.action.map(crate::app::id::ActionId::name),
         })
         .collect();
@@ -176,7 +173,7 @@ pub fn document(state: &State, asked: &Asked, memory: Option<&Remembered>) -> Ch
         observed_at: seconds(state.now),
         cluster,
         verdict: verdict(&state.verdict),
-        exit,
+        exit: code(state.verdict.state, counted(state), asked),
         alerts,
         feeds: FeedId::ALL.into_iter().map(|feed| feed_part(state, feed)).collect(),
     }
@@ -248,7 +245,7 @@ mod tests {
     #[test]
     fn the_document_has_the_fields_of_the_contract() {
         let state = State::new(Settings::default(), at("2026-11-22T05:00:00.123Z"));
-        let json = serde_json::to_value(document(&state, &Asked::default(), None)).unwrap();
+        let json = serde_json::to_value(document(&state, &Asked::default())).unwrap();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let mut top = keys(&json);
         top.sort();
@@ -256,8 +253,7 @@ mod tests {
         assert_eq!(json["observedAt"], "2026-11-22T05:00:00Z");
         let mut verdict = keys(&json["verdict"]);
         verdict.sort();
-        let expected =
-            ["because", "next", "recoverable", "reopens", "restartsToOutage", "sentence", "state", "was"];
+        let expected = ["because", "next", "recoverable", "reopens", "restartsToOutage", "sentence", "state", "was"];
         assert_eq!(verdict, expected);
         assert_eq!(json["feeds"].as_array().unwrap().len(), FeedId::ALL.len());
         assert_eq!(json["feeds"][0]["ageSeconds"], serde_json::Value::Null);

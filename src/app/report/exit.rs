@@ -40,14 +40,12 @@ impl Asked {
     }
 }
 
-/// The code, from the verdict and the alerts as [`as_counted`](super::remembered::as_counted) gives them. Alerts fire on
-/// fresh data only: what is stale is `unknown`. Excluded rules still count in the verdict.
-pub fn code(standing: Standing, alerts: &[Alert], asked: &Asked) -> u8 {
+/// The code, from the verdict and the alerts that [`counted`](super::remembered::counted) gives. Alerts fire on fresh
+/// data only: what is stale is `unknown`. Excluded rules still count in the verdict.
+pub fn code<'a>(standing: Standing, alerts: impl IntoIterator<Item = &'a Alert>, asked: &Asked) -> u8 {
+    let alerts: Vec<&Alert> = alerts.into_iter().filter(|alert| asked.counts(alert.rule.0)).collect();
     let any = |state: AlertState, severity: Option<Severity>| {
-        alerts
-            .iter()
-            .filter(|alert| asked.counts(alert.rule.0))
-            .any(|alert| alert.state == state && severity.is_none_or(|severity| severity == alert.severity))
+        alerts.iter().any(|a| a.state == state && severity.is_none_or(|severity| severity == a.severity))
     };
     let by_verdict = match standing {
         Standing::Down | Standing::WillNotReopen => 2,
@@ -60,10 +58,8 @@ pub fn code(standing: Standing, alerts: &[Alert], asked: &Asked) -> u8 {
         2
     } else if by_verdict == 3 || any(AlertState::Unknown, None) {
         3
-    } else if by_verdict == 1 || any(AlertState::Firing, Some(Severity::Warning)) {
-        1
     } else {
-        0
+        u8::from(by_verdict == 1 || any(AlertState::Firing, Some(Severity::Warning)))
     }
 }
 
@@ -94,8 +90,9 @@ mod tests {
     fn every_row_of_the_table() {
         use AlertState::{Acknowledged, Firing, Pending, Silenced, Unknown};
         use Severity::{Critical, Info, Warning};
+        type Row = (Standing, &'static [(Severity, AlertState)], u8);
         let none: &[(Severity, AlertState)] = &[];
-        let rows: &[(Standing, &[(Severity, AlertState)], u8)] = &[
+        let rows: &[Row] = &[
             (Standing::Survives, none, 0),
             (Standing::Unproven, none, 1),
             (Standing::NeedsHands, none, 1),

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::app::alerts::{Alert, AlertState, rules};
+use crate::app::alerts::{Alert, AlertState};
 use crate::app::id::{Identity, ObjectRef};
 use crate::app::state::State;
-use crate::app::time::age;
 use crate::app::trouble::Trouble;
 use crate::app::verdict::Standing;
 
@@ -45,8 +44,6 @@ pub struct Held {
     pub subject: ObjectRef,
     /// Since when.
     pub since: Timestamp,
-    /// It was seen to hold once; what has only ever been unknown was not.
-    pub seen: bool,
 }
 
 impl Default for Remembered {
@@ -73,16 +70,18 @@ impl Remembered {
         self.sighted.map(|sighted| (sighted.state, sighted.at))
     }
 
-    /// What the next run should know: this run's alerts with the earliest time known for each.
+    /// For `AlertBook::restore`: since when each alert has held.
+    pub fn held(&self) -> Vec<(String, ObjectRef, Timestamp)> {
+        self.alerts.iter().map(|held| (held.rule.clone(), held.subject.clone(), held.since)).collect()
+    }
+
+    /// What the next run should know. An alert that cannot be seen now keeps its place if it was seen to hold before;
+    /// one that has only ever been unknown, or that is clear, is not kept.
+    #[must_use]
     pub fn next(&self, state: &State) -> Self {
-        let alerts = as_counted(state, Some(self))
-            .into_iter()
-            .map(|alert| Held {
-                seen: alert.state != AlertState::Unknown || self.held(&alert).is_some_and(|held| held.seen),
-                rule: alert.rule.0.to_owned(),
-                subject: alert.subject,
-                since: alert.since,
-            })
+        let alerts = counted(state)
+            .filter(|alert| alert.state != AlertState::Unknown || self.holds(alert))
+            .map(|alert| Held { rule: alert.rule.0.to_owned(), subject: alert.subject.clone(), since: alert.since })
             .collect();
         let now = Sighted { state: state.verdict.state, at: state.now };
         Self {
@@ -93,44 +92,49 @@ impl Remembered {
         }
     }
 
-    fn held(&self, alert: &Alert) -> Option<&Held> {
-        self.alerts.iter().find(|held| held.rule == alert.rule.0 && held.subject == alert.subject)
+    fn holds(&self, alert: &Alert) -> bool {
+        self.alerts.iter().any(|held| held.rule == alert.rule.0 && held.subject == alert.subject)
     }
 }
 
-/// The alerts as one look counts them.
-///
-/// With a memory, an alert holds since the earliest run that saw it, and fires once that is long enough. Without one, a
-/// duration is judged from the evidence's own time, and where there is none it counts as passed.
-pub fn as_counted(state: &State, memory: Option<&Remembered>) -> Vec<Alert> {
-    state
-        .alerts
-        .all()
-        .iter()
-        .map(|alert| {
-            let mut alert = alert.clone();
-            if let Some(held) = memory.and_then(|memory| memory.held(&alert)) {
-                // A time without sight is not a time in which it held.
-                if held.seen || alert.state == AlertState::Unknown {
-                    alert.since = alert.since.min(held.since);
-                }
-            }
-            let passed = match memory {
-                Some(_) => age(state.now, alert.since) >= hold(state, &alert),
-                // Older than this look: by the evidence's own time, which has been judged already.
-                None => alert.since >= state.began,
-            };
-            if alert.state == AlertState::Pending && passed {
-                alert.state = AlertState::Firing;
-            }
-            alert
-        })
-        .collect()
+/// The alerts that count in one look. One that waits out its `clear` duration is left out: the look found it clear, and
+/// no later look of this process will say so again.
+pub fn counted(state: &State) -> impl Iterator<Item = &Alert> {
+    state.alerts.all().iter().filter(|alert| alert.clear_since.is_none())
 }
 
-fn hold(state: &State, alert: &Alert) -> jiff::SignedDuration {
-    let configured = state.settings.rules.get(alert.rule.0).and_then(|timing| timing.hold);
-    configured
-        .or_else(|| rules::all().iter().find(|rule| rule.id() == alert.rule).map(|rule| rule.hold()))
-        .unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::model::fact::{ClusterSeen, Environment};
+    use crate::app::settings::Settings;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn state(now: i64, standing: Standing) -> State {
+        let mut state = State::new(Settings::default(), at(now));
+        state.verdict.state = standing;
+        state.model.cluster = Some(ClusterSeen {
+            name: "lab".into(),
+            context: None,
+            vault: "data/openbao".into(),
+            identity: Identity("uid/data/openbao".into()),
+            environment: Environment::Lab,
+            kubernetes: true,
+            notes: Vec::new(),
+        });
+        state
+    }
+
+    #[test]
+    fn a_blind_run_keeps_what_was_seen_last() {
+        let first = Remembered::default().next(&state(100, Standing::Survives));
+        let second = first.next(&state(200, Standing::Blind));
+        assert_eq!(second.sighted(), Some((Standing::Survives, at(100))));
+        assert_eq!(second.identity, Some(Identity("uid/data/openbao".into())));
+        assert!(second.belongs_to(&Identity("other".into())).is_err());
+        assert!(Remembered::default().belongs_to(&Identity("other".into())).is_ok());
+    }
 }

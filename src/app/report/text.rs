@@ -37,13 +37,13 @@ impl Paint {
     }
 
     fn tint(self, text: &str, tone: Tone) -> String {
-        // Blue and orange-yellow keep apart for colour-blind eyes; the glyph and the word carry the meaning anyway.
+        // Blue and orange as on the screen; the glyph and the word carry the meaning anyway.
         let code = match tone {
-            Tone::Good => "32",
-            Tone::Bad => "1;31",
-            Tone::Warn => "33",
-            Tone::Unsure => "35",
-            Tone::Quiet => "2",
+            Tone::Good => "38;5;32",
+            Tone::Bad => "1;38;5;166",
+            Tone::Warn => "38;5;172",
+            Tone::Unsure => "2;38;5;172",
+            Tone::Quiet => "38;5;244",
         };
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -223,6 +223,6 @@ mod tests {
         let plain = text(&document(), Paint { ascii: true, color: false });
         assert!(plain.is_ascii() && plain.starts_with("!! One"), "{plain}");
         assert!(!plain.contains('\u{1b}'));
-        assert!(text(&document(), Paint { ascii: false, color: true }).contains("\u{1b}[1;31m✗"));
+        assert!(text(&document(), Paint { ascii: false, color: true }).contains("\u{1b}[1;38;5;166m✗"));
     }
 }

@@ -162,11 +162,7 @@ fn line(value: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Trouble {
-    Trouble::local(
-        &format!("the tape {} cannot be written", path.display()),
-        &error.to_string(),
-        "Choose another path",
-    )
+    Trouble::local(&format!("the tape {} cannot be written", path.display()), &error.to_string(), "Choose another path")
 }
 
 #[cfg(unix)]
@@ -184,7 +180,7 @@ mod tests {
     use crate::app::model::fact::Report;
 
     fn stamped(seq: u64, msg: Msg) -> Stamped<Msg> {
-        Stamped { at: Timestamp::from_second(1_700_000_000 + seq as i64).unwrap(), seq, msg }
+        Stamped { at: Timestamp::from_second(1_700_000_000 + seq.cast_signed()).unwrap(), seq, msg }
     }
 
     fn messages() -> Vec<Stamped<Msg>> {
@@ -201,7 +197,9 @@ mod tests {
     #[test]
     fn what_was_recorded_is_read_back() {
         let mut tape = Tape::new(&Settings::default(), Timestamp::UNIX_EPOCH);
-        messages().iter().for_each(|message| tape.record(message));
+        for message in messages() {
+            tape.record(&message);
+        }
         let mut bytes = Vec::new();
         tape.write_to(&mut bytes).unwrap();
         let (header, read_back) = read(bytes.as_slice()).unwrap();
@@ -225,7 +223,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tape.jsonl");
         let mut tape = Tape::new(&Settings::default(), Timestamp::UNIX_EPOCH).also_to(&path).unwrap();
-        messages().iter().for_each(|message| tape.record(message));
+        for message in messages() {
+            tape.record(&message);
+        }
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
         let file = std::io::BufReader::new(File::open(&path).unwrap());

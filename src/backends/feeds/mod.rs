@@ -1,11 +1,25 @@
 //! The feeds: each looks at one kind of thing and reports facts. One file a feed, one line in the registry.
 
+pub mod keys_secret;
+pub mod pods;
+pub mod rights;
+pub mod roster;
+pub mod seal;
+pub mod unsealers;
+pub mod workload;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use crate::app::id::FeedId;
 use crate::app::model::fact::Fact;
-use crate::app::trouble::Trouble;
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::kube::keys_secret::DigestFields;
+use crate::backends::kube::port::Kube;
+use roster::{Keys, Roster, Shared};
+use seal::SealReader;
 
 /// One feed. The supervisor calls `look` once a period and on request, and listens to `changes` in between.
 #[async_trait]
@@ -18,3 +32,71 @@ pub trait Feed: Send {
         None
     }
 }
+
+/// The vault that the feeds look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vault {
+    pub namespace: String,
+    /// Of its StatefulSet.
+    pub name: String,
+}
+
+/// What the feeds stand on.
+pub struct Deps {
+    /// The cluster; `None` for a vault that is known by addresses only.
+    pub kube: Option<Arc<dyn Kube>>,
+    pub vault: Vault,
+    /// Replicas known before any feed has looked; empty where nothing is known.
+    pub members: Vec<String>,
+    /// Label selector of its pods, if it is known already.
+    pub selector: Option<String>,
+    /// The keys Secret that the configuration names.
+    pub keys_secret: Option<String>,
+    /// Asks one replica.
+    pub seal: Arc<dyn SealReader>,
+    /// Turns the Secret's values into names, lengths, shapes and fingerprints.
+    pub digest_fields: Arc<DigestFields>,
+}
+
+/// Every feed there is, one of each id.
+pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
+    let Deps { kube, vault, members, selector, keys_secret, seal, digest_fields } = deps;
+    let members = (!members.is_empty()).then_some(members);
+    let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown });
+    let seal = Box::new(seal::SealFeed::new(roster.clone(), seal));
+    let Some(kube) = kube else {
+        let others = FeedId::ALL.into_iter().filter(|id| *id != FeedId::Seal);
+        let absent = others.map(|id| Box::new(NoCluster(id)) as Box<dyn Feed>);
+        return std::iter::once(seal as Box<dyn Feed>).chain(absent).collect();
+    };
+    vec![
+        seal,
+        Box::new(keys_secret::KeysSecretFeed::new(Arc::clone(&kube), vault.clone(), roster.clone(), digest_fields)),
+        Box::new(pods::PodsFeed::new(Arc::clone(&kube), vault.clone(), roster.clone())),
+        Box::new(workload::WorkloadFeed::new(Arc::clone(&kube), vault.clone(), roster.clone())),
+        Box::new(unsealers::UnsealersFeed::new(Arc::clone(&kube), vault.clone(), roster.clone(), keys_secret)),
+        Box::new(rights::RightsFeed::new(kube, vault, roster)),
+    ]
+}
+
+/// Stands where a feed needs a cluster and there is none.
+struct NoCluster(FeedId);
+
+#[async_trait]
+impl Feed for NoCluster {
+    fn id(&self) -> FeedId {
+        self.0
+    }
+
+    async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
+        Err(Trouble::new(
+            TroubleKind::Absent,
+            "No Kubernetes cluster is connected",
+            "this vault is watched by its address alone",
+            "Start without --address, with a kubeconfig context, to see its pods and its keys Secret",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,7 @@ const LONGEST: u64 = 4 << 20;
 /// Reads what the last run left; an empty memory where there is no file. A file that is not ours is left as it is.
 pub fn load(path: &Path) -> Result<Remembered, Trouble> {
     let Some(bytes) = read_small(path, LONGEST)? else { return Ok(Remembered::default()) };
-    let remembered: Remembered =
-        serde_json::from_slice(&bytes).map_err(|error| left_alone(path, &json_why(&error)))?;
+    let remembered: Remembered = serde_json::from_slice(&bytes).map_err(|error| left_alone(path, &json_why(&error)))?;
     if remembered.schema != SCHEMA {
         return Err(left_alone(path, "it is not a state file of this version of `check`"));
     }

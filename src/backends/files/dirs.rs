@@ -33,7 +33,11 @@ impl Dirs {
                 return Ok(base.join("baowatch"));
             }
             let home = home.clone()?;
-            Ok(if native { home.join("Library/Application Support/baowatch").join(apple) } else { home.join(xdg).join("baowatch") })
+            Ok(if native {
+                home.join("Library/Application Support/baowatch").join(apple)
+            } else {
+                home.join(xdg).join("baowatch")
+            })
         };
         Ok(Self {
             config: place("XDG_CONFIG_HOME", ".config", "")?,

@@ -71,7 +71,7 @@ impl FileJournal {
             Err(trouble) => return Survey { trouble: Some(trouble), ..survey },
         };
         for (run, path) in names {
-            match self.look(run, &path) {
+            match Self::look(run, &path) {
                 Ok(Some((journal, _))) if !journal.ended() => survey.unfinished.push(journal),
                 Ok(Some(_) | None) => {}
                 Err(trouble) => unreadable.push(trouble),
@@ -99,7 +99,7 @@ impl FileJournal {
     }
 
     /// Reads one; `None` for a run that never began or that a living process is writing.
-    fn look(&self, run: RunId, path: &Path) -> Result<Option<(Journal, bool)>, Trouble> {
+    fn look(run: RunId, path: &Path) -> Result<Option<(Journal, bool)>, Trouble> {
         let held = File::open(path).map_err(|error| left_alone(path, &error.to_string()))?;
         if matches!(held.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)) {
             return Ok(None);
@@ -168,7 +168,7 @@ impl FileJournal {
         }
         // The cluster's lock too: otherwise two consoles could both close it.
         let _cluster = lock::brief(&self.folder.join("run.lock"))?;
-        let Some((journal, torn)) = self.look(run, &path)? else {
+        let Some((journal, torn)) = Self::look(run, &path)? else {
             return refused("this run is not left behind", "a living process is writing it, or it never began");
         };
         if !may_follow(journal.entries.last(), entry) {
@@ -195,7 +195,7 @@ impl FileJournal {
         }
         let mut ended: Vec<(std::time::SystemTime, PathBuf)> = names
             .into_iter()
-            .filter(|(run, path)| matches!(self.look(*run, path), Ok(Some((journal, _))) if journal.ended()))
+            .filter(|(run, path)| matches!(Self::look(*run, path), Ok(Some((journal, _))) if journal.ended()))
             .filter_map(|(_, path)| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path)))
             .collect();
         ended.sort();
@@ -221,7 +221,11 @@ impl JournalStore for FileJournal {
         let written = if may_follow(Some(&live.last), entry) {
             self.write(live, entry).map(|()| live.lines).map_err(|error| not_written(&path, &error))
         } else {
-            Err(Trouble::local("the journal refuses an entry out of order", "", "This is a mistake in Baowatch; the run stops here"))
+            Err(Trouble::local(
+                "the journal refuses an entry out of order",
+                "",
+                "This is a mistake in Baowatch; the run stops here",
+            ))
         };
         // After its end, and after a failed write, nothing more of it will be written: the locks are given back.
         if written.is_err() || matches!(entry, Entry::Ended { .. }) {

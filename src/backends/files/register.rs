@@ -16,6 +16,12 @@ const LONGEST: u64 = 4 << 20;
 const KEPT: usize = 200;
 const SALT_BYTES: usize = 16;
 
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
+}
+
 /// The file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,7 +48,7 @@ impl Register {
         })?;
         Ok(Self {
             schema: SCHEMA.to_owned(),
-            salt: salt.iter().map(|byte| format!("{byte:02x}")).collect(),
+            salt: hex(&salt),
             identity: identity.clone(),
             vault_cluster_id: None,
             proofs: Vec::new(),

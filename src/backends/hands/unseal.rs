@@ -50,9 +50,17 @@ pub async fn perform(op: &Op, tools: &Tools) -> Outcome {
         Op::ResetUnseal { replica } => reset(replica, tools).await,
     };
     match done {
-        Ok(evidence) => Outcome::Done { evidence },
+        Ok(Said::Done(evidence)) => Outcome::Done { evidence },
+        Ok(Said::Unneeded(why)) => Outcome::Unneeded { why },
         Err(trouble) => Outcome::Failed { trouble },
     }
+}
+
+/// What came of it when nothing failed. Only what was really sent and taken may ever count as evidence.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Done(String),
+    Unneeded(String),
 }
 
 /// Looks at what became of an operation, without changing anything.
@@ -62,32 +70,32 @@ pub async fn probe(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
     Ok(Finding { says: format!("{replica} is {}", stands(&status)) })
 }
 
-async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<String, Trouble> {
+async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<Said, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
-        return Ok(format!("{replica} was already open; nothing was sent"));
+        return Ok(Said::Unneeded(format!("{replica} was already open; nothing was sent")));
     }
     let share = match share {
         ShareRef::Secret { object, index, print } => from_secret(object, *index, print, tools).await?,
         ShareRef::Typed { slot, index } => typed(*slot, *index, tools)?,
     };
     match tools.write.submit_share(replica, &share).await {
-        Ok(after) => interpret(replica, &before, &after),
+        Ok(after) => interpret(replica, &before, &after).map(Said::Done),
         Err(trouble) => lost(replica, trouble, "the share", tools).await,
     }
 }
 
-async fn reset(replica: &str, tools: &Tools) -> Result<String, Trouble> {
+async fn reset(replica: &str, tools: &Tools) -> Result<Said, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
-        return Ok(format!("{replica} was already open; nothing was sent"));
+        return Ok(Said::Unneeded(format!("{replica} was already open; nothing was sent")));
     }
     if before.shares_given() == 0 {
-        return Ok(format!("{replica} had no share yet; nothing was sent"));
+        return Ok(Said::Unneeded(format!("{replica} had no share yet; nothing was sent")));
     }
     match tools.write.reset_unseal(replica).await {
         Ok(after) if after.shares_given() == 0 => {
-            Ok(format!("{replica} discarded {} of {} shares", before.shares_given(), before.threshold()))
+            Ok(Said::Done(format!("{replica} discarded {} of {} shares", before.shares_given(), before.threshold())))
         }
         Ok(after) => Err(refused(
             &format!("{replica} did not discard the shares given so far"),
@@ -194,14 +202,16 @@ fn interpret(replica: &str, before: &SealStatus, after: &SealStatus) -> Result<S
 }
 
 /// No clear answer: says what is not known, and what a second look shows.
-async fn lost(replica: &str, trouble: Trouble, what: &str, tools: &Tools) -> Result<String, Trouble> {
+async fn lost(replica: &str, trouble: Trouble, what: &str, tools: &Tools) -> Result<Said, Trouble> {
     match trouble.kind {
         // The server, or the way to it, said no in so many words: nothing is in doubt.
         TroubleKind::Refused | TroubleKind::Denied | TroubleKind::Local | TroubleKind::Absent => Err(trouble),
         TroubleKind::Unreachable | TroubleKind::Unusable => {
             let now = match tools.read.seal_status(replica).await {
                 Ok(status) if !status.is_sealed() => {
-                    return Ok(format!("its answer was lost; {replica} is open now"));
+                    return Ok(Said::Unneeded(format!(
+                        "its answer was lost; {replica} is open now, whoever opened it"
+                    )));
                 }
                 Ok(status) => format!("a second look finds it {}", stands(&status)),
                 Err(_) => "a second look got no answer either".to_owned(),

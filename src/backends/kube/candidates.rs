@@ -66,14 +66,25 @@ fn judge(name: &str, fields: &[&str]) -> Likelihood {
     if fields.iter().any(|field| is_key_field(field)) {
         return Likelihood::Likely;
     }
-    let foreign = |field: &&str| {
+    let foreign = |field: &str| {
         matches!(
-            *field,
-            "tls.crt" | "tls.key" | "ca.crt" | "ca.key" | ".dockerconfigjson" | ".dockercfg" | "username" | "password"
-                | "ssh-privatekey" | "service-ca.crt" | "namespace" | "keystore.jks" | "truststore.jks"
+            field,
+            "tls.crt"
+                | "tls.key"
+                | "ca.crt"
+                | "ca.key"
+                | ".dockerconfigjson"
+                | ".dockercfg"
+                | "username"
+                | "password"
+                | "ssh-privatekey"
+                | "service-ca.crt"
+                | "namespace"
+                | "keystore.jks"
+                | "truststore.jks"
         )
     };
-    if fields.iter().any(|field| foreign(&field)) {
+    if fields.iter().any(|field| foreign(field)) {
         return Likelihood::No;
     }
     if name.contains("unseal") || well_known(&name) {
@@ -96,8 +107,10 @@ fn well_known(name: &str) -> bool {
 /// Names under which unseal keys are kept. `key` alone is the commonest of them.
 fn is_key_field(field: &str) -> bool {
     let field = field.to_ascii_lowercase().replace(['_', '.'], "-");
-    matches!(field.as_str(), "key" | "keys" | "shares" | "root-token" | "init-json" | "vault-root" | "seal-key" | "cluster-keys-json")
-        || field.contains("unseal")
+    matches!(
+        field.as_str(),
+        "key" | "keys" | "shares" | "root-token" | "init-json" | "vault-root" | "seal-key" | "cluster-keys-json"
+    ) || field.contains("unseal")
 }
 
 #[cfg(test)]

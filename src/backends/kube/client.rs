@@ -1,6 +1,6 @@
 //! Makes the Kubernetes client: from a kubeconfig, its exec plugins, or the pod it runs in; and says why it cannot.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,7 +18,7 @@ const HEADERS: Duration = Duration::from_secs(4);
 /// A TCP and TLS connection must stand within this.
 const CONNECT: Duration = Duration::from_secs(4);
 /// A credential plugin may open a browser; longer than this nobody waits.
-const PLUGIN: Duration = Duration::from_secs(60);
+const PLUGIN: Duration = Duration::from_mins(1);
 /// Requests at once: enough for every feed, few enough to be a polite guest on a struggling API server.
 const AT_ONCE: usize = 8;
 /// Requests a second: three replicas asked every two seconds need a handful.
@@ -27,8 +27,8 @@ const A_SECOND: u64 = 20;
 /// Which cluster is wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// `--kubeconfig`; else the variable `KUBECONFIG` (several paths are merged), else `~/.kube/config`.
-    pub kubeconfig: Option<PathBuf>,
+    /// One path or several, merged; else the variable `KUBECONFIG`, else `~/.kube/config`.
+    pub kubeconfig: Option<OsString>,
     /// `--context`; else the kubeconfig's current one.
     pub context: Option<String>,
 }
@@ -65,7 +65,8 @@ pub async fn connect(wanted: &Wanted) -> Result<Option<Connection>, Trouble> {
     if names.is_empty() && wanted.context.is_none() {
         return in_cluster().await;
     }
-    let Some(context) = wanted.context.clone().or_else(|| kubeconfig.current_context.clone()).filter(|name| !name.is_empty())
+    let Some(context) =
+        wanted.context.clone().or_else(|| kubeconfig.current_context.clone()).filter(|name| !name.is_empty())
     else {
         return Err(Trouble::local(
             "The kubeconfig has no current context",
@@ -73,7 +74,9 @@ pub async fn connect(wanted: &Wanted) -> Result<Option<Connection>, Trouble> {
             "Choose one with --context, or with: kubectl config use-context NAME",
         ));
     };
-    let Some(found) = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.clone()) else {
+    let Some(found) =
+        kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.clone())
+    else {
         return Err(Trouble::local(
             &format!("The kubeconfig has no context {context}"),
             &format!("it knows {}", named(&names)),
@@ -89,10 +92,22 @@ pub async fn connect(wanted: &Wanted) -> Result<Option<Connection>, Trouble> {
     Ok(Some(connection))
 }
 
+/// The name of the context that [`connect`] would use, without connecting; `None` in-cluster and without Kubernetes.
+pub fn context_name(wanted: &Wanted) -> Result<Option<String>, Trouble> {
+    if wanted.context.is_some() {
+        return Ok(wanted.context.clone());
+    }
+    Ok(read(wanted)?.and_then(|config| config.current_context).filter(|name| !name.is_empty()))
+}
+
 /// The kubeconfig that is meant, if there is one.
 fn read(wanted: &Wanted) -> Result<Option<Kubeconfig>, Trouble> {
-    if let Some(path) = &wanted.kubeconfig {
-        return Kubeconfig::read_from(path).map(Some).map_err(|error| unreadable(&error));
+    if let Some(paths) = wanted.kubeconfig.as_ref().filter(|paths| !paths.is_empty()) {
+        let mut files = std::env::split_paths(paths).filter(|path| !path.as_os_str().is_empty());
+        return files
+            .try_fold(Kubeconfig::default(), |merged, path| merged.merge(Kubeconfig::read_from(path)?))
+            .map(Some)
+            .map_err(|error| unreadable(&error));
     }
     match Kubeconfig::from_env() {
         Ok(Some(config)) => return Ok(Some(config)),
@@ -216,7 +231,9 @@ fn unreadable(error: &KubeconfigError) -> Trouble {
             "Check KUBECONFIG or --kubeconfig, and the file's permissions",
         ),
         KubeconfigError::Parse(parse) => {
-            let place = parse.location().map_or_else(String::new, |at| format!(" at line {}, column {}", at.line(), at.column()));
+            let place = parse
+                .location()
+                .map_or_else(String::new, |at| format!(" at line {}, column {}", at.line(), at.column()));
             Trouble::local(what, &format!("it is no valid kubeconfig YAML{place}"), next)
         }
         KubeconfigError::LoadClusterOfContext(name) => {
@@ -227,7 +244,9 @@ fn unreadable(error: &KubeconfigError) -> Trouble {
             Trouble::local(what, "the server address of the context's cluster is no URL", next)
         }
         KubeconfigError::ParseProxyUrl(_) => Trouble::local(what, "proxy-url (or HTTPS_PROXY) is no URL", next),
-        KubeconfigError::LoadCertificateAuthority(load) => Trouble::local(what, &file("certificate-authority", load), next),
+        KubeconfigError::LoadCertificateAuthority(load) => {
+            Trouble::local(what, &file("certificate-authority", load), next)
+        }
         KubeconfigError::LoadClientCertificate(load) => Trouble::local(what, &file("client-certificate", load), next),
         KubeconfigError::LoadClientKey(load) => Trouble::local(what, &file("client-key", load), next),
         KubeconfigError::ParseCertificates(_) => Trouble::local(what, "a certificate in it is no valid PEM", next),
@@ -252,7 +271,11 @@ fn named(names: &[String]) -> String {
     match names {
         [] => "no context at all".to_owned(),
         names if names.len() <= SHOWN => names.join(", "),
-        names => format!("{} and {} more", names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "), names.len() - SHOWN),
+        names => format!(
+            "{} and {} more",
+            names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "),
+            names.len() - SHOWN
+        ),
     }
 }
 
@@ -264,7 +287,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config");
         std::fs::write(&path, text).unwrap();
-        (dir, Wanted { kubeconfig: Some(path), context: None })
+        (dir, Wanted { kubeconfig: Some(path.into()), context: None })
     }
 
     async fn fails(wanted: &Wanted) -> String {
@@ -290,7 +313,10 @@ contexts: [{name: one, context: {cluster: c, user: u, namespace: data}}, {name: 
         assert!(fails(&wanted).await.contains("no context three: it knows one, plug"));
         wanted.context = Some("one".into());
         let found = connect(&wanted).await.unwrap().unwrap();
-        assert_eq!((found.context.as_deref(), found.namespace.as_str(), found.cluster.as_str()), (Some("one"), "data", "c"));
+        assert_eq!(
+            (found.context.as_deref(), found.namespace.as_str(), found.cluster.as_str()),
+            (Some("one"), "data", "c")
+        );
     }
 
     #[tokio::test]

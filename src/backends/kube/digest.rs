@@ -16,7 +16,8 @@ pub fn workload(set: &StatefulSet, tls: bool) -> WorkloadSeen {
     // The API server's own default.
     let replicas = spec.and_then(|spec| spec.replicas).unwrap_or(1);
     let replicas = u32::try_from(replicas).unwrap_or(0).min(MOST_REPLICAS);
-    let start = spec.and_then(|spec| spec.ordinals.as_ref()?.start).and_then(|start| u32::try_from(start).ok()).unwrap_or(0);
+    let start =
+        spec.and_then(|spec| spec.ordinals.as_ref()?.start).and_then(|start| u32::try_from(start).ok()).unwrap_or(0);
     let status = set.status.as_ref();
     let current = status.and_then(|status| status.current_revision.as_deref()).unwrap_or_default();
     let update = status.and_then(|status| status.update_revision.as_deref()).unwrap_or_default();
@@ -48,7 +49,12 @@ pub fn selector(set: &StatefulSet) -> Option<String> {
 
 /// The StatefulSet that owns a pod.
 pub fn owner(pod: &Pod) -> Option<&str> {
-    pod.metadata.owner_references.iter().flatten().find(|owner| owner.kind == "StatefulSet").map(|owner| owner.name.as_str())
+    pod.metadata
+        .owner_references
+        .iter()
+        .flatten()
+        .find(|owner| owner.kind == "StatefulSet")
+        .map(|owner| owner.name.as_str())
 }
 
 /// Pods of one StatefulSet, in order of their ordinals.
@@ -135,7 +141,8 @@ mod tests {
         assert!(seen.ordered && seen.on_delete && seen.rollout_pending && seen.tls);
         assert_eq!(selector(&set).as_deref(), Some("app=x,component=server"));
         let bare: StatefulSet = serde_json::from_value(json!({"metadata": {"name": "v"}, "spec": {
-            "podManagementPolicy": "Parallel", "ordinals": {"start": 4}, "selector": {}, "template": {}}})).unwrap();
+            "podManagementPolicy": "Parallel", "ordinals": {"start": 4}, "selector": {}, "template": {}}}))
+        .unwrap();
         assert_eq!(workload(&bare, false).members, ["v-4"]);
         assert!(!workload(&bare, false).ordered && selector(&bare).is_none());
     }

@@ -42,9 +42,11 @@ impl Right<'_> {
 pub fn trouble(what: &str, right: &Right<'_>, error: &kube::Error) -> Trouble {
     match error {
         kube::Error::Api(status) => answered(what, right, status),
-        kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(code)) => {
-            answered(what, right, &Status::failure("the API server did not open the tunnel", "").with_code(code.as_u16()))
-        }
+        kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(code)) => answered(
+            what,
+            right,
+            &Status::failure("the API server did not open the tunnel", "").with_code(code.as_u16()),
+        ),
         kube::Error::Auth(auth) => credentials(auth),
         kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Trouble::new(
             TroubleKind::Unusable,
@@ -67,14 +69,24 @@ fn answered(what: &str, right: &Right<'_>, status: &Status) -> Trouble {
         ),
         403 => Trouble::denied(what, said, &right.line()),
         404 => Trouble::new(TroubleKind::Absent, what, said, "Check the name and the namespace"),
-        429 => Trouble::new(TroubleKind::Refused, what, "the API server asks to slow down (429)", "It is asked again in a moment"),
+        429 => Trouble::new(
+            TroubleKind::Refused,
+            what,
+            "the API server asks to slow down (429)",
+            "It is asked again in a moment",
+        ),
         410 => Trouble::unreachable(what, "the watch is too old (410)", "It starts again by itself"),
         500.. => Trouble::unreachable(
             what,
             &format!("the API server answers {}: {said}", status.code),
             "Check the API server; it is asked again in a moment",
         ),
-        code => Trouble::new(TroubleKind::Unusable, what, &format!("the API server answers {code}: {said}"), "Read the message; this request does not fit this API server"),
+        code => Trouble::new(
+            TroubleKind::Unusable,
+            what,
+            &format!("the API server answers {code}: {said}"),
+            "Read the message; this request does not fit this API server",
+        ),
     }
 }
 
@@ -102,7 +114,9 @@ fn transport(what: &str, error: &(dyn StdError + 'static)) -> Trouble {
                 ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
                     Some("the connection broke off")
                 }
-                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Some("there is no route to the API server"),
+                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                    Some("there is no route to the API server")
+                }
                 _ => None,
             };
             if let Some(why) = why {
@@ -115,7 +129,8 @@ fn transport(what: &str, error: &(dyn StdError + 'static)) -> Trouble {
     Trouble::unreachable(what, &last, UNREACHED)
 }
 
-const UNREACHED: &str = "Check the network, the VPN and the server address of this context; it is tried again by itself";
+const UNREACHED: &str =
+    "Check the network, the VPN and the server address of this context; it is tried again by itself";
 
 /// TLS to the API server failed.
 fn tls(what: &str, error: &rustls::Error) -> Trouble {
@@ -203,9 +218,8 @@ mod tests {
 
     #[test]
     fn denied_absent_and_unreachable_are_three_things() {
-        let of = |code| {
-            trouble("x", &RIGHT, &kube::Error::Api(Status::failure("said", "why").with_code(code).boxed())).kind
-        };
+        let of =
+            |code| trouble("x", &RIGHT, &kube::Error::Api(Status::failure("said", "why").with_code(code).boxed())).kind;
         assert_eq!(
             [of(401), of(403), of(404), of(429), of(503)],
             [
@@ -228,7 +242,10 @@ mod tests {
             stdout: b"CANARY".to_vec(),
             stderr: b"CANARY".to_vec(),
         };
-        let error = kube::Error::Auth(AuthError::AuthExecRun { cmd: "\"aws\" \"--secret\" \"CANARY\"".into(), out: Box::new(out) });
+        let error = kube::Error::Auth(AuthError::AuthExecRun {
+            cmd: "\"aws\" \"--secret\" \"CANARY\"".into(),
+            out: Box::new(out),
+        });
         let said = trouble("x", &RIGHT, &error).to_string();
         assert!(said.contains("aws") && !said.contains("CANARY"), "{said}");
         let boxed = kube::Error::Service(Box::new(AuthError::MissingCommand));

@@ -74,7 +74,12 @@ impl PortForward {
     async fn phase(&self, api: &Api<Pod>, name: &str, what: &str) -> Option<Trouble> {
         let pod = tokio::time::timeout(OPENING, api.get_opt(name)).await.ok()?.ok()?;
         let Some(pod) = pod else {
-            return Some(Trouble::new(TroubleKind::Absent, what, "there is no such pod", "It appears when its StatefulSet creates it"));
+            return Some(Trouble::new(
+                TroubleKind::Absent,
+                what,
+                "there is no such pod",
+                "It appears when its StatefulSet creates it",
+            ));
         };
         let phase = pod.status.and_then(|status| status.phase).unwrap_or_default();
         (phase != "Running").then(|| {

@@ -88,6 +88,7 @@ fn owned_data(entry: &ManagedFieldsEntry) -> Vec<String> {
     names
 }
 
+#[expect(clippy::zero_sized_map_values, reason = "names without values are the point: the values are keys")]
 /// Only the names under `data` and `stringData` of the manifest in the annotation; its values are the keys in base64.
 fn last_applied(meta: &ObjectMeta) -> Option<Vec<String>> {
     /// Any value, not kept.
@@ -116,7 +117,10 @@ fn gitops(meta: &ObjectMeta) -> Option<String> {
     let noted = |key: &str| meta.annotations.as_ref().is_some_and(|notes| notes.contains_key(key));
     let label = |key: &str| meta.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
     let managed_by = |word: &str| {
-        meta.managed_fields.iter().flatten().any(|entry| entry.manager.as_deref().is_some_and(|name| name.contains(word)))
+        meta.managed_fields
+            .iter()
+            .flatten()
+            .any(|entry| entry.manager.as_deref().is_some_and(|name| name.contains(word)))
     };
     let found = if noted("argocd.argoproj.io/tracking-id")
         || label("argocd.argoproj.io/instance").is_some()
@@ -176,7 +180,10 @@ mod tests {
         let object = ObjectRef::secret("data", "openbao-keys");
         let KeysSeen::Present(seen) = seen(&object, Some(secret()), &lengths) else { panic!("absent") };
         assert_eq!((seen.uid.as_str(), seen.version.as_str(), seen.immutable), ("u1", "42", false));
-        assert_eq!(seen.fields.iter().map(|f| (f.name.as_str(), f.len)).collect::<Vec<_>>(), [("key", 0), ("root-token", 3)]);
+        assert_eq!(
+            seen.fields.iter().map(|f| (f.name.as_str(), f.len)).collect::<Vec<_>>(),
+            [("key", 0), ("root-token", 3)]
+        );
         assert_eq!(seen.owners[0].manager, "seeder]0;x");
         assert_eq!(seen.owners[0].data, ["key", "root-token"]);
         assert!(!seen.owners[0].apply && seen.owners[0].time.is_some());

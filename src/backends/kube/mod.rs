@@ -3,13 +3,17 @@
 pub mod candidates;
 pub mod client;
 pub mod digest;
+#[cfg(test)]
+pub mod fake;
 pub mod fault;
 pub mod forward;
 pub mod keys_secret;
 pub mod mounts;
 pub mod port;
 pub mod real;
+mod review;
 pub mod server_config;
+pub mod server_look;
 pub mod unsealers;
 mod watch;
 mod x509;

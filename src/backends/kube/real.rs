@@ -6,18 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{ListParams, PostParams};
+use kube::api::ListParams;
 use kube::core::{NamespaceResourceScope, ObjectList, PartialObjectMeta};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use super::fault::{Right, trouble};
 use super::port::{Access, Change, Kube, Watched};
-use super::watch;
+use super::{review, watch};
 use crate::app::trouble::Trouble;
 
 /// One call, paging and body included. The client bounds only the wait for response headers.
@@ -58,7 +57,8 @@ impl RealKube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let (resource, group) = (K::plural(&()), K::group(&()));
-        let right = Right { group: &group, resource: &resource, verbs: &["get"], namespace: Some(namespace), name: Some(name) };
+        let right =
+            Right { group: &group, resource: &resource, verbs: &["get"], namespace: Some(namespace), name: Some(name) };
         let what = format!("{} {namespace}/{name} cannot be read", K::kind(&()));
         limited(&what, &right, self.within::<K>(namespace).get_opt(name)).await
     }
@@ -68,7 +68,8 @@ impl RealKube {
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let (resource, group) = (K::plural(&()), K::group(&()));
-        let right = Right { group: &group, resource: &resource, verbs: &["get", "list", "watch"], namespace, name: None };
+        let right =
+            Right { group: &group, resource: &resource, verbs: &["get", "list", "watch"], namespace, name: None };
         let place = namespace.map_or_else(|| "of the whole cluster".to_owned(), |ns| format!("in {ns}"));
         let what = format!("{}s {place} cannot be listed", K::kind(&()));
         let api = &api;
@@ -112,7 +113,8 @@ async fn limited<T>(what: &str, right: &Right<'_>, call: impl Future<Output = ku
 #[async_trait]
 impl Kube for RealKube {
     async fn kube_system_uid(&self) -> Result<String, Trouble> {
-        let right = Right { group: "", resource: "namespaces", verbs: &["get"], namespace: None, name: Some("kube-system") };
+        let right =
+            Right { group: "", resource: "namespaces", verbs: &["get"], namespace: None, name: Some("kube-system") };
         let what = "Namespace kube-system cannot be read";
         let api: Api<Namespace> = Api::all(self.client.clone());
         let found = limited(what, &right, api.get_metadata("kube-system")).await?;
@@ -165,20 +167,6 @@ impl Kube for RealKube {
     }
 
     async fn may(&self, access: &Access) -> Result<bool, Trouble> {
-        let (resource, sub) = access.resource.split_once('/').map_or((access.resource, None), |(r, s)| (r, Some(s)));
-        let attributes = ResourceAttributes {
-            group: Some(access.group.to_owned()),
-            resource: Some(resource.to_owned()),
-            subresource: sub.map(str::to_owned),
-            verb: Some(access.verb.to_owned()),
-            namespace: Some(access.namespace.clone()),
-            name: access.name.clone(),
-            ..ResourceAttributes::default()
-        };
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
-            ..SelfSubjectAccessReview::default()
-        };
         // Everybody authenticated may ask this; only an API server that knows nobody says no.
         let right = Right {
             group: "authorization.k8s.io",
@@ -187,10 +175,7 @@ impl Kube for RealKube {
             namespace: None,
             name: None,
         };
-        let api: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
-        let params = PostParams::default();
-        let answer = limited("What this identity may do cannot be asked", &right, api.create(&params, &review)).await?;
-        Ok(answer.status.is_some_and(|status| status.allowed))
+        limited("What this identity may do cannot be asked", &right, review::allowed(self.client.clone(), access)).await
     }
 
     fn watch(&self, what: Watched) -> BoxStream<'static, Result<Change, Trouble>> {

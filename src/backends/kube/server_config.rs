@@ -259,7 +259,10 @@ mod tests {
             r#"listener "tcp" { address = "0.0.0.0:8300" tls_cert_file = "/tls/tls.crt" tls_client_ca_file = "/tls/ca.crt" }"#,
         ]);
         assert_eq!((config.tls, config.port), (Some(true), Some(8300)));
-        assert_eq!((config.certificate.as_deref(), config.client_ca.as_deref()), (Some("/tls/tls.crt"), Some("/tls/ca.crt")));
+        assert_eq!(
+            (config.certificate.as_deref(), config.client_ca.as_deref()),
+            (Some("/tls/tls.crt"), Some("/tls/ca.crt"))
+        );
     }
 
     #[test]

@@ -42,14 +42,20 @@ struct Suspect {
 pub fn server(spec: &PodSpec) -> Option<&Container> {
     let named = |c: &&Container| matches!(c.name.as_str(), "openbao" | "vault" | "bao");
     let starts = |c: &&Container| words(c).any(|word| word.split_whitespace().any(|part| part == "server"));
-    spec.containers.iter().find(named).or_else(|| spec.containers.iter().find(starts)).or_else(|| spec.containers.first())
+    spec.containers
+        .iter()
+        .find(named)
+        .or_else(|| spec.containers.iter().find(starts))
+        .or_else(|| spec.containers.first())
 }
 
 /// Folds one look into what the model knows.
 pub fn seen(around: &Around<'_>) -> UnsealersSeen {
     let mut found: Vec<(Suspect, ObjectRef, bool, Liveness)> = Vec::new();
     let namespace = around.set.metadata.namespace.clone().unwrap_or_default();
-    let object = |kind: &str, name: Option<&String>| ObjectRef::new(kind, &clean(&namespace), &clean(name.map_or("", String::as_str)));
+    let object = |kind: &str, name: Option<&String>| {
+        ObjectRef::new(kind, &clean(&namespace), &clean(name.map_or("", String::as_str)))
+    };
     let spec = around.set.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
     if let Some(spec) = spec {
         let server = server(spec).map(|container| container.name.as_str());
@@ -83,7 +89,9 @@ pub fn seen(around: &Around<'_>) -> UnsealersSeen {
             let liveness = match (wanted, ready) {
                 (0, _) => Liveness::Dead { why: "scheduled on no node".into() },
                 (_, 0) => Liveness::Dead { why: format!("none of {wanted} pods is ready") },
-                (wanted, ready) if ready < wanted => Liveness::Partly { missing: vec![format!("{} of {wanted} nodes", wanted - ready)] },
+                (wanted, ready) if ready < wanted => {
+                    Liveness::Partly { missing: vec![format!("{} of {wanted} nodes", wanted - ready)] }
+                }
                 _ => Liveness::Running,
             };
             found.push((suspect, object("DaemonSet", name), false, liveness));
@@ -128,10 +136,20 @@ fn elsewhere(around: &Around<'_>, spec: Option<&PodSpec>, workload: Option<&Stri
 }
 
 /// Whether a container unseals: its words say so and it has a Secret, or it sits beside the server with the keys mounted.
-fn suspect(around: &Around<'_>, spec: &PodSpec, container: &Container, workload: Option<&str>, beside: bool) -> Option<Suspect> {
+fn suspect(
+    around: &Around<'_>,
+    spec: &PodSpec,
+    container: &Container,
+    workload: Option<&str>,
+    beside: bool,
+) -> Option<Suspect> {
     let says = says_unseal(container, workload);
     let mut uses = mounts::uses(spec, container);
-    uses.extend(by_name(around, container).filter(|used| !uses.iter().any(|known| known.secret == used.secret)).collect::<Vec<_>>());
+    uses.extend(
+        by_name(around, container)
+            .filter(|used| !uses.iter().any(|known| known.secret == used.secret))
+            .collect::<Vec<_>>(),
+    );
     let judged = |used: &SecretUse| around.secrets.judge(&used.secret, &used.fields);
     uses.retain(|used| judged(used) > Likelihood::No || Some(used.secret.as_str()) == around.configured);
     // The likeliest Secret first: it is the one that sentences speak of.
@@ -155,7 +173,8 @@ fn post_start(around: &Around<'_>, spec: &PodSpec, container: &Container) -> Opt
         return None;
     }
     let mut found = suspect(around, spec, container, Some("unseal"), true)?;
-    found.because = format!("the server's postStart hook unseals, and it consumes Secret {}", found.uses.first()?.secret);
+    found.because =
+        format!("the server's postStart hook unseals, and it consumes Secret {}", found.uses.first()?.secret);
     Some(found)
 }
 
@@ -250,7 +269,8 @@ fn by_variable(spec: &PodSpec, container: &Container, name: &str) -> Option<Secr
         let optional = key.optional.unwrap_or(false);
         return Some(SecretUse { secret: clean(&key.name), how: UseHow::Env, optional, fields: vec![clean(&key.key)] });
     }
-    let mut whole = mounts::uses(spec, container).into_iter().filter(|used| used.how == UseHow::Env && used.fields.is_empty());
+    let mut whole =
+        mounts::uses(spec, container).into_iter().filter(|used| used.how == UseHow::Env && used.fields.is_empty());
     // envFrom of several Secrets: which one brings the variable cannot be told from here.
     let (first, second) = (whole.next(), whole.next());
     first.filter(|_| second.is_none())

@@ -29,7 +29,8 @@ impl World {
             .map(|(name, fields)| {
                 let fields: serde_json::Map<String, Value> =
                     fields.iter().map(|field| (format!("f:{field}"), json!({}))).collect();
-                serde_json::from_value(json!({"name": name, "managedFields": [{"fieldsV1": {"f:data": fields}}]})).unwrap()
+                serde_json::from_value(json!({"name": name, "managedFields": [{"fieldsV1": {"f:data": fields}}]}))
+                    .unwrap()
             })
             .collect();
         Self {
@@ -85,7 +86,11 @@ fn sidecar_world() -> World {
                {"name": "metrics", "image": "exporter", "volumeMounts": [{"name": "tls", "mountPath": "/tls"}]}]),
         json!([{"name": "k", "secret": {"secretName": "openbao-keys", "optional": true}},
                {"name": "tls", "secret": {"secretName": "openbao-tls"}}]),
-        &[("openbao-keys", &["key", "root-token"]), ("openbao-tls", &["tls.crt", "ca.crt"]), ("old-unseal-keys", &["key"])],
+        &[
+            ("openbao-keys", &["key", "root-token"]),
+            ("openbao-tls", &["tls.crt", "ca.crt"]),
+            ("old-unseal-keys", &["key"]),
+        ],
     )
 }
 
@@ -95,7 +100,10 @@ fn a_sidecar_is_found_with_its_secret_and_how_it_is_mounted() {
     assert_eq!(seen.found.len(), 1);
     let first = &seen.found[0];
     assert!(first.sidecar && first.liveness == Liveness::Running, "{first:?}");
-    assert_eq!(first.uses.iter().map(|u| (u.secret.as_str(), u.optional)).collect::<Vec<_>>(), [("openbao-keys", true)]);
+    assert_eq!(
+        first.uses.iter().map(|u| (u.secret.as_str(), u.optional)).collect::<Vec<_>>(),
+        [("openbao-keys", true)]
+    );
     assert_eq!(seen.chosen.as_deref(), Some("openbao-keys"));
     assert_eq!(seen.candidates, ["openbao-keys", "old-unseal-keys"]);
 }
@@ -128,16 +136,20 @@ fn a_deployment_beside_the_vault_unseals_and_may_be_scaled_away() {
     let seen = world.seen();
     assert_eq!(seen.found.len(), 1);
     assert_eq!(seen.found[0].liveness, Liveness::Dead { why: "scaled to 0".into() });
-    assert_eq!((seen.found[0].object.to_string(), seen.chosen.as_deref()), ("Deployment data/vault-unsealer".into(), Some("shares")));
+    assert_eq!(
+        (seen.found[0].object.to_string(), seen.chosen.as_deref()),
+        ("Deployment data/vault-unsealer".into(), Some("shares"))
+    );
 }
 
 #[test]
 fn a_job_that_reads_the_secret_through_the_api_is_found_by_the_name_in_its_script() {
     let mut world = World::new(json!([]), json!([]), &[("bao-keys", &["key"])]);
-    world.cron_jobs = serde_json::from_value(json!([{"metadata": {"name": "job"}, "spec": {"schedule": "* * * * *", "suspend": true,
+    world.cron_jobs =
+        serde_json::from_value(json!([{"metadata": {"name": "job"}, "spec": {"schedule": "* * * * *", "suspend": true,
         "jobTemplate": {"spec": {"template": {"spec": {"containers": [
             {"name": "main", "args": ["kubectl get secret bao-keys -o json | xargs bao operator unseal"]}]}}}}}}]))
-    .unwrap();
+        .unwrap();
     let seen = world.seen();
     assert_eq!(seen.found[0].uses[0].how, UseHow::Config);
     assert_eq!(seen.found[0].liveness, Liveness::Dead { why: "suspended".into() });
@@ -145,8 +157,11 @@ fn a_job_that_reads_the_secret_through_the_api_is_found_by_the_name_in_its_scrip
 
 #[test]
 fn a_static_seals_key_is_traced_to_its_secret() {
-    let mut world =
-        World::new(json!([]), json!([{"name": "seal", "secret": {"secretName": "bao-seal", "items": [{"key": "k1", "path": "key"}]}}]), &[]);
+    let mut world = World::new(
+        json!([]),
+        json!([{"name": "seal", "secret": {"secretName": "bao-seal", "items": [{"key": "k1", "path": "key"}]}}]),
+        &[],
+    );
     world.config.static_key = Some(StaticSource::File("/openbao/seal/key".into()));
     let from = world.seen().static_key.unwrap().from.unwrap();
     assert_eq!((from.secret.as_str(), from.how, from.fields), ("bao-seal", UseHow::Items, vec!["k1".to_owned()]));

@@ -14,7 +14,7 @@ use super::port::Change;
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// Where RBAC forbids the watch it is tried this often, in case somebody allows it; polls carry on meanwhile.
-const DENIED_PAUSE: Duration = Duration::from_secs(60);
+const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// A silently dropped connection is noticed after this many seconds and five more. Polls notice it sooner.
 const LONGEST_WATCH: u32 = 60;
 
@@ -55,8 +55,13 @@ pub(super) fn pods(api: Api<Pod>, namespace: String, selector: String) -> BoxStr
     // managedFields are four fifths of a pod and no evidence here.
     let events = watcher(api, config).modify(|pod: &mut Pod| pod.managed_fields_mut().clear()).default_backoff();
     let explain = move |error: &watcher::Error| {
-        let right =
-            Right { group: "", resource: "pods", verbs: &["get", "list", "watch"], namespace: Some(&namespace), name: None };
+        let right = Right {
+            group: "",
+            resource: "pods",
+            verbs: &["get", "list", "watch"],
+            namespace: Some(&namespace),
+            name: None,
+        };
         explained(&format!("Pods in {namespace} cannot be watched"), &right, error)
     };
     let mut known: BTreeMap<String, Pod> = BTreeMap::new();
@@ -102,7 +107,9 @@ fn changes<K>(
 }
 
 /// Says once that it is denied, then tries rarely and in silence.
-fn quiet_when_denied(changes: BoxStream<'static, Result<Change, Trouble>>) -> BoxStream<'static, Result<Change, Trouble>> {
+fn quiet_when_denied(
+    changes: BoxStream<'static, Result<Change, Trouble>>,
+) -> BoxStream<'static, Result<Change, Trouble>> {
     stream::unfold((changes, false), |(mut changes, mut denied)| async move {
         loop {
             if denied {
@@ -153,7 +160,13 @@ mod tests {
             metadata: kube::core::ObjectMeta { name: Some(name.into()), ..Default::default() },
             ..Pod::default()
         };
-        let events = [Event::Init, Event::InitApply(pod("a")), Event::InitApply(pod("b")), Event::InitDone, Event::Delete(pod("a"))];
+        let events = [
+            Event::Init,
+            Event::InitApply(pod("a")),
+            Event::InitApply(pod("b")),
+            Event::InitDone,
+            Event::Delete(pod("a")),
+        ];
         let mut known = 0;
         let folded = changes(
             stream::iter(events.map(Ok)),

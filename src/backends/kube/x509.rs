@@ -12,7 +12,10 @@ pub fn first_is_version_1(pem: &[u8]) -> bool {
 fn is_version_1(der: &[u8]) -> bool {
     const SEQUENCE: u8 = 0x30;
     const INTEGER: u8 = 0x02;
-    content(der, SEQUENCE).and_then(|certificate| content(certificate, SEQUENCE)).and_then(|tbs| tbs.first()).is_some_and(|tag| *tag == INTEGER)
+    content(der, SEQUENCE)
+        .and_then(|certificate| content(certificate, SEQUENCE))
+        .and_then(|tbs| tbs.first())
+        .is_some_and(|tag| *tag == INTEGER)
 }
 
 /// What lies inside the element at the start of `der`, if it has this tag.

@@ -39,10 +39,13 @@ impl World {
         }
         if self.denied.contains(resource) {
             let only = name.map_or_else(String::new, |name| format!(", resourceNames: [\"{name}\"]"));
-            let place = if namespace.is_empty() { "a ClusterRole".to_owned() } else { format!("a Role in {namespace}") };
+            let place =
+                if namespace.is_empty() { "a ClusterRole".to_owned() } else { format!("a Role in {namespace}") };
             return Err(Trouble::denied(
                 &format!("May not {verb} {thing}"),
-                &format!("{resource} is forbidden: this user cannot {verb} resource \"{resource}\" in API group \"{group}\""),
+                &format!(
+                    "{resource} is forbidden: this user cannot {verb} resource \"{resource}\" in API group \"{group}\""
+                ),
                 &format!(
                     "Allow it in {place}: {{apiGroups: [\"{group}\"], resources: [\"{resource}\"]{only}, verbs: [\"{verb}\"]}}"
                 ),
@@ -71,10 +74,16 @@ impl Transport for Sandbox {
             world.gate("create", "", "pods/portforward", &namespace, Some(replica))?;
             let what = format!("No answer from {replica}");
             let Some(pod) = world.cluster.pods.iter().find(|pod| pod.name == replica) else {
-                return Err(Trouble::new(TroubleKind::Absent, &what, "there is no such pod", "It is looked for again by itself"));
+                return Err(Trouble::new(
+                    TroubleKind::Absent,
+                    &what,
+                    "there is no such pod",
+                    "It is looked for again by itself",
+                ));
             };
             let at = world.vault.position(replica);
-            let runs = pod.phase == Phase::Running && at.and_then(|at| world.vault.server(at)).is_some_and(|s| s.running);
+            let runs =
+                pod.phase == Phase::Running && at.and_then(|at| world.vault.server(at)).is_some_and(|s| s.running);
             match at.filter(|_| runs) {
                 Some(at) => Ok(http::answer(&mut world.vault, at, &request, world.now)),
                 None => Err(Trouble::unreachable(

@@ -19,10 +19,15 @@ const fn seconds(count: i64) -> SignedDuration {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Volumes are being mounted and containers made; why it hangs, if it does.
-    Creating { until: Timestamp, hangs: Option<String> },
+    Creating {
+        until: Timestamp,
+        hangs: Option<String>,
+    },
     Running,
     /// Asked to end; gone at this moment.
-    Ending { until: Timestamp },
+    Ending {
+        until: Timestamp,
+    },
 }
 
 /// One container's life.
@@ -120,8 +125,11 @@ impl Cluster {
             node: format!("node-{}", char::from(b'a' + ordinal % 26)),
             address: format!("10.42.{ordinal}.{}", 10 + self.seed.below(200)),
             main: Container { started: None, restarts: 0, again: None },
-            sidecar: (self.settings.unsealer == UnsealerSort::Sidecar)
-                .then_some(Container { started: None, restarts: 0, again: None }),
+            sidecar: (self.settings.unsealer == UnsealerSort::Sidecar).then_some(Container {
+                started: None,
+                restarts: 0,
+                again: None,
+            }),
             mount: None,
             face: String::new(),
             name,
@@ -169,11 +177,11 @@ impl Cluster {
         }
     }
 
-    /// `kill -9` of the server; the kubelet starts the container again.
-    pub(super) fn kill(&mut self, name: &str, vault: &mut Vault, now: Timestamp) {
+    /// `kill -9` of the server; the kubelet starts the container again, where that helps.
+    pub(super) fn kill(&mut self, name: &str, again: bool, vault: &mut Vault, now: Timestamp) {
         let running = |pod: &&mut Pod| pod.name == name && pod.phase == Phase::Running;
         if let (Some(pod), Some(at)) = (self.pods.iter_mut().find(running), vault.position(name)) {
-            pod.main.ended(Some(now + seconds(2)));
+            pod.main.ended(again.then(|| now + seconds(2)));
             vault.stop(at, false, now);
         }
     }
@@ -288,7 +296,8 @@ impl Cluster {
             };
             let Some(mount) = from.and_then(|pod| pod.mount.as_ref()) else { continue };
             let Some(at) = vault.position(&pod.name) else { continue };
-            let wants = |server: &Server| server.running && server.sealed && server.initialized() && server.opens.is_none();
+            let wants =
+                |server: &Server| server.running && server.sealed && server.initialized() && server.opens.is_none();
             for share in mount.shares() {
                 if !vault.server(at).is_some_and(wants) || vault.unseal(at, share.trim(), now).is_err() {
                     break;
@@ -355,12 +364,12 @@ fn share_fields(shares: u32) -> Vec<String> {
 
 /// The right content of the keys Secret: shares and root token, or the key of a static seal.
 pub(super) fn right_values(vault: &Vault) -> Values {
-    let Some(keys) = &vault.keys else { return Values::new() };
     let mut values = Values::new();
     if vault.sort == SealSort::Static {
         values.insert("key".to_owned(), STANDARD.encode(&*vault.seal_key).into_bytes());
         return values;
     }
+    let Some(keys) = &vault.keys else { return values };
     for (field, share) in share_fields(keys.shares.len() as u32).into_iter().zip(keys.base64()) {
         values.insert(field, share.as_bytes().to_vec());
     }

@@ -22,6 +22,8 @@ pub enum Event {
     PodDeleted { pod: String },
     /// The server's process is killed; its container restarts in the same pod.
     PodKilled { pod: String },
+    /// The server's process ends and every new one ends at once.
+    PodStopped { pod: String },
     /// Somebody with a token seals one server.
     PodSealed { pod: String },
     /// The unsealer's Deployment is scaled; sidecars crash when it is 0.
@@ -89,6 +91,7 @@ enum EventName {
     SecretSpoiled,
     PodDeleted,
     PodKilled,
+    PodStopped,
     PodSealed,
     UnsealerScaled,
     ApiServer,
@@ -122,6 +125,7 @@ impl EventWords {
             EventName::SecretSpoiled => Event::SecretSpoiled,
             EventName::PodDeleted => Event::PodDeleted { pod: pod()? },
             EventName::PodKilled => Event::PodKilled { pod: pod()? },
+            EventName::PodStopped => Event::PodStopped { pod: pod()? },
             EventName::PodSealed => Event::PodSealed { pod: pod()? },
             EventName::UnsealerScaled => Event::UnsealerScaled { to: self.to.ok_or_else(|| needs("to"))? },
             EventName::ApiServer => Event::ApiServer { up: self.up.ok_or_else(|| needs("up"))? },

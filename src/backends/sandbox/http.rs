@@ -38,19 +38,27 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request, now: Times
         ("/v1/sys/init", Method::Get) => {
             reply(200, &json!({"initialized": vault.server(at).is_some_and(super::server::Server::initialized)}))
         }
-        ("/v1/sys/init", Method::Put) => init(vault, at, request),
+        ("/v1/sys/init", Method::Put) => init(vault, at, request, now),
         ("/v1/sys/unseal", Method::Put) => unseal(vault, at, request, now),
         ("/v1/sys/seal", Method::Put) => {
             // Without a token: nothing to do on a sealed server, and not allowed on an open one.
             if open(vault, at) { refuse(403, "permission denied") } else { empty(204) }
         }
         (
-            "/v1/sys/seal-status" | "/v1/sys/health" | "/v1/sys/leader" | "/v1/sys/init" | "/v1/sys/unseal"
+            "/v1/sys/seal-status"
+            | "/v1/sys/health"
+            | "/v1/sys/leader"
+            | "/v1/sys/init"
+            | "/v1/sys/unseal"
             | "/v1/sys/seal",
             Method::Get | Method::Put | Method::Delete,
         ) => reply(405, &json!({"errors": []})),
         (_, Method::Get | Method::Put | Method::Delete) => {
-            if open(vault, at) { refuse(403, "permission denied") } else { refuse(503, "Vault is sealed") }
+            if open(vault, at) {
+                refuse(403, "permission denied")
+            } else {
+                refuse(503, "Vault is sealed")
+            }
         }
     }
 }
@@ -132,7 +140,7 @@ fn leader(vault: &Vault, at: usize) -> Response {
     reply(200, &body)
 }
 
-fn init(vault: &mut Vault, at: usize, request: &Request) -> Response {
+fn init(vault: &mut Vault, at: usize, request: &Request, now: Timestamp) -> Response {
     let Some(body) = parse::<InitBody>(request) else { return undecodable() };
     // A real server without data would let itself be initialised a second time while it waits to be let in; here the
     // keys are one set, and the second call is refused.
@@ -164,7 +172,7 @@ fn init(vault: &mut Vault, at: usize, request: &Request) -> Response {
     if let Some(wrong) = wrong {
         return refuse(400, &format!("invalid seal configuration: {wrong}"));
     }
-    vault.init(at, shares, threshold);
+    vault.init(at, shares, threshold, now);
     let Some(keys) = &vault.keys else { return empty(500) };
     let hex: Vec<Value> = keys.hex().map(|key| json!(*key)).collect();
     let base64: Vec<Value> = keys.base64().map(|key| json!(*key)).collect();

@@ -20,7 +20,12 @@ pub(super) struct Mount {
 
 impl Mount {
     /// The volume of a pod that starts now; an error is why it cannot, in the kubelet's words.
-    pub(super) fn fresh(sort: MountSort, items: &[String], secret: Option<&KeysSecret>, pod: &str) -> Result<Self, String> {
+    pub(super) fn fresh(
+        sort: MountSort,
+        items: &[String],
+        secret: Option<&KeysSecret>,
+        pod: &str,
+    ) -> Result<Self, String> {
         let mut mount = Self {
             sort,
             items: items.to_vec(),

@@ -44,8 +44,7 @@ fn keys_volume(cluster: &Cluster) -> Value {
         MountSort::Plain => {}
         MountSort::Optional => put(&mut source, "optional", json!(true)),
         MountSort::Items => {
-            let items: Vec<Value> =
-                key_fields(settings).into_iter().map(|f| json!({"key": f, "path": f})).collect();
+            let items: Vec<Value> = key_fields(settings).into_iter().map(|f| json!({"key": f, "path": f})).collect();
             put(&mut source, "items", json!(items));
         }
     }
@@ -62,11 +61,16 @@ fn unsealer_container(target: &str) -> Value {
 /// `spec` of a pod of the vault.
 fn pod_spec(cluster: &Cluster) -> Value {
     let settings = &cluster.settings;
-    let mut mounts = vec![json!({"name": "data", "mountPath": "/openbao/data"}), json!({"name": "config", "mountPath": "/openbao/config"})];
+    let mut mounts = vec![
+        json!({"name": "data", "mountPath": "/openbao/data"}),
+        json!({"name": "config", "mountPath": "/openbao/config"}),
+    ];
     let mut volumes = vec![json!({"name": "config", "configMap": {"name": format!("{}-config", settings.name)}})];
     if settings.seal == SealSort::Static {
         let name = format!("userconfig-{}", settings.secret);
-        mounts.push(json!({"name": name, "mountPath": format!("/openbao/userconfig/{}", settings.secret), "readOnly": true}));
+        mounts.push(
+            json!({"name": name, "mountPath": format!("/openbao/userconfig/{}", settings.secret), "readOnly": true}),
+        );
         let mut volume = keys_volume(cluster);
         put(&mut volume, "name", json!(name));
         volumes.push(volume);
@@ -164,7 +168,12 @@ pub(super) fn pod(cluster: &Cluster, pod: &Pod, vault: &Vault) -> KubePod {
     }
     if let Some(server) = server.filter(|server| server.running) {
         let leads = vault.leader.is_some() && vault.leader == vault.position(&pod.name);
-        for (key, value) in [("active", leads), ("sealed", server.sealed), ("initialized", server.initialized()), ("perf-standby", false)] {
+        for (key, value) in [
+            ("active", leads),
+            ("sealed", server.sealed),
+            ("initialized", server.initialized()),
+            ("perf-standby", false),
+        ] {
             put(&mut all, &format!("openbao-{key}"), json!(value.to_string()));
         }
         put(&mut all, "openbao-version", json!(vault.version));
@@ -206,14 +215,19 @@ fn container(name: &str, container: &Container, ready: bool, pod: &Pod) -> Value
         }
         (Phase::Running | Phase::Ending { .. }, Some(started)) => json!({"running": {"startedAt": stamp(started)}}),
         (Phase::Running, None) => json!({"waiting": {"reason": "CrashLoopBackOff"}}),
-        (Phase::Ending { until }, None) => json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": stamp(*until)}}),
+        (Phase::Ending { until }, None) => {
+            json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": stamp(*until)}})
+        }
     };
     json!({"name": name, "ready": ready, "started": container.started.is_some(), "restartCount": container.restarts,
         "image": IMAGE, "imageID": "", "state": state})
 }
 
 /// Metadata of a Secret that is not the keys Secret: only its name matters.
-pub(super) fn other_secret(cluster: &Cluster, name: &str) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+pub(super) fn other_secret(
+    cluster: &Cluster,
+    name: &str,
+) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
     object(meta(cluster, name, 1_002))
 }
 
@@ -222,4 +236,3 @@ fn put(target: &mut Value, key: &str, value: Value) {
         map.insert(key.to_owned(), value);
     }
 }
-

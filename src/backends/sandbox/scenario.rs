@@ -225,6 +225,7 @@ impl Scenario {
                 | Event::SecretSpoiled
                 | Event::PodDeleted { .. }
                 | Event::PodKilled { .. }
+                | Event::PodStopped { .. }
                 | Event::PodSealed { .. }
                 | Event::UnsealerScaled { .. }
                 | Event::ApiServer { .. }

@@ -160,7 +160,7 @@ impl KeysSecret {
                 map.remove("data");
             }
         } else {
-            set(&mut object, "", "data", data.clone());
+            set(&mut object, "", "data", data);
         }
         let old = before.and_then(|before| before.pointer("/metadata/managedFields")?.as_array().cloned());
         if let Some(Value::Array(owners)) = object.pointer_mut("/metadata/managedFields") {
@@ -168,15 +168,13 @@ impl KeysSecret {
                 self.readdress(owner, old.as_deref().unwrap_or_default(), now);
             }
         }
-        self.reapply(&mut object, &data);
+        self.reapply(&mut object);
         object
     }
 
     /// One entry of `managedFields`: our field names, our times.
     fn readdress(&self, owner: &mut Value, old: &[Value], now: Timestamp) {
-        let same = |other: &&Value| {
-            ["manager", "operation", "time"].iter().all(|key| other.get(key) == owner.get(key))
-        };
+        let same = |other: &&Value| ["manager", "operation", "time"].iter().all(|key| other.get(key) == owner.get(key));
         let at = if old.iter().find(same).is_some() { self.written } else { now };
         if let Some(time) = owner.get_mut("time") {
             *time = json!(stamp(at));
@@ -195,16 +193,20 @@ impl KeysSecret {
     }
 
     /// The annotation of client-side apply holds the manifest: with our names, and with our values where it had values.
-    fn reapply(&self, object: &mut Value, data: &Value) {
+    fn reapply(&self, object: &mut Value) {
         const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
         let annotations = object.pointer_mut("/metadata/annotations");
         let Some(Value::String(text)) = annotations.and_then(|all| all.get_mut(ANNOTATION)) else { return };
         let Ok(mut manifest) = serde_json::from_str::<Value>(text) else { return };
         set(&mut manifest, "/metadata", "name", json!(self.name));
         set(&mut manifest, "/metadata", "namespace", json!(self.namespace));
-        if manifest.get("data").is_some_and(Value::is_object) {
-            let values = if data.as_object().is_some_and(Map::is_empty) { encoded(self.right.iter()) } else { data.clone() };
-            set(&mut manifest, "", "data", values);
+        if let Some(applied) = manifest.get("data").filter(|data| data.is_object()).cloned() {
+            let empty = Vec::new();
+            let ours = self.right.iter().filter_map(|(name, value)| {
+                let there = applied.get(if name == ROOT { ROOT } else { SHARE })?.as_str()?;
+                Some((name, if there.is_empty() { &empty } else { value }))
+            });
+            set(&mut manifest, "", "data", encoded(ours));
         }
         *text = format!("{manifest}\n");
     }

@@ -6,7 +6,10 @@ pub(super) struct Seed(u64);
 impl Seed {
     /// A stream that belongs to this name: two names share no bytes, one name always has the same.
     pub(super) fn of(name: &str) -> Self {
-        Self(name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+        Self(
+            name.bytes()
+                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
+        )
     }
 
     fn next(&mut self) -> u64 {
@@ -42,7 +45,10 @@ impl Seed {
     /// Letters and digits.
     pub(super) fn letters(&mut self, count: usize) -> String {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        self.bytes(count).iter().filter_map(|byte| ALPHABET.get(usize::from(*byte) % 62).map(|c| char::from(*c))).collect()
+        self.bytes(count)
+            .iter()
+            .filter_map(|byte| ALPHABET.get(usize::from(*byte) % 62).map(|c| char::from(*c)))
+            .collect()
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Server {
     /// The raft cluster took it in for the asking (`retry_join`): initialised as far as it knows, and wants shares.
     pub(super) invited: bool,
     pub(super) sealed: bool,
+    /// Counts for the quorum from then on.
+    pub(super) votes: Option<Timestamp>,
     /// Shares given in this attempt.
     given: Vec<Bytes>,
     /// Nonce of this attempt; empty without one.
@@ -56,6 +58,7 @@ impl Server {
             stored: false,
             invited: false,
             sealed: true,
+            votes: None,
             given: Vec::new(),
             nonce: String::new(),
             opens: None,
@@ -92,7 +95,13 @@ impl Server {
     }
 
     /// Takes one share. An error is the text of a 400.
-    pub(super) fn take(&mut self, key: &str, lock: Option<&Lock<'_>>, seed: &mut Seed, now: Timestamp) -> Result<(), String> {
+    pub(super) fn take(
+        &mut self,
+        key: &str,
+        lock: Option<&Lock<'_>>,
+        seed: &mut Seed,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let Some(share) = decode(key) else {
             return Err("'key' must be a valid hex or base64 string".into());
         };
@@ -136,9 +145,11 @@ impl Server {
             return Err("invalid key: failed to compute combined key: all parts must be the same length".into());
         }
         if lock.auto && !self.seal_key {
-            return Err("invalid key: failed to verify recovery key: failed to decrypt encrypted stored keys: failed to \
+            return Err(
+                "invalid key: failed to verify recovery key: failed to decrypt encrypted stored keys: failed to \
                         open ciphertext: cipher: message authentication failed"
-                .into());
+                    .into(),
+            );
         }
         // A share of several carries one byte more than what it is a share of.
         let size = if lock.threshold > 1 { first - 1 } else { first };
@@ -154,13 +165,13 @@ impl Server {
     }
 }
 
-/// Hex first, then base64, as the server does.
+/// Hex if that gives a possible length, else base64, as the server does: so 30 hex digits are neither.
 pub(super) fn decode(key: &str) -> Option<Bytes> {
+    unhex(key).filter(|bytes| LENGTHS.contains(&bytes.len())).or_else(|| STANDARD.decode(key).ok().map(Zeroizing::new))
+}
+
+fn unhex(key: &str) -> Option<Bytes> {
     let digits: Option<Vec<u8>> = key.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
-    if let Some(digits) = digits.map(Zeroizing::new).filter(|digits| digits.len() % 2 == 0) {
-        return Some(Zeroizing::new(
-            digits.chunks_exact(2).map(|pair| pair.iter().fold(0_u8, |byte, digit| byte << 4 | digit)).collect(),
-        ));
-    }
-    STANDARD.decode(key).ok().map(Zeroizing::new)
+    let digits = digits.map(Zeroizing::new).filter(|digits| digits.len() % 2 == 0)?;
+    Some(Zeroizing::new(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()))
 }

@@ -72,7 +72,13 @@ fn what_a_scenario_file_gets_wrong_is_named_with_its_line() {
 #[tokio::test]
 async fn objects_are_whole() {
     let all = [
-        VaultSettings { unsealer: UnsealerSort::Deployment, mount: MountSort::Items, shares: 3, threshold: 2, ..Default::default() },
+        VaultSettings {
+            unsealer: UnsealerSort::Deployment,
+            mount: MountSort::Items,
+            shares: 3,
+            threshold: 2,
+            ..Default::default()
+        },
         VaultSettings { unsealer: UnsealerSort::Sidecar, mount: MountSort::Optional, ..Default::default() },
         VaultSettings { unsealer: UnsealerSort::None, seal: SealSort::Static, ..Default::default() },
     ];
@@ -204,6 +210,7 @@ async fn a_lost_api_server_is_unreachable_and_a_missing_right_is_denied() {
     let request = Request { method: Method::Get, path: "/v1/sys/health".into(), body: None };
     assert_eq!(sandbox.send("openbao-0", request).await.err().unwrap().kind, TroubleKind::Unreachable);
     sandbox.happen(&Event::ApiServer { up: true });
+    assert!(matches!(watch.next().await, Some(Ok(Change::Secret(Some(_))))));
     sandbox.happen(&Event::Rights { deny: vec!["secrets".into()] });
     after(&sandbox, 2);
     let denied = watch.next().await.unwrap().unwrap_err();
@@ -232,7 +239,9 @@ async fn a_watch_brings_every_version_of_the_secret_and_every_change_of_the_pods
     assert_eq!(sizes, [Some(2), Some(0), None]);
     let mut uids = Vec::new();
     while let Some(Some(Ok(Change::Pods(all)))) = pods.next().now_or_never() {
-        uids.extend(all.into_iter().filter(|p| p.metadata.name.as_deref() == Some("openbao-2")).filter_map(|p| p.metadata.uid));
+        uids.extend(
+            all.into_iter().filter(|p| p.metadata.name.as_deref() == Some("openbao-2")).filter_map(|p| p.metadata.uid),
+        );
     }
     uids.dedup();
     assert_eq!(uids.len(), 2, "a new pod under the old name");

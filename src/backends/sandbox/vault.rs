@@ -17,6 +17,9 @@ const ALONE: i64 = 1;
 /// Until a follower without data has been answered by the leader and knows that it is expected.
 const INVITED: SignedDuration = SignedDuration::from_secs(3);
 
+/// Until autopilot makes a voter of a follower that has joined: before that a lost leader cannot be replaced.
+const TRUSTED: SignedDuration = SignedDuration::from_secs(15);
+
 /// What `init` made. Without `Debug`: it holds the shares.
 pub(super) struct Keys {
     pub(super) shares: Vec<Bytes>,
@@ -47,7 +50,7 @@ pub(super) struct Vault {
     pub(super) seal_key: Bytes,
     pub(super) servers: Vec<Server>,
     pub(super) leader: Option<usize>,
-    /// Whom the followers name: for some seconds a leader that is dead.
+    /// Whom the open servers name: also a leader that was killed, until they have elected another.
     pub(super) named: Option<usize>,
     named_until: Option<Timestamp>,
     election: Option<Timestamp>,
@@ -89,6 +92,7 @@ impl Vault {
             for server in &mut vault.servers {
                 server.stored = true;
                 server.sealed = false;
+                server.votes = Some(now);
             }
             vault.leader = Some(0);
             vault.named = Some(0);
@@ -115,12 +119,13 @@ impl Vault {
     }
 
     /// Initialises at this server; the caller has checked that nobody did.
-    pub(super) fn init(&mut self, at: usize, shares: u32, threshold: u32) {
+    pub(super) fn init(&mut self, at: usize, shares: u32, threshold: u32, now: Timestamp) {
         self.make_keys(shares, threshold);
         self.index = 3;
         let auto = self.sort == SealSort::Static;
         if let Some(server) = self.servers.get_mut(at) {
             server.stored = true;
+            server.votes = Some(now);
             server.sealed = !(auto && server.seal_key);
         }
     }
@@ -177,8 +182,10 @@ impl Vault {
     /// One second of the cluster's own life.
     pub(super) fn step(&mut self, now: Timestamp) {
         self.followers(now);
-        let open: Vec<usize> = self.servers.iter().enumerate().filter(|(_, s)| s.open()).map(|(at, _)| at).collect();
-        let voters = self.servers.iter().filter(|server| server.stored).count();
+        let votes = |server: &Server| server.stored && server.votes.is_some_and(|votes| votes <= now);
+        let open: Vec<usize> =
+            self.servers.iter().enumerate().filter(|(_, s)| s.open() && votes(s)).map(|(at, _)| at).collect();
+        let voters = self.servers.iter().filter(|server| votes(server)).count();
         let quorum = open.len() > voters / 2;
         if self.leader.is_some_and(|leader| open.contains(&leader)) && quorum {
             self.named = self.leader;
@@ -221,6 +228,7 @@ impl Vault {
             }
             if server.opens.is_some_and(|opens| opens <= now) {
                 server.opens = None;
+                server.votes.get_or_insert(now + TRUSTED);
                 server.stored = true;
                 server.sealed = false;
                 self.index += 2;

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::cluster::{Cluster, Phase, right_values};
 use super::event::{Event, Scheduled};
 use super::objects;
-use super::scenario::Scenario;
+use super::scenario::{Scenario, SealSort};
 use super::secret::KeysSecret;
 use super::seed::{Seed, hex};
 use super::vault::Vault;
@@ -46,7 +46,8 @@ impl World {
         let now = scenario.start;
         let settings = &scenario.vault;
         let mut vault = Vault::new(settings, now - SignedDuration::from_hours(72));
-        let secret = (!settings.secret.is_empty() && settings.initialized).then(|| {
+        let keys = settings.initialized || settings.seal == SealSort::Static;
+        let secret = (!settings.secret.is_empty() && keys).then(|| {
             let written = now - SignedDuration::from_hours(40 * 24);
             KeysSecret::new(&settings.namespace, &settings.secret, right_values(&vault), scenario.written(), written)
         });
@@ -100,7 +101,8 @@ impl World {
             Event::SecretRestored => self.with_secret(|secret, version| secret.restore(version, now)),
             Event::SecretSpoiled => self.with_secret(|secret, version| secret.spoil(version, now)),
             Event::PodDeleted { pod } => self.cluster.delete(pod, &mut self.vault, now),
-            Event::PodKilled { pod } => self.cluster.kill(pod, &mut self.vault, now),
+            Event::PodKilled { pod } => self.cluster.kill(pod, true, &mut self.vault, now),
+            Event::PodStopped { pod } => self.cluster.kill(pod, false, &mut self.vault, now),
             Event::PodSealed { pod } => {
                 if let Some(at) = self.vault.position(pod) {
                     self.vault.seal(at);
@@ -145,7 +147,9 @@ impl World {
         }
         let all = self.cluster.pods.iter().chain(&self.cluster.helper);
         all.map(|pod| objects::pod(&self.cluster, pod, &self.vault))
-            .filter(|pod| objects::selects(selector, pod.metadata.labels.as_ref().unwrap_or(&std::collections::BTreeMap::new())))
+            .filter(|pod| {
+                objects::selects(selector, pod.metadata.labels.as_ref().unwrap_or(&std::collections::BTreeMap::new()))
+            })
             .collect()
     }
 

@@ -1,7 +1,7 @@
 //! The table itself: every key, what it is called, when it works, what it asks for.
 
 use super::{
-    Binding, Context, Does, again, answered, asks_yes, enough_shares, on_choice, pane_of, plan, rows, run, unfinished,
+    Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
 };
 use crate::app::id::ActionId;
 use crate::app::intent::Intent;
@@ -19,13 +19,8 @@ const DOWN: Binding = Binding {
     available: |state| rows(state) > 1 || state.top().is_some(),
     does: Does::Ask(|_, _| Some(Intent::Move(1))),
 };
-const UP: Binding = Binding {
-    keys: &["<Up>", "k"],
-    shown: None,
-    says: "",
-    does: Does::Ask(|_, _| Some(Intent::Move(-1))),
-    ..DOWN
-};
+const UP: Binding =
+    Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
 const PAGE_DOWN: Binding = Binding {
     keys: &["<PageDown>", "<C-d>"],
     shown: Some("PgUp PgDn"),
@@ -33,8 +28,13 @@ const PAGE_DOWN: Binding = Binding {
     does: Does::Ask(|_, _| Some(Intent::Move(10))),
     ..DOWN
 };
-const PAGE_UP: Binding =
-    Binding { keys: &["<PageUp>", "<C-u>"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-10))), ..DOWN };
+const PAGE_UP: Binding = Binding {
+    keys: &["<PageUp>", "<C-u>"],
+    shown: None,
+    says: "",
+    does: Does::Ask(|_, _| Some(Intent::Move(-10))),
+    ..DOWN
+};
 const LAST: Binding = Binding {
     keys: &["<End>", "G"],
     shown: Some("Home End"),
@@ -42,8 +42,13 @@ const LAST: Binding = Binding {
     does: Does::Ask(|_, _| Some(Intent::Jump { last: true })),
     ..DOWN
 };
-const FIRST: Binding =
-    Binding { keys: &["<Home>", "g"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Jump { last: false })), ..DOWN };
+const FIRST: Binding = Binding {
+    keys: &["<Home>", "g"],
+    shown: None,
+    says: "",
+    does: Does::Ask(|_, _| Some(Intent::Jump { last: false })),
+    ..DOWN
+};
 const BACK: Binding = Binding {
     keys: &["<Esc>"],
     shown: None,
@@ -57,7 +62,7 @@ const COPY: Binding = Binding {
     keys: &["y"],
     shown: None,
     label: |_| "copy",
-    says: "copy the line under the cursor; never a secret",
+    says: "copy the sentence and its reasons; never a secret",
     rank: 5,
     available: ALWAYS,
     does: Does::Ask(|_, _| Some(Intent::Copy)),
@@ -72,19 +77,21 @@ const ACTIONS: Binding = Binding {
     does: Does::Ask(|_, _| Some(Intent::Actions)),
 };
 
-static HOME: &[Binding] = &[
-    Binding {
-        keys: &["r"],
-        shown: None,
-        label: |state| match state.verdict.action {
-            Some(ActionId::Unseal) => ActionId::Unseal.name(),
-            None => "look closer",
-        },
-        says: "do what the sentence suggests: opens its plan, or the details",
-        rank: 1,
-        available: |state| !state.verdict.next.is_empty() || state.verdict.action.is_some(),
-        does: Does::Ask(|_, _| Some(Intent::Suggested)),
+const SUGGESTED: Binding = Binding {
+    keys: &["r"],
+    shown: None,
+    label: |state| match state.verdict.action {
+        Some(ActionId::Unseal) => ActionId::Unseal.name(),
+        None => "why",
     },
+    says: "do what the sentence suggests: opens its plan, or the details where there is nothing to plan",
+    rank: 1,
+    available: suggests,
+    does: Does::Ask(|_, _| Some(Intent::Suggested)),
+};
+
+static HOME: &[Binding] = &[
+    SUGGESTED,
     ACTIONS,
     Binding {
         keys: &["!"],
@@ -119,7 +126,7 @@ static HOME: &[Binding] = &[
         label: |_| "next card",
         says: "to the next card; also → and l",
         rank: 5,
-        available: |state| state.zoom.is_none(),
+        available: ALWAYS,
         does: Does::Ask(|_, _| Some(Intent::Cycle(1))),
     },
     Binding {
@@ -128,7 +135,7 @@ static HOME: &[Binding] = &[
         label: SILENT,
         says: "to the card before; also ← and h",
         rank: 9,
-        available: |state| state.zoom.is_none(),
+        available: ALWAYS,
         does: Does::Ask(|_, _| Some(Intent::Cycle(-1))),
     },
     DOWN,
@@ -137,14 +144,23 @@ static HOME: &[Binding] = &[
     PAGE_UP,
     LAST,
     FIRST,
-    Binding { rank: 6, available: |state| rows(state) > 0, ..COPY },
+    Binding { rank: 6, ..COPY },
     Binding { rank: 1, available: |state| state.zoom.is_some(), ..BACK },
 ];
 
 static HELP: &[Binding] = &[BACK, DOWN, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
 
+/// In the alerts and in a drawer the suggestion is that of the alert.
+const ALERT_ACTION: Binding = Binding {
+    label: |_| "repair",
+    says: "plan what repairs it, where an action exists",
+    available: |state| state.alerts.all().iter().any(|alert| alert.action.is_some()) && !state.settings.read_only,
+    ..SUGGESTED
+};
+
 static ALERTS: &[Binding] = &[
     BACK,
+    ALERT_ACTION,
     Binding {
         keys: &["<Enter>"],
         shown: None,
@@ -172,7 +188,6 @@ static ALERTS: &[Binding] = &[
         available: has_alerts,
         does: Does::Ask(|_, _| Some(Intent::Silence)),
     },
-    Binding { available: has_alerts, ..COPY },
     DOWN,
     UP,
     PAGE_DOWN,
@@ -181,7 +196,7 @@ static ALERTS: &[Binding] = &[
     FIRST,
 ];
 
-static DETAILS: &[Binding] = &[BACK, ACTIONS, COPY, DOWN, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+static DETAILS: &[Binding] = &[BACK, ALERT_ACTION, ACTIONS, COPY, DOWN, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
 
 static ACTION_LIST: &[Binding] = &[
     BACK,
@@ -202,19 +217,10 @@ static SHARES: &[Binding] = &[
     Binding {
         keys: &["<Enter>"],
         shown: None,
-        label: |_| "go on to the plan",
-        says: "enough shares: make the plan",
-        rank: 0,
-        available: enough_shares,
-        does: Does::Ask(|_, _| Some(Intent::Accept)),
-    },
-    Binding {
-        keys: &["<Enter>"],
-        shown: None,
         label: |_| "this share is complete",
         says: "the share is complete; a paste with several lines gives several shares",
         rank: 1,
-        available: |state| !enough_shares(state),
+        available: ALWAYS,
         does: Does::Slot,
     },
     Binding {
@@ -230,6 +236,15 @@ static SHARES: &[Binding] = &[
 ];
 
 static PLAN: &[Binding] = &[
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "make it anew",
+        says: "a plan that is too old, or whose facts moved, is made anew from what is known now",
+        rank: 0,
+        available: void,
+        does: Does::Ask(|_, _| Some(Intent::Accept)),
+    },
     Binding {
         keys: &["<Enter>"],
         shown: None,
@@ -293,23 +308,14 @@ static PLAN: &[Binding] = &[
         available: answered,
         does: Does::Ask(|_, _| Some(Intent::EraseAll)),
     },
-    Binding {
-        keys: &["<C-r>"],
-        shown: None,
-        label: |_| "plan anew",
-        says: "make the plan anew from what is known now",
-        rank: 1,
-        available: |state| plan(state).is_some_and(|dialog| dialog.refusal.is_some()),
-        does: Does::Ask(|state, _| {
-            plan(state).map(|dialog| Intent::Offer { action: dialog.plan.action, target: dialog.target.clone() })
-        }),
-    },
     Binding { label: |_| "leave it", says: "leave it; nothing was changed", ..BACK },
 ];
 
 static RUN: &[Binding] = &[
     Binding {
-        label: |state| if run(state).is_some_and(crate::app::runbook::run::Run::underway) { "hide, it goes on" } else { "dismiss" },
+        label: |state| {
+            if run(state).is_some_and(crate::app::runbook::run::Run::underway) { "hide, it goes on" } else { "dismiss" }
+        },
         says: "hide a run that goes on, dismiss one that has ended",
         keys: &["<Esc>", "<Enter>"],
         ..BACK
@@ -321,10 +327,8 @@ static RUN: &[Binding] = &[
         says: "after a failure or a crash: plan what is left to do",
         rank: 1,
         available: |state| unfinished(state) && !state.settings.read_only,
-        does: Does::Ask(|state, _| run(state).map(|run| again(run.plan()))),
+        does: Does::Ask(|_, _| Some(Intent::Suggested)),
     },
-    DOWN,
-    UP,
 ];
 
 static LEAVE: &[Binding] = &[

@@ -14,7 +14,7 @@ use crate::views::theme::{Look, Mark, Role};
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, cursor: usize, target: Option<&ObjectRef>, room: usize) -> Sheet {
     let about = target.map_or_else(|| state.model.vault_ref().path(), ObjectRef::path);
-    let mut sheet = Sheet::new(look, &format!("Actions for {about}"), 0);
+    let mut sheet = Sheet::new(look, &format!("Actions for {about}"));
     let cursor = cursor.min(all().len().saturating_sub(1));
     for (index, action) in all().iter().enumerate() {
         let chosen = index == cursor;
@@ -37,7 +37,8 @@ pub fn sheet(state: &State, look: &Look, cursor: usize, target: Option<&ObjectRe
                 (Mark::Absent, format!("asks for {} first, typed hidden", count(needed as usize, "share")))
             }
             Offer::Refused(trouble) => {
-                let words = if trouble.why.is_empty() { trouble.what } else { format!("{}: {}", trouble.what, trouble.why) };
+                let words =
+                    if trouble.why.is_empty() { trouble.what } else { format!("{}: {}", trouble.what, trouble.why) };
                 (Mark::Absent, format!("not now: {words}"))
             }
         };

@@ -14,7 +14,7 @@ use crate::views::{canvas, fmt};
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, selected: Option<&(String, ObjectRef)>, room: usize) -> Sheet {
     let alerts = state.alerts.all();
-    let mut sheet = Sheet::new(look, "Alerts", 0);
+    let mut sheet = Sheet::new(look, "Alerts");
     let firing = [(Severity::Critical, Mark::Bad), (Severity::Warning, Mark::Warn)];
     for (severity, mark) in firing.into_iter().filter(|(severity, _)| state.alerts.firing(*severity) > 0) {
         let words = format!("{} {}", state.alerts.firing(severity), severity.word());

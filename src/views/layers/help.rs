@@ -10,7 +10,7 @@ const KEYS: usize = 14;
 
 /// Writes it.
 pub fn sheet(look: &Look, scroll: usize, room: usize) -> Sheet {
-    let mut sheet = Sheet::new(look, "Keys", 0);
+    let mut sheet = Sheet::new(look, "Keys");
     sheet.scroll = scroll;
     for (context, heading) in Context::ALL {
         let shown: Vec<&Binding> = bindings(context).filter(|binding| !binding.says.is_empty()).collect();
@@ -40,6 +40,12 @@ pub fn sheet(look: &Look, scroll: usize, room: usize) -> Sheet {
         let glyph = format!("  {}", fmt::left(look.glyph(mark), KEYS));
         sheet.lines.extend(super::hang(look, mark.role(), &glyph, Role::Plain, says, room));
     }
-    sheet.say(look, Role::Dim, "  ", "All times are UTC. Fingerprints such as 7f3a·91c2 tell keys apart and reveal nothing of them.", room);
+    sheet.say(
+        look,
+        Role::Dim,
+        "  ",
+        "All times are UTC. Fingerprints such as 7f3a·91c2 tell keys apart and reveal nothing of them.",
+        room,
+    );
     sheet
 }

@@ -8,7 +8,7 @@ use crate::views::theme::{Look, Mark, Role};
 
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, room: usize) -> Sheet {
-    let mut sheet = Sheet::new(look, "Leave while something runs?", 0);
+    let mut sheet = Sheet::new(look, "Leave while something runs?");
     if let Some(run) = state.underway() {
         let words = format!("{} is at {} of {}.", run.plan().title, run.finished_steps(), run.steps.len());
         sheet.lines.push(Line::from(vec![look.mark(Mark::Warn, &words)]));

@@ -32,14 +32,12 @@ pub struct Sheet {
     pub scroll: usize,
     /// A line that must be visible, whatever the scroll.
     pub focus: Option<usize>,
-    /// The widest it wants to be.
-    pub widest: u16,
 }
 
 impl Sheet {
     /// An empty sheet with a title.
-    pub fn new(look: &Look, title: &str, widest: u16) -> Self {
-        Self { title: Line::from(vec![look.span(Role::Title, title)]), widest, ..Self::default() }
+    pub fn new(look: &Look, title: &str) -> Self {
+        Self { title: Line::from(vec![look.span(Role::Title, title)]), ..Self::default() }
     }
 
     /// Adds wrapped text.
@@ -78,12 +76,8 @@ pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     let wants = sheet.lines.len() as u16 + sheet.foot.len() as u16 + gap + 2;
     let height = wants.clamp(3, area.height.max(3)).min(area.height);
     recede(look, area, buf);
-    let place = Rect {
-        x: area.x + (area.width - widest) / 2,
-        y: area.y + (area.height - height) / 3,
-        width: widest,
-        height,
-    };
+    let place =
+        Rect { x: area.x + (area.width - widest) / 2, y: area.y + (area.height - height) / 3, width: widest, height };
     let inner = canvas::boxed(buf, look, place, sheet.title);
     let foot = (sheet.foot.len() as u16).min(inner.height);
     let tight = inner.height < sheet.lines.len() as u16 + foot + gap;

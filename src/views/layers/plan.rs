@@ -13,7 +13,7 @@ use crate::views::{fmt, sight};
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, dialog: &PlanDialog, room: usize, height: usize) -> Sheet {
     let plan = &dialog.plan;
-    let mut sheet = Sheet::new(look, &fmt::middle(&plan.title, room.saturating_sub(4)), 0);
+    let mut sheet = Sheet::new(look, &fmt::middle(&plan.title, room.saturating_sub(4)));
     let mut rest = Vec::new();
     rest.extend(headed_prose(look, "Will not", Role::Plain, &plan.will_not, room));
     rest.extend(headed_prose(look, "Rests on", Role::Plain, &rests(state, plan), room));
@@ -58,7 +58,9 @@ fn steps(look: &Look, steps: &[Step], room: usize, most: usize) -> Vec<Line<'sta
     let tail = (most - 1) / 2;
     let front = most - 1 - tail;
     let folded = all.len() - front - tail;
-    let note = Line::from(vec![look.span(Role::Warn, format!(" … {folded} more of the same kind; a taller window shows them"))]);
+    let note = Line::from(vec![
+        look.span(Role::Warn, format!(" … {folded} more of the same kind; a taller window shows them")),
+    ]);
     let skip = front + folded;
     all.iter().take(front).cloned().chain([note]).chain(all.iter().skip(skip).cloned()).collect()
 }
@@ -101,7 +103,14 @@ fn choice(look: &Look, choice: &crate::app::runbook::plan::Choice, focused: bool
         let chosen = index == choice.chosen;
         let dot = if chosen { "(•) " } else { "( ) " };
         let role = if chosen { Role::Plain } else { Role::Dim };
-        lines.extend(super::hang(look, if chosen && focused { Role::Accent } else { role }, &format!("   {dot}"), role, option, room));
+        lines.extend(super::hang(
+            look,
+            if chosen && focused { Role::Accent } else { role },
+            &format!("   {dot}"),
+            role,
+            option,
+            room,
+        ));
     }
     lines
 }
@@ -111,7 +120,9 @@ fn foot(look: &Look, dialog: &PlanDialog, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if let Some(trouble) = &dialog.refusal {
         lines.push(Line::from(vec![look.mark(Mark::Bad, &fmt::end(&trouble.what, room.saturating_sub(3)))]));
-        lines.extend(sight::complaint(look, trouble, room, "").into_iter().skip(fmt::wrap(&trouble.what, room - 2).len()));
+        lines.extend(
+            sight::complaint(look, trouble, room, "").into_iter().skip(fmt::wrap(&trouble.what, room - 2).len()),
+        );
     }
     let focused = dialog.focus == Field::Answer;
     let caret = if focused { look.span(Role::Accent, "▏") } else { Span::raw("") };

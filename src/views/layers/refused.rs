@@ -8,7 +8,7 @@ use crate::views::theme::{Look, Mark, Role};
 
 /// Writes it.
 pub fn sheet(look: &Look, trouble: &Trouble, room: usize) -> Sheet {
-    let mut sheet = Sheet::new(look, "Not done", 0);
+    let mut sheet = Sheet::new(look, "Not done");
     let lead = format!("{} ", look.glyph(Mark::Bad));
     sheet.lines.extend(hang(look, Role::Bad, &lead, Role::Title, &trouble.what, room));
     let indent = " ".repeat(look.glyph_width() + 1);

@@ -14,11 +14,11 @@ use crate::views::{fmt, sight};
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, id: RunId, room: usize, height: usize) -> Sheet {
     let Some(run) = state.run(id) else {
-        let mut sheet = Sheet::new(look, "Run", 0);
+        let mut sheet = Sheet::new(look, "Run");
         sheet.say(look, Role::Dim, "", "This run is no longer kept.", room);
         return sheet;
     };
-    let mut sheet = Sheet::new(look, &fmt::middle(&run.plan().title, room.saturating_sub(4)), 0);
+    let mut sheet = Sheet::new(look, &fmt::middle(&run.plan().title, room.saturating_sub(4)));
     sheet.foot = outcome(state, look, run, room);
     // With many steps, evidence is kept for the ones that are not simply done.
     let roomy = run.steps.len() * 2 + sheet.foot.len() + 1 <= height;
@@ -64,11 +64,14 @@ fn lines(
     ])];
     let indent = " ".repeat(look.glyph_width() + 4);
     match at {
-        StepState::Done(evidence, _) if roomy => lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room)),
+        StepState::Done(evidence, _) if roomy => {
+            lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room))
+        }
         StepState::Skipped(why) if roomy => lines.extend(hang(look, Role::Dim, &indent, Role::Dim, why, room)),
         StepState::Failed(trouble) => lines.extend(sight::complaint(look, trouble, room, &indent)),
         StepState::InDoubt(found) => {
-            let words = found.as_ref().map_or("looking at what became of it, changing nothing", |found| found.says.as_str());
+            let words =
+                found.as_ref().map_or("looking at what became of it, changing nothing", |found| found.says.as_str());
             lines.extend(hang(look, Role::Dim, &indent, Role::Plain, words, room));
         }
         StepState::Waiting
@@ -115,7 +118,7 @@ fn outcome(state: &State, look: &Look, run: &Run, room: usize) -> Vec<Line<'stat
             }
             lines
         }
-        Phase::LeftBehind => {
+        Phase::LeftBehind | Phase::Dismissed => {
             let words = format!("An earlier session ended in the middle of this, after {done} of {total}.");
             let mut lines = vec![Line::from(vec![look.mark(Mark::Unknown, &words)])];
             let more = "Nothing of it will run by itself. What was in doubt was looked at, read-only; what is left needs \

@@ -11,7 +11,7 @@ use crate::views::theme::{Look, Mark, Role};
 
 /// Writes it.
 pub fn sheet(look: &Look, dialog: &SharesDialog, room: usize) -> Sheet {
-    let mut sheet = Sheet::new(look, "Unseal key shares", 0);
+    let mut sheet = Sheet::new(look, "Unseal key shares");
     sheet.say(look, Role::Plain, "", &dialog.prompt, room);
     sheet.blank();
     let rows = dialog.needed.max(dialog.complete).max(1);
@@ -24,7 +24,9 @@ pub fn sheet(look: &Look, dialog: &SharesDialog, room: usize) -> Sheet {
     sheet.blank();
     let missing = dialog.needed.saturating_sub(dialog.complete);
     if missing == 0 {
-        sheet.lines.push(Line::from(vec![look.mark(Mark::Ok, "Enough shares. Enter goes on to the plan; nothing has been sent yet.")]));
+        sheet.lines.push(Line::from(vec![
+            look.mark(Mark::Ok, "Enough shares; the plan comes next. Nothing has been sent yet."),
+        ]));
     } else {
         let words = format!("{} to go. Type or paste each and press Enter.", count(missing as usize, "share"));
         sheet.say(look, Role::Plain, "", &words, room);
@@ -43,10 +45,18 @@ fn row(look: &Look, dialog: &SharesDialog, index: u32, rows: u32) -> Line<'stati
         match dialog.pending {
             Pending::Empty => vec![look.span(Role::Accent, "▏")],
             Pending::Typing => {
-                vec![look.span(Role::Plain, "••••"), look.span(Role::Accent, "▏ "), look.mark(Mark::Unknown, "not a whole share yet")]
+                vec![
+                    look.span(Role::Plain, "••••"),
+                    look.span(Role::Accent, "▏ "),
+                    look.mark(Mark::Unknown, "not a whole share yet"),
+                ]
             }
             Pending::Plausible => {
-                vec![look.span(Role::Plain, "••••"), look.span(Role::Accent, "▏ "), look.mark(Mark::Ok, "could be a share")]
+                vec![
+                    look.span(Role::Plain, "••••"),
+                    look.span(Role::Accent, "▏ "),
+                    look.mark(Mark::Ok, "could be a share"),
+                ]
             }
         }
     };

@@ -47,7 +47,7 @@ impl Pane for Keys {
         entries.push(secret_entry(state, look, room));
         entries.extend(loss(state, look, room));
         if let Some(secret) = state.model.keys_secret() {
-            entries.extend(fields(secret, look, room));
+            entries.extend(fields(state, secret, look, room));
             entries.extend(danger(secret, look, room));
         }
         if let Some(unsealers) = &state.model.unsealers {
@@ -60,7 +60,7 @@ impl Pane for Keys {
         let how = format!("by {} ({})", reopens.by.word(), reopens.grade.word());
         let because = if room.zoomed { format!("  {}", reopens.because) } else { String::new() };
         entries.push(Entry::note(5, labelled(look, "reopens", vec![look.span(Role::Dim, how + &because)])));
-        entries.extend(sight::entries(state, look, &FEEDS, room.width));
+        entries.extend(sight::entries(state, look, &FEEDS, room));
         entries
     }
 }
@@ -187,15 +187,31 @@ pub fn window(state: &State, lost: &Attribution) -> String {
     }
 }
 
-fn fields(secret: &KeysSecret, look: &Look, room: Room) -> Vec<Entry> {
+/// Whether the Secret was confirmed recently; what was not keeps its words and loses its colour.
+fn stale(state: &State) -> bool {
+    state.model.fresh_keys(state.now).is_none()
+}
+
+fn fields(state: &State, secret: &KeysSecret, look: &Look, room: Room) -> Vec<Entry> {
+    if secret.fields.is_empty() && room.zoomed {
+        return vec![Entry::note(4, labelled(look, "fields", vec![look.span(Role::Dim, "none")]))];
+    }
+    let stale = stale(state);
     let name_room = secret.fields.iter().map(|field| fmt::width(&field.name)).max().unwrap_or(0).clamp(4, 18);
     let mut entries = Vec::new();
     for (index, field) in secret.fields.iter().enumerate() {
         let (mark, words) = shape(field);
         let name = fmt::left(&fmt::middle(&field.name, name_room), name_room);
-        let mut spans = vec![look.span(Role::Plain, name), Span::raw("  "), look.mark(mark, &words)];
+        let words = format!("{} {words}", look.glyph(if stale { Mark::Warn } else { mark }));
+        let role = if stale { Role::Dim } else { mark.role() };
+        let mut spans = vec![look.span(Role::Plain, name), Span::raw("  "), look.span(role, &words)];
+        let mut used = super::LABEL + name_room + 2 + fmt::width(&words);
         for print in field.prints.iter().take(if room.zoomed { 8 } else { 1 }) {
-            spans.push(look.span(Role::Dim, format!("  {print}")));
+            let print = format!("  {print}");
+            used += fmt::width(&print);
+            if used <= room.width {
+                spans.push(look.span(Role::Dim, print));
+            }
         }
         let label = if index == 0 { "fields" } else { "" };
         let line = labelled(look, label, spans);
@@ -240,7 +256,9 @@ fn danger(secret: &KeysSecret, look: &Look, room: Room) -> Vec<Entry> {
 }
 
 fn unsealer_entries(state: &State, unsealer: &UnsealerSeen, look: &Look, room: Room) -> Vec<Entry> {
+    let fresh = state.model.unsealers.as_ref().is_some_and(|seen| seen.fresh(state.now, FeedId::Unsealers).is_some());
     let (mark, word) = liveness(unsealer);
+    let (mark, word) = if fresh { (mark, word) } else { (Mark::Warn, format!("was {word}, stale")) };
     let line = labelled(look, "unsealer", vec![look.mark(mark, &word)]);
     let name = format!("{}/{}", unsealer.object.name, unsealer.container);
     let used = crate::views::canvas::line_width(&line);
@@ -255,7 +273,8 @@ fn unsealer_entries(state: &State, unsealer: &UnsealerSeen, look: &Look, room: R
 
 /// How the Secret reaches the unsealer.
 pub fn mounted(used: &SecretUse, look: &Look, with_name: bool) -> Vec<Span<'static>> {
-    let mut words = if with_name { format!("{} as {}", used.secret, used.how.words()) } else { used.how.words().to_owned() };
+    let mut words =
+        if with_name { format!("{} as {}", used.secret, used.how.words()) } else { used.how.words().to_owned() };
     if !used.fields.is_empty() {
         words = format!("{words}: {}", used.fields.join(", "));
     }
@@ -288,6 +307,9 @@ pub fn proof_word(state: &State) -> (Mark, String) {
         Some(proof) => (Mark::Ok, format!("proven {}", fmt::when(state.now, proof.at))),
         None if age(state.now, last.at) > max => {
             (Mark::Warn, format!("{} old, limit {}", spoken(age(state.now, last.at)), spoken(max)))
+        }
+        None if prints.is_empty() && !last.prints.is_empty() => {
+            (Mark::Warn, format!("proven {}, of keys now gone", fmt::when(state.now, last.at)))
         }
         None => (Mark::Warn, "of other keys".to_owned()),
     }

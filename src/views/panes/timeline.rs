@@ -34,9 +34,15 @@ impl Pane for Timeline {
             return vec![Entry::note(0, Line::from(vec![look.span(Role::Dim, fmt::end(&since, room.width))]))];
         }
         let rows = panes::rows(state, PaneId::Timeline);
-        let widest = state.model.timeline.newest_first().map(|m| moment(state.now, m.at).len()).max().unwrap_or(0);
+        // Of five hundred lines only those down to the end of the window are written.
+        let selected = state.selected.get(&PaneId::Timeline);
+        let chosen = rows.iter().position(|row| Some(&row.key) == selected).map_or(0, |at| at + 1);
+        let needed = chosen.max(room.height);
+        let widest = state.model.timeline.newest_first().take(needed).map(|m| moment(state.now, m.at).len()).max();
+        let widest = widest.unwrap_or(0);
         rows.into_iter()
             .zip(state.model.timeline.newest_first())
+            .take(needed)
             .map(|(row, moment)| Entry::row(row.key, 0, line(state, look, moment, widest, room.width)))
             .collect()
     }
@@ -55,20 +61,27 @@ pub const fn mark(tone: Tone) -> Mark {
     }
 }
 
+/// Subject and predicate: `openbao-0 sealed`, `Secret data/openbao-keys lost key`.
+fn told(at: &Moment) -> String {
+    let subject = match at.subject.kind.as_str() {
+        "Pod" | "Cluster" => at.subject.name.clone(),
+        "Feed" => format!("{}:", at.subject.name),
+        _ => at.subject.to_string(),
+    };
+    // A run's title names its target already.
+    if at.says.contains(&at.subject.name) { at.says.clone() } else { format!("{subject} {}", at.says) }
+}
+
 fn line(state: &State, look: &Look, at: &Moment, widest: usize, room: usize) -> Line<'static> {
     let mark = mark(at.tone);
     // At 80 columns a moment of another day keeps its date only if there is room for the words.
     let date = if widest > 10 && room < 60 { clock(at.at) } else { fmt::left(&moment(state.now, at.at), widest) };
     let glyph = fmt::left(look.glyph(mark), look.glyph_width());
-    let spans = vec![
-        look.span(Role::Dim, format!("{date} ")),
-        look.span(mark.role(), glyph),
-        Span::raw(" "),
-    ];
+    let spans = vec![look.span(Role::Dim, format!("{date} ")), look.span(mark.role(), glyph), Span::raw(" ")];
     let used: usize = spans.iter().map(|span| fmt::width(&span.content)).sum();
     let mut spans = spans;
     let role = if at.tone == Tone::Grave { Role::Title } else { Role::Plain };
-    spans.push(look.span(role, fmt::end(&at.says, room.saturating_sub(used))));
+    spans.push(look.span(role, fmt::end(&told(at), room.saturating_sub(used))));
     let line = Line::from(spans);
     let left = room.saturating_sub(crate::views::canvas::line_width(&line) + 2);
     if left < 6 {

@@ -9,7 +9,7 @@ use crate::app::model::seal::{Replica, SealAnswer, SealSeen};
 use crate::app::state::State;
 use crate::app::text::count;
 use crate::app::time::{age, quiet};
-use crate::app::trouble::TroubleKind;
+use crate::app::trouble::{Trouble, TroubleKind};
 use crate::views::table::{Cell, Column, lay};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
@@ -36,6 +36,10 @@ impl Pane for Vault {
         let worst = all.iter().map(|one| one.mark).max_by_key(|mark| badness(*mark)).unwrap_or(Mark::Absent);
         match worst {
             Mark::Ok => (Mark::Ok, format!("{open} of {total} open")),
+            Mark::Warn if all.iter().any(|one| one.stale.is_some()) => {
+                let oldest = all.iter().filter_map(|one| one.stale).max().unwrap_or_default();
+                (Mark::Warn, format!("stale {}", quiet(oldest)))
+            }
             Mark::Bad | Mark::Warn | Mark::Unknown | Mark::Absent => {
                 let same: Vec<&Condition> = all.iter().filter(|one| one.mark == worst).collect();
                 let word = same.first().map_or("", |one| one.word.as_str());
@@ -55,21 +59,25 @@ impl Pane for Vault {
         if room.zoomed {
             entries.extend(lines.next().map(|line| Entry::note(2, line)));
         }
+        let mut told: Vec<&Trouble> = Vec::new();
         for (replica, line) in shown.iter().zip(lines) {
             entries.push(Entry::row(replica.name.clone(), 0, line));
-            if room.zoomed
-                && let Some(SealAnswer::Silent(trouble)) = replica.answer.as_ref().map(|answer| &answer.value)
-            {
-                entries.extend(
-                    sight::complaint(look, trouble, room.width, "  ").into_iter().map(|line| Entry::note(3, line)),
-                );
+            let Some(trouble) = silence(replica).filter(|_| room.zoomed) else { continue };
+            // What silences one usually silences all: said once.
+            if told.iter().all(|before| (&before.why, &before.next) != (&trouble.why, &trouble.next)) {
+                told.push(trouble);
+                let lines = sight::complaint(look, trouble, room.width, "  ");
+                entries.extend(lines.into_iter().map(|line| Entry::note(3, line)));
             }
         }
         if !folded.is_empty() {
             let others = look.mark(Mark::Ok, &format!("{} unsealed", count(folded.len(), "other")));
             entries.push(Entry::note(0, Line::from(vec![others])));
         }
-        entries.extend(sight::entries(state, look, &FEEDS, room.width));
+        if let Some(trouble) = shown.iter().find_map(|replica| silence(replica)).filter(|_| !room.zoomed) {
+            entries.extend(sight::advice(look, trouble, room.width, 1));
+        }
+        entries.extend(sight::entries(state, look, &FEEDS, room));
         if let Some(line) = summary(state, look) {
             entries.push(Entry::blank());
             entries.push(Entry::note(4, line));
@@ -82,7 +90,7 @@ const COLUMNS: [Column; 7] = [
     Column::name("replica", 0, 9),
     Column::new("seal", 0),
     Column::new("does", 1),
-    Column::new("", 1),
+    Column::new("", 0),
     Column::figure("restarts", 4),
     Column::new("version", 3),
     Column::name("node", 2, 8),
@@ -208,6 +216,14 @@ fn cells(state: &State, look: &Look, replica: &Replica) -> Vec<Cell> {
         Cell::new(Role::Dim, seen.map_or("", |seen| seen.version.as_str())),
         Cell::new(Role::Dim, pod.and_then(|pod| pod.node.as_deref()).unwrap_or_default()),
     ]
+}
+
+/// Why a replica does not answer.
+fn silence(replica: &Replica) -> Option<&Trouble> {
+    match replica.answer.as_ref().map(|answer| &answer.value) {
+        Some(SealAnswer::Silent(trouble)) => Some(trouble),
+        Some(SealAnswer::Said(_)) | None => None,
+    }
 }
 
 /// The role of an open replica, the progress of a sealed one with the head of its nonce.
