@@ -312,7 +312,8 @@ impl<'a> Survey<'a> {
     fn only_just_silent(&self, replica: &Replica) -> bool {
         let asked = self.model.feeds.get(&FeedId::Seal).and_then(|health| health.asked);
         replica.since.zip(asked).is_some_and(|(since, asked)| {
-            since > asked.saturating_add(FeedId::Seal.limit()).unwrap_or(asked) && age(self.now, since) <= FeedId::Seal.limit()
+            since > asked.saturating_add(FeedId::Seal.limit()).unwrap_or(asked)
+                && age(self.now, since) <= FeedId::Seal.limit()
         })
     }
 
