@@ -129,21 +129,37 @@ pub struct Target {
     pub keys_secret: Option<String>,
 }
 
+/// Why nothing was connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotConnected {
+    /// For a person.
+    pub trouble: Trouble,
+    /// Namespace and name of each vault, where there are several and none was named: whoever can ask, asks.
+    pub several: Vec<(String, String)>,
+}
+
+impl From<Trouble> for NotConnected {
+    fn from(trouble: Trouble) -> Self {
+        Self { trouble, several: Vec::new() }
+    }
+}
+
 /// Resolves the target. A cluster that is named wins over an address that merely stands in the environment.
-pub async fn connect(asked: &Asked) -> Result<Target, Trouble> {
+pub async fn connect(asked: &Asked) -> Result<Target, NotConnected> {
     if let Some(address) = &asked.address {
-        return by_address(asked, address, Vec::new());
+        return Ok(by_address(asked, address, Vec::new())?);
     }
     let wanted = Wanted { kubeconfig: asked.kubeconfig.clone(), context: asked.context.clone() };
     let Some(connection) = client::connect(&wanted).await? else {
         return match &asked.env_address {
-            Some((_, address)) => by_address(asked, address, Vec::new()),
-            None if !asked.members.is_empty() => by_address(asked, "", Vec::new()),
+            Some((_, address)) => Ok(by_address(asked, address, Vec::new())?),
+            None if !asked.members.is_empty() => Ok(by_address(asked, "", Vec::new())?),
             None => Err(Trouble::local(
                 "There is nothing to connect to",
                 "no kubeconfig was found, this is no pod, and neither --address nor VAULT_ADDR nor BAO_ADDR is set",
                 "Set KUBECONFIG or give --address; baowatch demo shows everything without a cluster",
-            )),
+            )
+            .into()),
         };
     };
     let real = RealKube::new(connection.client.clone());
@@ -151,7 +167,7 @@ pub async fn connect(asked: &Asked) -> Result<Target, Trouble> {
     in_cluster(asked, &connection, kube).await
 }
 
-async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dyn Kube>) -> Result<Target, Trouble> {
+async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dyn Kube>) -> Result<Target, NotConnected> {
     let mut notes = Vec::new();
     let found = discover(kube.as_ref(), asked, &connection.namespace, &mut notes).await?;
     if let Some((variable, address)) = &asked.env_address {
@@ -166,7 +182,7 @@ async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dy
             );
             address_id(&connection.server)
         }
-        Err(trouble) => return Err(trouble),
+        Err(trouble) => return Err(trouble.into()),
     };
     let server = match &found.set {
         Some(set) => server_look::look(kube.as_ref(), set).await,
@@ -341,17 +357,17 @@ impl Found {
     }
 }
 
-async fn discover(kube: &dyn Kube, asked: &Asked, own: &str, notes: &mut Vec<String>) -> Result<Found, Trouble> {
+async fn discover(kube: &dyn Kube, asked: &Asked, own: &str, notes: &mut Vec<String>) -> Result<Found, NotConnected> {
     if let Some((namespace, name)) = &asked.vault {
         return match kube.stateful_set(namespace, name).await {
             Ok(Some(set)) => Ok(Found::of(set)),
-            Ok(None) => Err(no_such(kube, namespace, name).await),
+            Ok(None) => Err(no_such(kube, namespace, name).await.into()),
             Err(trouble) if trouble.kind == TroubleKind::Denied => {
                 notes.push(trouble.to_string());
                 let pods = pods_of(kube, namespace).await.unwrap_or_default().remove(name).unwrap_or_default();
                 Ok(Found { namespace: namespace.clone(), name: name.clone(), set: None, pods })
             }
-            Err(trouble) => Err(trouble),
+            Err(trouble) => Err(trouble.into()),
         };
     }
     let asked_for = asked.namespace.as_deref();
@@ -362,19 +378,19 @@ async fn discover(kube: &dyn Kube, asked: &Asked, own: &str, notes: &mut Vec<Str
             match kube.vaults(Some(own)).await {
                 Ok(sets) => (sets, Some(own)),
                 Err(inner) if inner.kind == TroubleKind::Denied => return by_pods(kube, own, inner, notes).await,
-                Err(inner) => return Err(inner),
+                Err(inner) => return Err(inner.into()),
             }
         }
         Err(trouble) if trouble.kind == TroubleKind::Denied => {
             return by_pods(kube, asked_for.unwrap_or(own), trouble, notes).await;
         }
-        Err(trouble) => return Err(trouble),
+        Err(trouble) => return Err(trouble.into()),
     };
     let names: Vec<String> = sets.iter().map(path).collect();
     let mut sets = sets.into_iter();
     match (sets.next(), sets.next()) {
         (Some(one), None) => Ok(Found::of(one)),
-        (None, _) => Err(none_found(place)),
+        (None, _) => Err(none_found(place).into()),
         (Some(_), Some(_)) => Err(several(names)),
     }
 }
@@ -394,13 +410,15 @@ fn none_found(place: Option<&str>) -> Trouble {
     )
 }
 
-fn several(mut names: Vec<String>) -> Trouble {
+fn several(mut names: Vec<String>) -> NotConnected {
     names.sort();
-    Trouble::local(
+    let trouble = Trouble::local(
         &format!("There are {} here", count(names.len(), "vault")),
         &names.join(", "),
         &format!("Choose one: --vault {}", names.first().map_or("NAMESPACE/STATEFULSET", String::as_str)),
-    )
+    );
+    let pair = |name: &String| name.split_once('/').map(|(ns, name)| (ns.to_owned(), name.to_owned()));
+    NotConnected { several: names.iter().filter_map(pair).collect(), trouble }
 }
 
 async fn no_such(kube: &dyn Kube, namespace: &str, name: &str) -> Trouble {
@@ -437,8 +455,8 @@ async fn pods_of(kube: &dyn Kube, namespace: &str) -> Result<BTreeMap<String, Ve
 }
 
 /// Who may see nothing but pods still gets to see the vault's.
-async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut Vec<String>) -> Result<Found, Trouble> {
-    let Ok(sets) = pods_of(kube, namespace).await else { return Err(denied) };
+async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut Vec<String>) -> Result<Found, NotConnected> {
+    let Ok(sets) = pods_of(kube, namespace).await else { return Err(denied.into()) };
     let names: Vec<String> = sets.keys().map(|name| format!("{namespace}/{}", clean(name))).collect();
     let mut sets = sets.into_iter();
     match (sets.next(), sets.next()) {
@@ -446,7 +464,7 @@ async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut 
             notes.push(denied.to_string());
             Ok(Found { namespace: namespace.to_owned(), name, set: None, pods })
         }
-        (None, _) => Err(denied),
+        (None, _) => Err(denied.into()),
         (Some(_), Some(_)) => Err(several(names)),
     }
 }

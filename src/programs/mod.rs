@@ -1,5 +1,13 @@
 //! One file a command: only these and `main.rs` name the core, the views and the backends together.
 
+pub mod act;
+pub mod check;
 pub mod config;
+pub mod console;
+pub mod demo;
+pub mod hidden;
 pub mod log;
+pub mod plan_text;
+pub mod session;
 pub mod shell;
+pub mod stage;

@@ -86,17 +86,25 @@ pub struct Desk<'a, P: Program, E> {
     pub ears: &'a mut dyn Ears<P, E>,
     /// Keeps the tape.
     pub record: &'a mut dyn FnMut(&Stamped<Msg>),
-    /// Ends the loop early when it holds, for programs that look once. Asked after each message.
-    pub enough: &'a dyn Fn(&P) -> bool,
+    /// The number of the last message; counts on when the loop is run again.
+    pub seq: u64,
 }
 
 impl<P: Program, E> Desk<'_, P, E>
 where
     P::Effect: Hosted,
 {
-    /// Runs the program until it asks to end, `enough` says so, or nobody can send anything any more.
-    pub async fn run(&mut self, program: &mut P, inbox: &mut UnboundedReceiver<Input<E>>) -> std::io::Result<()> {
-        let mut seq = 0_u64;
+    /// Runs the program until it asks to end, `enough` says so, or nobody can send anything any more. `enough` is asked
+    /// before the first message and after each.
+    pub async fn run(
+        &mut self,
+        program: &mut P,
+        inbox: &mut UnboundedReceiver<Input<E>>,
+        enough: &dyn Fn(&P) -> bool,
+    ) -> std::io::Result<()> {
+        if enough(program) {
+            return Ok(());
+        }
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut drawn = clock::instant();
@@ -117,15 +125,15 @@ where
             for _ in 0..BATCH {
                 let Some(input) = next.take() else { break };
                 dirty = true;
-                self.take(program, input, &mut seq)?;
-                if program.ended() || (self.enough)(program) {
+                self.take(program, input)?;
+                if program.ended() || enough(program) {
                     self.surface.draw(program)?;
                     return Ok(());
                 }
                 next = inbox.try_recv().ok();
             }
             if let Some(input) = next {
-                self.take(program, input, &mut seq)?;
+                self.take(program, input)?;
             }
             if dirty && drawn.elapsed() >= FRAME {
                 self.surface.draw(program)?;
@@ -135,15 +143,20 @@ where
         }
     }
 
-    fn take(&mut self, program: &mut P, input: Input<E>, seq: &mut u64) -> std::io::Result<()> {
+    /// Gives the program one message at once, past the inbox: for programs that ask in a row.
+    pub fn say(&mut self, program: &mut P, msg: Msg) -> std::io::Result<()> {
+        self.take(program, Input::Msg(msg))
+    }
+
+    fn take(&mut self, program: &mut P, input: Input<E>) -> std::io::Result<()> {
         let msg = match input {
             Input::Msg(msg) => Some(msg),
             Input::Event(event) => self.ears.hear(program, event),
         };
         let mut pending = msg;
         while let Some(msg) = pending.take() {
-            *seq += 1;
-            let stamped = Stamped { at: self.clock.now(), seq: *seq, msg };
+            self.seq += 1;
+            let stamped = Stamped { at: self.clock.now(), seq: self.seq, msg };
             (self.record)(&stamped);
             for effect in program.update(stamped) {
                 match effect.host() {

@@ -10,6 +10,7 @@ pub mod journal;
 mod journal_file;
 pub mod lock;
 pub mod memory;
+pub mod volatile;
 mod register;
 
 use std::path::Path;

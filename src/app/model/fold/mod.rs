@@ -37,7 +37,10 @@ pub fn apply(model: &mut Model, report: &Report, now: Timestamp) -> Vec<Effect> 
             Vec::new()
         }
         Ok(facts) => {
-            answer(model, report.feed, now);
+            // What the shell says at the start is not something a feed has seen.
+            if facts.iter().any(|fact| !matches!(fact, Fact::Connected(_) | Fact::Recalled { .. })) {
+                answer(model, report.feed, now);
+            }
             facts.iter().flat_map(|fact| fold(model, fact, now)).collect()
         }
     }

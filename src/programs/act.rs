@@ -1,0 +1,338 @@
+//! `act list|plan|run`: the guided actions without the full-screen console. The same core, the same plan, the same
+//! challenge; only the person types a line instead of keys.
+
+use std::convert::Infallible;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::config::Answer;
+use super::session::{Aim, Session, looked};
+use super::{hidden, plan_text};
+use crate::app::actions;
+use crate::app::config::cli::{Act1, ActCommand, Cli, Output, Progress, SharesFrom};
+use crate::app::config::env::Env;
+use crate::app::id::{ActionId, ObjectRef};
+use crate::app::intent::Intent;
+use crate::app::msg::Msg;
+use crate::app::program::Console;
+use crate::app::runbook::plan::{Offer, Plan};
+use crate::app::runbook::run::Phase;
+use crate::app::runtime::clock::{self, WallClock};
+use crate::app::runtime::desk::{Desk, Input, NoEars, NoScreen};
+use crate::app::runtime::signals;
+use crate::app::state::State;
+use crate::app::state::layers::{Field, Layer};
+use crate::app::time::Stamped;
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::hands::ConsoleHands;
+
+/// How long the feeds may take before an action is asked for its plan.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// Runs `act …`.
+pub async fn run(cli: &Cli, command: &ActCommand, env: &Env) -> Answer {
+    if let ActCommand::Plan(wanted) | ActCommand::Run { action: wanted, .. } = command
+        && let Err(trouble) = named(&wanted.action)
+    {
+        return Answer::failed(&trouble, 64);
+    }
+    let session = match Aim::make(&cli.global, env) {
+        Ok(aim) => match aim.connect().await {
+            Ok(session) => (session, aim),
+            Err(failed) => return Answer::failed(&failed.trouble, 1),
+        },
+        Err(trouble) => return Answer::failed(&trouble, 1),
+    };
+    let (session, aim) = session;
+    let mut desk = Headless::open(session, &aim);
+    desk.look().await;
+    let answer = match command {
+        ActCommand::List { output } => list(&desk.program.0, *output),
+        ActCommand::Plan(wanted) => match desk.plan(wanted) {
+            Ok(plan) => show(&plan, &desk.program.0, wanted.output),
+            Err(trouble) => refused(&trouble),
+        },
+        ActCommand::Run { action, confirm } => desk.act(action, confirm.as_deref()).await,
+    };
+    desk.close().await;
+    answer
+}
+
+fn named(name: &str) -> Result<ActionId, Trouble> {
+    ActionId::ALL.into_iter().find(|id| id.name() == name).ok_or_else(|| {
+        let all: Vec<&str> = ActionId::ALL.iter().map(|id| id.name()).collect();
+        Trouble::local(&format!("there is no action {name}"), &format!("there is {}", all.join(", ")), "See `baowatch act list`")
+    })
+}
+
+/// A precondition or a guard said no: nothing was changed.
+fn refused(trouble: &Trouble) -> Answer {
+    Answer { out: String::new(), err: format!("refused: {trouble}\n"), code: 2 }
+}
+
+fn list(state: &State, output: Output) -> Answer {
+    let rows: Vec<(&str, &str, Option<Trouble>)> = actions::all()
+        .iter()
+        .map(|action| {
+            let offer = action.offer(state, &actions::Request::default());
+            let why = if let Offer::Refused(trouble) = offer { Some(trouble) } else { None };
+            (action.id().name(), action.says(), why)
+        })
+        .collect();
+    let out = match output {
+        Output::Json => {
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|(name, says, why)| serde_json::json!({"action": name, "says": says, "ready": why.is_none(), "why": why}))
+                .collect();
+            pretty(&serde_json::json!({"schema": "baowatch.actions/v1", "actions": rows}))
+        }
+        Output::Text => rows
+            .iter()
+            .map(|(name, says, why)| {
+                let now = why.as_ref().map_or_else(|| "ready".to_owned(), |why| format!("not now: {}", why.what));
+                format!("{name:<10} {says}\n{:<10} {now}\n", "")
+            })
+            .collect(),
+    };
+    Answer::done(out)
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
+}
+
+fn show(plan: &Plan, state: &State, output: Output) -> Answer {
+    match output {
+        Output::Json => match serde_json::to_value(plan) {
+            Ok(mut value) => {
+                if let Some(object) = value.as_object_mut() {
+                    object.insert("schema".to_owned(), "baowatch.plan/v1".into());
+                    object.insert("challenge".to_owned(), plan.challenge().into());
+                }
+                Answer::done(pretty(&value))
+            }
+            Err(error) => Answer::failed(&Trouble::local("the plan cannot be written", &error.to_string(), ""), 1),
+        },
+        Output::Text => Answer::done(plan_text::plan(plan, state.now)),
+    }
+}
+
+type Parts<'a> = (Desk<'a, Console, Infallible>, &'a mut Console, &'a mut UnboundedReceiver<Input<Infallible>>);
+
+/// The console's core with nobody at the keys.
+struct Headless {
+    program: Console,
+    session: Session,
+    hands: ConsoleHands,
+    screen: NoScreen,
+    ears: NoEars,
+    inbox: UnboundedReceiver<Input<Infallible>>,
+    seq: u64,
+}
+
+impl Headless {
+    fn open(session: Session, aim: &Aim) -> Self {
+        let (send, inbox) = unbounded_channel();
+        for msg in session.greeting() {
+            let _ = send.send(Input::Msg(msg));
+        }
+        let feeds = session.watch(&send);
+        let hands = session.console_hands(feeds, &send);
+        session.tasks.spawn(signals::listen(send.clone()));
+        let program = Console(State::new(aim.bound.settings.clone(), clock::now()));
+        Self { program, session, hands, screen: NoScreen, ears: NoEars, inbox, seq: 0 }
+    }
+
+    /// Runs the core until `enough`.
+    async fn until(&mut self, enough: impl Fn(&State) -> bool) {
+        let mut record = |_: &_| {};
+        let (mut desk, program, inbox) = self.desk(&mut record);
+        // Without a screen nothing in the loop can fail.
+        let _ = desk.run(program, inbox, &|console| enough(&console.0)).await;
+        self.seq = desk.seq;
+    }
+
+    /// Asks for something and lets the core take it at once.
+    fn ask(&mut self, intent: Intent) {
+        self.say(Msg::Intent(intent));
+    }
+
+    fn say(&mut self, msg: Msg) {
+        let mut record = |_: &_| {};
+        let (mut desk, program, _) = self.desk(&mut record);
+        let _ = desk.say(program, msg);
+        self.seq = desk.seq;
+    }
+
+    fn desk<'a>(&'a mut self, record: &'a mut dyn FnMut(&Stamped<Msg>)) -> Parts<'a> {
+        let desk = Desk {
+            clock: &WallClock,
+            hands: &mut self.hands,
+            surface: &mut self.screen,
+            ears: &mut self.ears,
+            record,
+            seq: self.seq,
+        };
+        (desk, &mut self.program, &mut self.inbox)
+    }
+
+    async fn look(&mut self) {
+        let _ = tokio::time::timeout(LOOK, self.until(looked)).await;
+        // What a dead session left in doubt is looked at before anything else.
+        let probed = |state: &State| {
+            state.left_behind().all(|run| {
+                !run.steps.iter().any(|step| matches!(step, crate::app::runbook::run::StepState::InDoubt(None)))
+            })
+        };
+        let _ = tokio::time::timeout(LOOK, self.until(probed)).await;
+    }
+
+    /// The action's plan, with the choices that the arguments make.
+    fn plan(&mut self, wanted: &Act1) -> Result<Plan, Trouble> {
+        let action = named(&wanted.action)?;
+        let namespace = self.program.0.model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
+        let vault = self.program.0.model.vault_ref();
+        let target = wanted.target.as_deref().filter(|name| *name != vault.name && *name != vault.path());
+        let target = target.map(|name| ObjectRef::pod(&namespace, name));
+        self.tell_of_the_dead();
+        self.ask(Intent::Offer { action, target });
+        self.choose(wanted)?;
+        match self.program.0.top() {
+            Some(Layer::Plan(dialog)) => Ok(dialog.plan.clone()),
+            Some(Layer::Refused(trouble)) => Err(trouble.clone()),
+            Some(_) | None => Err(Trouble::local("no plan came of it", "", "Try the console instead")),
+        }
+    }
+
+    /// Runs that an earlier session left unfinished are said before anything new is planned.
+    fn tell_of_the_dead(&self) {
+        for run in self.program.0.left_behind() {
+            talk(&format!("An earlier run was left unfinished: {}\n{}", run.plan().title, plan_text::run(run)));
+        }
+    }
+
+    fn choose(&mut self, wanted: &Act1) -> Result<(), Trouble> {
+        let ask_for_shares = wanted.shares_from == Some(SharesFrom::Prompt);
+        let reset = wanted.progress == Some(Progress::Reset);
+        // Each pass makes one choice or types the shares; a plan has two choices.
+        for _ in 0..4 {
+            match self.program.0.top() {
+                Some(Layer::Shares(dialog)) => {
+                    if wanted.shares_from == Some(SharesFrom::Secret) {
+                        let why = dialog.prompt.clone();
+                        return Err(Trouble::new(TroubleKind::Refused, "the keys Secret holds no usable shares", &why, "Use --shares-from prompt"));
+                    }
+                    self.type_shares()?;
+                }
+                Some(Layer::Plan(dialog)) => {
+                    let wrong = dialog.plan.choices.iter().position(|choice| {
+                        let want = if choice.label == "Shares from" { ask_for_shares } else { reset };
+                        choice.chosen != usize::from(want)
+                    });
+                    let Some(index) = wrong else { return Ok(()) };
+                    for _ in 0..=index {
+                        if !matches!(self.program.0.top(), Some(Layer::Plan(d)) if d.focus == Field::Choice(index)) {
+                            self.ask(Intent::NextField);
+                        }
+                    }
+                    self.ask(Intent::Toggle);
+                }
+                Some(_) | None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn type_shares(&mut self) -> Result<(), Trouble> {
+        let Some(Layer::Shares(dialog)) = self.program.0.top() else { return Ok(()) };
+        let (slot, needed) = (dialog.slot, dialog.needed);
+        talk(&format!("{}.\n", dialog.prompt));
+        for number in 1..=needed {
+            let text = hidden::line(&format!("Share {number} of {needed} (not shown): "))?;
+            self.session.slots.paste(slot, &text);
+            self.session.slots.complete(slot);
+        }
+        let (complete, pending) = self.session.slots.status(slot);
+        if complete < needed {
+            return Err(Trouble::local("too few shares were typed", "", "Nothing was changed"));
+        }
+        self.say(Msg::Typed { slot, complete, pending });
+        Ok(())
+    }
+
+    async fn act(&mut self, wanted: &Act1, confirm: Option<&str>) -> Answer {
+        let plan = match self.plan(wanted) {
+            Ok(plan) => plan,
+            Err(trouble) => return refused(&trouble),
+        };
+        talk(&plan_text::plan(&plan, self.program.0.now));
+        let answer = match confirm {
+            Some(text) => text.to_owned(),
+            None => match typed(&plan_text::question(&plan)) {
+                Ok(text) => text,
+                Err(trouble) => return refused(&trouble),
+            },
+        };
+        for c in answer.chars() {
+            self.ask(Intent::Type(c));
+        }
+        self.ask(Intent::Accept);
+        let newest = self.program.0.underway().map(|run| run.id);
+        let Some(id) = newest.or_else(|| self.program.0.runs.iter().rev().find(|run| *run.plan() == plan).map(|run| run.id)) else {
+            let trouble = match self.program.0.top() {
+                Some(Layer::Plan(dialog)) => dialog.refusal.clone(),
+                Some(Layer::Refused(trouble)) => Some(trouble.clone()),
+                Some(_) | None => None,
+            };
+            let none = || Trouble::local("it was not confirmed", "", "Nothing was changed");
+            return refused(&trouble.unwrap_or_else(none));
+        };
+        self.until(|state| state.run(id).is_none_or(|run| !run.underway())).await;
+        let Some(run) = self.program.0.run(id) else { return refused(&Trouble::local("the run is gone", "", "")) };
+        let told = plan_text::run(run);
+        let code = if matches!(run.phase, Phase::Succeeded(_)) { 0 } else { 1 };
+        let interrupted = self.program.0.ended;
+        match wanted.output {
+            Output::Json => {
+                let value = serde_json::json!({
+                    "schema": "baowatch.run/v1", "run": id.to_string(), "plan": run.plan(), "steps": run.steps,
+                    "phase": run.phase, "succeeded": code == 0,
+                });
+                talk(&told);
+                Answer { out: pretty(&value), err: String::new(), code: if interrupted { 130 } else { code } }
+            }
+            Output::Text => Answer { out: told, err: String::new(), code: if interrupted { 130 } else { code } },
+        }
+    }
+
+    async fn close(self) {
+        let Self { session, hands, .. } = self;
+        drop(hands);
+        session.close().await;
+    }
+}
+
+/// Talk goes to stderr: stdout carries the answer.
+fn talk(text: &str) {
+    let _ = write!(std::io::stderr(), "{text}");
+}
+
+/// The answer to a challenge, typed by a person. Without a terminal there is nobody to ask.
+fn typed(question: &str) -> Result<String, Trouble> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Trouble::local(
+            "nobody can be asked",
+            "input is not a terminal",
+            "Give the exact answer with --confirm; nothing was changed",
+        ));
+    }
+    talk(question);
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|error| {
+        Trouble::local("the answer could not be read", &error.to_string(), "Nothing was changed")
+    })?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

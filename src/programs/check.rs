@@ -1,0 +1,156 @@
+//! `check` and `--print`: one look at everything, by a program that cannot change anything.
+
+use jiff::SignedDuration;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::config::{Answer, rule_names};
+use super::session::{Aim, Session, looked};
+use crate::app::config::cli::{Check, Cli, Output, Size};
+use crate::app::config::env::Env;
+use crate::app::program::Watcher;
+use crate::app::report::check::{CheckDocument, document, sightless};
+use crate::app::alerts::book::AlertBook;
+use crate::app::report::exit::Asked;
+use crate::app::report::remembered::Remembered;
+use crate::app::report::text::{Paint, text};
+use crate::app::runtime::clock::{self, WallClock};
+use crate::app::runtime::desk::{Desk, Input, NoEars, NoScreen};
+use crate::app::runtime::signals;
+use crate::app::settings::Settings;
+use crate::app::state::State;
+use crate::app::trouble::Trouble;
+use crate::app::verdict::judge;
+use crate::backends::files::check_state;
+use crate::views::console::print;
+use crate::views::theme::Look;
+
+/// How long to wait for the feeds unless somebody says otherwise.
+const WAIT: SignedDuration = SignedDuration::from_secs(10);
+
+/// Runs `check`.
+pub async fn run(cli: &Cli, check: &Check, env: &Env) -> Answer {
+    let aim = match Aim::make(&cli.global, env) {
+        Ok(aim) => aim,
+        Err(trouble) => return blind(&trouble, check.output),
+    };
+    let asked = match Asked::new(&check.rules, &check.exclude, aim.bound.people_declared, &rule_names()) {
+        Ok(asked) => asked,
+        Err(trouble) => return Answer::failed(&trouble, 64),
+    };
+    let remembered = match check.state.as_deref().map(check_state::load).transpose() {
+        Ok(remembered) => remembered,
+        Err(trouble) => return blind(&trouble, check.output),
+    };
+    let mut state = match look(&aim, check.wait.unwrap_or(WAIT)).await {
+        Ok(state) => state,
+        Err(trouble) => return blind(&trouble, check.output),
+    };
+    if let (Some(remembered), Some(cluster)) = (&remembered, &state.model.cluster)
+        && let Err(trouble) = remembered.belongs_to(&cluster.identity)
+    {
+        return blind(&trouble, check.output);
+    }
+    recount(&mut state, remembered.as_ref());
+    let mut answer = told(&document(&state, &asked), check.output);
+    if let (Some(path), Some(before)) = (&check.state, &remembered)
+        && let Err(trouble) = check_state::save(path, &before.next(&state))
+    {
+        answer.err = format!("warning: {trouble}\n");
+    }
+    answer
+}
+
+/// Judges durations as one look must: from what an earlier run wrote down, or else from the evidence's own time, and
+/// where it has none, as passed.
+fn recount(state: &mut State, remembered: Option<&Remembered>) {
+    let now = state.now;
+    if let Some(remembered) = remembered {
+        let held = remembered.held();
+        let since = held.iter().find(|(rule, _, _)| rule == NO_ACTIVE).map(|(_, _, since)| *since);
+        if let (Some(ours), Some(theirs)) = (state.model.no_active_since, since) {
+            state.model.no_active_since = Some(ours.min(theirs));
+        }
+        state.sighted = remembered.sighted();
+        state.alerts = AlertBook::default();
+        state.alerts.restore(held);
+        state.alerts.review(&state.model, &state.settings, now);
+    } else {
+        if state.model.no_active_since.is_some() {
+            state.model.no_active_since = Some(state.began - SignedDuration::from_mins(1));
+        }
+        state.alerts.review_once(&state.model, &state.settings, now);
+    }
+    state.verdict = judge(&state.model, now, state.sighted);
+}
+
+/// The rule whose age the verdict needs too.
+const NO_ACTIVE: &str = "vault-no-active";
+
+fn told(said: &CheckDocument, output: Output) -> Answer {
+    let out = match output {
+        Output::Json => serde_json::to_string_pretty(said).map(|text| text + "\n").unwrap_or_default(),
+        Output::Text => text(said, Paint::default()),
+    };
+    Answer { out, err: String::new(), code: said.exit }
+}
+
+/// Nothing could be seen at all: that is UNKNOWN, and it says why on both channels.
+fn blind(trouble: &Trouble, output: Output) -> Answer {
+    let said = sightless(trouble, clock::now());
+    let mut answer = told(&said, output);
+    answer.err = format!("error: {trouble}\n");
+    answer.code = 3;
+    answer
+}
+
+/// Runs `--print`.
+pub async fn screen(cli: &Cli, size: Size, look_like: &Look, env: &Env) -> Answer {
+    let state = match Aim::make(&cli.global, env) {
+        Ok(aim) => look(&aim, cli.wait.unwrap_or(WAIT)).await,
+        Err(trouble) => Err(trouble),
+    };
+    match state {
+        Ok(state) => Answer::done(print(&state, look_like, size.width, size.height)),
+        Err(trouble) => Answer::failed(&trouble, 1),
+    }
+}
+
+/// One whole look: until every feed has answered, or for as long as somebody is willing to wait.
+async fn look(aim: &Aim, wait: SignedDuration) -> Result<State, Trouble> {
+    let wait = wait.unsigned_abs();
+    let began = clock::instant();
+    let session = tokio::time::timeout(wait, aim.connect()).await.map_err(|_| {
+        Trouble::unreachable(
+            "The cluster did not answer in time",
+            &format!("nothing came back within {}s", wait.as_secs()),
+            "Check the network and the context, or wait longer with --wait",
+        )
+    })?;
+    let session = session.map_err(|failed| failed.trouble)?;
+    let left = wait.saturating_sub(began.elapsed()).max(std::time::Duration::from_secs(1));
+    Ok(watch(session, aim.bound.settings.clone(), left).await)
+}
+
+async fn watch(session: Session, settings: Settings, wait: std::time::Duration) -> State {
+    let (send, mut inbox) = unbounded_channel::<Input<std::convert::Infallible>>();
+    for msg in session.greeting() {
+        let _ = send.send(Input::Msg(msg));
+    }
+    let feeds = session.watch(&send);
+    let mut hands = session.watcher_hands(feeds, &send);
+    session.tasks.spawn(signals::listen(send.clone()));
+    let mut program = Watcher(State::new(settings, clock::now()));
+    let mut desk = Desk {
+        clock: &WallClock,
+        hands: &mut hands,
+        surface: &mut NoScreen,
+        ears: &mut NoEars,
+        record: &mut |_| {},
+        seq: 0,
+    };
+    // Past the time what is there is told; what is missing is told as missing.
+    let _ = tokio::time::timeout(wait, desk.run(&mut program, &mut inbox, &|watcher| looked(&watcher.0))).await;
+    drop(hands);
+    session.close().await;
+    program.0
+}

@@ -1,0 +1,248 @@
+//! The console: draws at once, connects behind the first frame, and leaves the terminal as it found it.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind};
+use futures::StreamExt as _;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::task::TaskTracker;
+
+use super::config::Answer;
+use super::session::{Aim, Session};
+use crate::app::config::cli::Cli;
+use crate::app::config::env::Env;
+use crate::app::effect::Effect;
+use crate::app::id::FeedId;
+use crate::app::model::fact::Report;
+use crate::app::msg::Msg;
+use crate::app::ports::{Clock, Hands};
+use crate::app::program::Console;
+use crate::app::runtime::clock::{self, WallClock};
+use crate::app::runtime::desk::{Desk, Ears, Input};
+use crate::app::runtime::signals;
+use crate::app::runtime::slots::Slots;
+use crate::app::runtime::tape::Tape;
+use crate::app::state::State;
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::connect::NotConnected;
+use crate::backends::hands::ConsoleHands;
+use crate::views::keymap::intent_for;
+use crate::views::terminal::{Screen, install_panic_hook};
+use crate::views::theme::Look;
+
+/// How long a cluster that does not answer is left alone before it is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Runs the console.
+pub async fn run(cli: &Cli, look: Look, env: &Env) -> Answer {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        let trouble = Trouble::local(
+            "the console needs a terminal",
+            "input or output is not one",
+            "Use `baowatch check`, `baowatch --print 80x24`, or `baowatch act` instead",
+        );
+        return Answer::failed(&trouble, 2);
+    }
+    let mut aim = match Aim::make(&cli.global, env) {
+        Ok(aim) => aim,
+        Err(trouble) => return Answer::failed(&trouble, 1),
+    };
+    loop {
+        match live(aim.clone(), look).await {
+            Ok(None) => return Answer::done(String::new()),
+            Ok(Some(failed)) if failed.several.is_empty() => return Answer::failed(&failed.trouble, 1),
+            Ok(Some(failed)) => match ask(&failed) {
+                Ok((namespace, name)) => aim.choose(&namespace, &name),
+                Err(trouble) => return Answer::failed(&trouble, 1),
+            },
+            Err(error) => {
+                let trouble = Trouble::local("the terminal could not be used", &error.to_string(), "");
+                return Answer::failed(&trouble, 1);
+            }
+        }
+    }
+}
+
+/// Several vaults in one cluster: asks which, on the terminal that was given back for it.
+fn ask(failed: &NotConnected) -> Result<(String, String), Trouble> {
+    let told = |error: std::io::Error| Trouble::local("the question could not be asked", &error.to_string(), "");
+    let mut out = std::io::stdout();
+    writeln!(out, "There are several vaults here. Which one?").map_err(told)?;
+    for (index, (namespace, name)) in failed.several.iter().enumerate() {
+        writeln!(out, "  {}  {namespace}/{name}", index + 1).map_err(told)?;
+    }
+    loop {
+        write!(out, "Its number, or nothing to leave: ").map_err(told)?;
+        out.flush().map_err(told)?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map_err(told)?;
+        if line.trim().is_empty() {
+            return Err(failed.trouble.clone());
+        }
+        let chosen = line.trim().parse::<usize>().ok().and_then(|n| failed.several.get(n.checked_sub(1)?));
+        if let Some(chosen) = chosen {
+            return Ok(chosen.clone());
+        }
+    }
+}
+
+/// Hands that are there once the vault was found; no plan can exist before.
+#[derive(Clone, Default)]
+struct Late(Arc<Mutex<Option<ConsoleHands>>>);
+
+impl Hands<Effect> for Late {
+    fn perform(&mut self, effect: Effect) {
+        if let Some(hands) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            hands.perform(effect);
+        }
+    }
+}
+
+/// One session on the screen; what it ended over, if it could not begin at all.
+async fn live(aim: Aim, look: Look) -> std::io::Result<Option<NotConnected>> {
+    let began = clock::now();
+    let mut state = State::new(aim.bound.settings.clone(), began);
+    state.size = crossterm::terminal::size()?;
+    let mut tape = Tape::new(&state.settings, began);
+    let mut program = Console(state);
+    let (send, mut inbox) = unbounded_channel();
+    let tasks = TaskTracker::new();
+    let slots = Slots::default();
+    let hands = Late::default();
+    install_panic_hook();
+    let mut screen = Screen::take(look)?;
+    tasks.spawn(signals::listen(send.clone()));
+    tasks.spawn(listen(send.clone()));
+    let found: Arc<Mutex<Found>> = Arc::default();
+    let search = tasks.spawn(search(aim, send.clone(), hands.clone(), Arc::clone(&found), slots.clone()));
+    let mut ears = Typist { slots: slots.clone() };
+    let mut desk = Desk {
+        clock: &WallClock as &dyn Clock,
+        hands: &mut hands.clone(),
+        surface: &mut screen,
+        ears: &mut ears,
+        record: &mut |stamped| tape.record(stamped),
+        seq: 0,
+    };
+    let ran = desk.run(&mut program, &mut inbox, &|_| false).await;
+    drop(screen);
+    search.abort();
+    hands.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    slots.forget_all();
+    ran?;
+    let found = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+    match found {
+        Found::Session(session) => session.close().await,
+        Found::Nothing => {}
+        Found::Failed(failed) => return Ok(Some(failed)),
+    }
+    Ok(None)
+}
+
+/// What the search for the vault came to.
+#[derive(Default)]
+enum Found {
+    #[default]
+    Nothing,
+    Session(Box<Session>),
+    /// Waiting will not mend it: several vaults, a kubeconfig that cannot be read.
+    Failed(NotConnected),
+}
+
+/// Connects, however long it takes; says on the screen what is in the way. What waiting cannot mend ends the session.
+async fn search(
+    aim: Aim,
+    send: UnboundedSender<Input<Event>>,
+    hands: Late,
+    found: Arc<Mutex<Found>>,
+    slots: Slots,
+) {
+    let keep = |what: Found| *found.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    let session = loop {
+        match aim.connect().await {
+            Ok(session) => break session,
+            Err(failed) if failed.trouble.kind == TroubleKind::Local => {
+                keep(Found::Failed(failed));
+                let _ = send.send(Input::Msg(Msg::Terminate));
+                return;
+            }
+            Err(failed) => {
+                // Every feed is blind for the same reason.
+                for feed in FeedId::ALL {
+                    let outcome = Err(failed.trouble.clone());
+                    let _ = send.send(Input::Msg(Msg::Seen(Report { feed, outcome })));
+                }
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    };
+    let session = session.with_slots(slots);
+    for msg in session.greeting() {
+        let _ = send.send(Input::Msg(msg));
+    }
+    let feeds = session.watch(&send);
+    *hands.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.console_hands(feeds, &send));
+    keep(Found::Session(Box::new(session)));
+}
+
+/// The terminal's events, for as long as the loop listens.
+pub async fn listen(send: UnboundedSender<Input<Event>>) {
+    let mut events = EventStream::new();
+    while let Some(event) = events.next().await {
+        let Ok(event) = event else { continue };
+        if send.send(Input::Event(event)).is_err() {
+            return;
+        }
+    }
+    // The terminal is gone.
+    let _ = send.send(Input::Msg(Msg::Terminate));
+}
+
+/// Turns the terminal's events into messages. Characters of a secret go into its slot and no further.
+pub struct Typist {
+    /// Where typed secrets are kept.
+    pub slots: Slots,
+}
+
+impl Ears<Console, Event> for Typist {
+    fn hear(&mut self, program: &Console, event: Event) -> Option<Msg> {
+        let state = &program.0;
+        match event {
+            Event::Resize(width, height) => Some(Msg::Resized { width, height }),
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                if let Some(intent) = intent_for(state, &key) {
+                    return Some(Msg::Intent(intent));
+                }
+                let slot = state.secret_focus()?;
+                match key.code {
+                    KeyCode::Enter => self.slots.complete(slot),
+                    KeyCode::Backspace => self.slots.backspace(slot),
+                    KeyCode::Char('u') if key.modifiers == crossterm::event::KeyModifiers::CONTROL => {
+                        self.slots.clear_pending(slot);
+                    }
+                    KeyCode::Char(c) => self.slots.push_char(slot, c),
+                    _ => return None,
+                }
+                Some(self.typed(slot))
+            }
+            Event::Paste(text) => {
+                let text = zeroize::Zeroizing::new(text);
+                if let Some(slot) = state.secret_focus() {
+                    self.slots.paste(slot, &text);
+                    return Some(self.typed(slot));
+                }
+                None
+            }
+            Event::Key(_) | Event::Mouse(_) | Event::FocusGained | Event::FocusLost => None,
+        }
+    }
+}
+
+impl Typist {
+    fn typed(&self, slot: crate::app::id::SlotId) -> Msg {
+        let (complete, pending) = self.slots.status(slot);
+        Msg::Typed { slot, complete, pending }
+    }
+}

@@ -1,0 +1,54 @@
+//! Reads a secret from the terminal without showing it, or a line from a pipe.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, read};
+use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+use zeroize::Zeroizing;
+
+use crate::app::trouble::Trouble;
+
+/// Longer than any share in any spelling; room is taken once, so that no copy is left behind by growing.
+const ROOM: usize = 1024;
+
+/// One secret. On a terminal nothing of it is shown, not even its length.
+pub fn line(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
+    let failed = |error: std::io::Error| {
+        Trouble::local("the share could not be read", &error.kind().to_string(), "Nothing was changed")
+    };
+    let mut text = Zeroizing::new(String::with_capacity(ROOM));
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().lock().read_line(&mut text).map_err(failed)?;
+        return Ok(text);
+    }
+    let mut talk = std::io::stderr();
+    write!(talk, "{prompt}").and_then(|()| talk.flush()).map_err(failed)?;
+    enable_raw_mode().map_err(failed)?;
+    let read = typed(&mut text);
+    let _ = disable_raw_mode();
+    let _ = writeln!(talk);
+    match read.map_err(failed)? {
+        true => Ok(text),
+        false => Err(Trouble::local("it was left", "", "Nothing was changed")),
+    }
+}
+
+/// True for Enter, false for Ctrl-C and Esc.
+fn typed(text: &mut String) -> std::io::Result<bool> {
+    loop {
+        let Event::Key(key) = read()? else { continue };
+        if key.kind == KeyEventKind::Release {
+            continue;
+        }
+        match key.code {
+            KeyCode::Enter => return Ok(true),
+            KeyCode::Esc => return Ok(false),
+            KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(false),
+            KeyCode::Backspace => {
+                text.pop();
+            }
+            KeyCode::Char(c) if text.len() + c.len_utf8() < ROOM => text.push(c),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A plan and a run as plain text: for dumb terminals, screen readers and scripts.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use crate::app::runbook::plan::{Danger, Plan};
+use crate::app::runbook::run::{Phase, Run, StepState};
+use crate::app::text::clean;
+use crate::app::time::{age, clock, spoken};
+
+/// The whole plan: what will happen, what will not, what it rests on, what it needs.
+pub fn plan(plan: &Plan, now: Timestamp) -> String {
+    let mut out = format!("{}\n", clean(&plan.title));
+    for (index, step) in plan.steps.iter().enumerate() {
+        let label = if index == 0 { "Will" } else { "" };
+        line(&mut out, label, &format!("{} {}  ({})", index + 1, step.says, step.detail));
+    }
+    line(&mut out, "Will not", &plan.will_not);
+    for (index, rest) in plan.rests_on.iter().enumerate() {
+        let label = if index == 0 { "Rests on" } else { "" };
+        line(&mut out, label, &format!("{}, seen {} ago", rest.what, spoken(age(now, rest.seen))));
+    }
+    for (index, right) in plan.rights.iter().enumerate() {
+        let label = if index == 0 { "Rights" } else { "" };
+        let word = match right.allowed {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "not known",
+        };
+        line(&mut out, label, &format!("{word}: {}", right.what));
+    }
+    for choice in &plan.choices {
+        let chosen = choice.options.get(choice.chosen).map_or("", String::as_str);
+        line(&mut out, "Chosen", &format!("{}: {chosen}", choice.label));
+    }
+    for warning in &plan.warnings {
+        line(&mut out, "Note", warning);
+    }
+    out
+}
+
+fn line(out: &mut String, label: &str, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "  {label:<9} {}", clean(text));
+}
+
+/// The question that the plan's danger asks.
+pub fn question(plan: &Plan) -> String {
+    match plan.danger {
+        Danger::Yes => "Do it? [y/N] ".to_owned(),
+        Danger::Target | Danger::TargetAndCluster => {
+            format!("Type {} to do it, or nothing to leave it: ", clean(&plan.challenge()))
+        }
+    }
+}
+
+/// How a run went, step by step.
+pub fn run(run: &Run) -> String {
+    let mut out = String::new();
+    for (step, state) in run.plan().steps.iter().zip(&run.steps) {
+        let (mark, more) = match state {
+            StepState::Waiting | StepState::Announced => ("-", "not reached".to_owned()),
+            StepState::Running(_) | StepState::Closing(_) => ("?", "under way".to_owned()),
+            StepState::Done(evidence, at) => ("ok", format!("{evidence} at {}", clock(*at))),
+            StepState::Skipped(why) => ("--", why.clone()),
+            StepState::Failed(trouble) => ("!!", trouble.to_string()),
+            StepState::InDoubt(finding) => {
+                let seen = finding.as_ref().map_or("not looked at yet", |finding| finding.says.as_str());
+                ("??", format!("in doubt; {seen}"))
+            }
+        };
+        let _ = writeln!(out, "  {mark:<2} {}: {}", clean(&step.says), clean(&more));
+    }
+    let end = match &run.phase {
+        Phase::Underway => "It goes on.".to_owned(),
+        Phase::Succeeded(at) => format!("Done in {}.", spoken(age(*at, run.began))),
+        Phase::Failed(_, trouble) => format!("Stopped: {trouble}"),
+        Phase::LeftBehind | Phase::Dismissed => "Left unfinished by a session that ended.".to_owned(),
+    };
+    let _ = writeln!(out, "{}", clean(&end));
+    out
+}

@@ -1,0 +1,316 @@
+//! Everything live about one vault: where it is, what watches it, what may act on it; shared by every command.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::config::cli::Global;
+use crate::app::config::env::Env;
+use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
+use crate::app::config::resolve::{Bound, Reach, Resolved};
+use crate::app::id::FeedId;
+use crate::app::model::fact::{Fact, Report};
+use crate::app::model::seal::SealSeen;
+use crate::app::model::workload::WorkloadSeen;
+use crate::app::msg::Msg;
+use crate::app::ports::{FactSink, JournalStore as _, Memory};
+use crate::app::runtime::clock;
+use crate::app::runtime::desk::Input;
+use crate::app::runtime::slots::Slots;
+use crate::app::trouble::Trouble;
+use crate::backends::bao::http::{Dial, TunnelIo};
+use crate::backends::bao::http::{HttpOptions, HttpTransport, Route};
+use crate::backends::bao::read::BaoRead;
+use crate::backends::bao::transport::Transport;
+use crate::backends::connect::{self, Asked, NotConnected, Target};
+use crate::backends::feeds::seal::SealReader;
+use crate::backends::feeds::{self, Deps, Vault};
+use crate::backends::files::dirs::Dirs;
+use crate::backends::files::journal::FileJournal;
+use crate::backends::files::memory::FileMemory;
+use crate::backends::hands::{ConsoleHands, Shell, Tools, WatcherHands};
+use crate::backends::keys::{FieldNames, Salt, digest};
+use crate::backends::kube::client::{Wanted, context_name};
+use crate::backends::kube::forward::PortForward;
+use crate::backends::supervisor::{Handle, Supervisor};
+
+/// What is known before anything was connected to.
+#[derive(Debug, Clone)]
+pub struct Aim {
+    /// The answer of arguments, environment and config file for this vault.
+    pub bound: Bound,
+    /// Where files lie.
+    pub dirs: Dirs,
+    asked: Asked,
+}
+
+impl Aim {
+    /// Resolves the target without touching the network.
+    pub fn make(global: &Global, env: &Env) -> Result<Self, Trouble> {
+        let (resolved, dirs) = super::config::open(global, env)?;
+        Self::bind(&resolved, dirs)
+    }
+
+    /// The same, from what is resolved already.
+    pub fn bind(resolved: &Resolved, dirs: Dirs) -> Result<Self, Trouble> {
+        let wanted =
+            Wanted { kubeconfig: resolved.kubeconfig.clone().map(Into::into), context: resolved.context.clone() };
+        let context = if resolved.wants_kubernetes() {
+            let inside = || std::env::var_os("KUBERNETES_SERVICE_HOST").map(|_| "in-cluster".to_owned());
+            context_name(&wanted)?.or_else(inside)
+        } else {
+            None
+        };
+        let bound = resolved.bind(context.as_deref())?;
+        let (address, kubeconfig) = match &bound.reach {
+            Reach::Kubernetes => (None, wanted.kubeconfig),
+            Reach::Address { url, .. } => (Some(url.clone()), None),
+        };
+        let asked = Asked {
+            kubeconfig,
+            context: resolved.context.clone(),
+            namespace: bound.namespace.clone(),
+            vault: bound.vault.as_ref().map(|vault| (vault.namespace.clone(), vault.name.clone())),
+            address,
+            env_address: None,
+            members: bound.members.iter().map(|m| (m.name.clone(), m.address.clone())).collect(),
+            ca_file: bound.ca_file.clone(),
+            server_name: bound.server_name.clone(),
+            tls: match bound.tls {
+                ConfigTls::Auto => None,
+                ConfigTls::On => Some(true),
+                ConfigTls::Off => Some(false),
+            },
+            port: bound.port,
+            keys_secret: bound.keys_secret.as_ref().map(|secret| secret.name.clone()),
+            environment: bound.environment,
+            display_name: Some(bound.name.clone()),
+        };
+        Ok(Self { bound, dirs, asked })
+    }
+
+    /// Says which of several vaults is meant.
+    pub fn choose(&mut self, namespace: &str, name: &str) {
+        self.asked.vault = Some((namespace.to_owned(), name.to_owned()));
+    }
+
+    /// Finds the cluster and the vault in it.
+    pub async fn connect(&self) -> Result<Session, NotConnected> {
+        let mut target = connect::connect(&self.asked).await?;
+        target.cluster.notes.extend(self.bound.notes.iter().cloned());
+        Ok(Session::over(target, self)?)
+    }
+}
+
+/// A vault that was found, with everything that watches it and acts on it.
+pub struct Session {
+    target: Target,
+    transport: Arc<dyn Transport>,
+    names: FieldNames,
+    salt: Salt,
+    memory: Arc<FileMemory>,
+    journal: Arc<FileJournal>,
+    /// Where typed secrets are kept.
+    pub slots: Slots,
+    /// Every task of the session.
+    pub tasks: TaskTracker,
+    /// Ends them.
+    pub stop: CancellationToken,
+    /// The vault's state folder.
+    pub folder: std::path::PathBuf,
+}
+
+impl Session {
+    fn over(target: Target, plan: &Aim) -> Result<Self, Trouble> {
+        let folder = plan.dirs.state(&target.cluster.identity)?;
+        let memory = Arc::new(FileMemory::open(&folder, &target.cluster.identity)?);
+        let salt = Salt(memory.salt(&target.cluster.identity)?);
+        let journal = Arc::new(FileJournal::open(&folder)?);
+        let tasks = TaskTracker::new();
+        let transport = Arc::new(transport(&target, tasks.clone())?);
+        let names = field_names(plan.bound.keys_secret.as_ref());
+        Ok(Self {
+            target,
+            transport,
+            names,
+            salt,
+            memory,
+            journal,
+            slots: Slots::default(),
+            tasks,
+            stop: CancellationToken::new(),
+            folder,
+        })
+    }
+
+    /// Uses these slots: they are older than the session where a screen was there first.
+    #[must_use]
+    pub fn with_slots(self, slots: Slots) -> Self {
+        Self { slots, ..self }
+    }
+
+    /// What the core is told before any feed has looked. What an earlier session left behind is told to a console only.
+    pub fn greeting(&self) -> Vec<Msg> {
+        let mut facts = vec![Fact::Connected(self.target.cluster.clone())];
+        if self.target.kube.is_none() {
+            facts.push(Fact::Workload(Some(by_address(&self.target))));
+        }
+        let mut greeting = Vec::new();
+        match self.memory.recall() {
+            Ok((history, proofs)) => facts.push(Fact::Recalled { history, proofs }),
+            Err(trouble) => tracing::warn!(%trouble, "what was remembered cannot be read"),
+        }
+        greeting.push(Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(facts) }));
+        match self.journal.unfinished() {
+            Ok(unfinished) => greeting.push(Msg::Unfinished(unfinished)),
+            Err(trouble) => tracing::warn!(%trouble, "a journal cannot be read"),
+        }
+        greeting
+    }
+
+    /// Starts every feed; what they see goes to the inbox.
+    pub fn watch<E: Send + 'static>(&self, inbox: &UnboundedSender<Input<E>>) -> Handle {
+        let names = self.names.clone();
+        let salt = self.salt.clone();
+        let deps = Deps {
+            kube: self.target.kube.clone(),
+            vault: Vault { namespace: self.target.namespace.clone(), name: self.target.name.clone() },
+            members: self.target.members.clone(),
+            selector: self.target.selector.clone(),
+            keys_secret: self.target.keys_secret.clone(),
+            seal: Arc::new(Reader(BaoRead::new(Arc::clone(&self.transport)))),
+            digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
+        };
+        let sink = Arc::new(Inbox(inbox.clone()));
+        Supervisor::start(feeds::all(deps), sink, &self.tasks, &self.stop)
+    }
+
+    /// Where hands live.
+    fn shell<E: Send + 'static>(&self, feeds: Handle, inbox: &UnboundedSender<Input<E>>) -> Shell {
+        let (send, mut answers) = unbounded_channel();
+        let inbox = inbox.clone();
+        self.tasks.spawn(async move {
+            while let Some(msg) = answers.recv().await {
+                if inbox.send(Input::Msg(msg)).is_err() {
+                    return;
+                }
+            }
+        });
+        Shell {
+            look: Arc::new(move |feed| feeds.look_now(feed)),
+            send,
+            tasks: self.tasks.clone(),
+            runtime: tokio::runtime::Handle::current(),
+        }
+    }
+
+    /// Hands that may act, once told yes.
+    pub fn console_hands<E: Send + 'static>(&self, feeds: Handle, inbox: &UnboundedSender<Input<E>>) -> ConsoleHands {
+        let tools = Tools::new(
+            Arc::clone(&self.transport),
+            self.target.kube.clone(),
+            self.names.clone(),
+            self.salt.clone(),
+            self.slots.clone(),
+        );
+        let (journal, memory) = (Arc::clone(&self.journal), Arc::clone(&self.memory));
+        ConsoleHands::new(tools, journal, memory, self.shell(feeds, inbox))
+    }
+
+    /// Hands that only remember.
+    pub fn watcher_hands<E: Send + 'static>(&self, feeds: Handle, inbox: &UnboundedSender<Input<E>>) -> WatcherHands {
+        let memory = Arc::clone(&self.memory);
+        WatcherHands::new(memory, &self.shell(feeds, inbox))
+    }
+
+    /// Ends every task. The hands must be gone: their queue to the disk is written out first.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.slots.forget_all();
+        self.tasks.close();
+        // A tunnel that hangs must not keep the program from ending.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), self.tasks.wait()).await;
+    }
+}
+
+/// Reports of feeds become messages.
+struct Inbox<E>(UnboundedSender<Input<E>>);
+
+impl<E: Send> FactSink for Inbox<E> {
+    fn report(&self, report: Report) {
+        // After the end nobody listens any more, and nobody needs to.
+        let _ = self.0.send(Input::Msg(Msg::Seen(report)));
+    }
+}
+
+/// The seal feed's way to a replica.
+pub struct Reader(pub BaoRead);
+
+#[async_trait]
+impl SealReader for Reader {
+    async fn seal(&self, replica: &str) -> Result<SealSeen, Trouble> {
+        self.0.seal(replica, clock::now()).await
+    }
+}
+
+/// A port-forward as the HTTP client's tunnel.
+struct Tunnel(PortForward);
+
+#[async_trait]
+impl Dial for Tunnel {
+    async fn dial(&self, replica: &str) -> Result<Box<dyn TunnelIo>, Trouble> {
+        Ok(Box::new(self.0.dial(replica).await?))
+    }
+}
+
+fn transport(target: &Target, tasks: TaskTracker) -> Result<HttpTransport, Trouble> {
+    let options = HttpOptions {
+        ca: target.tls.ca.as_ref().map(|(pem, _)| pem.clone()),
+        server_name: target.tls.server_name.clone(),
+        ..HttpOptions::default()
+    };
+    let routes = target.routes.clone();
+    let dial: Option<Arc<dyn Dial>> = target.forward.clone().map(|forward| Arc::new(Tunnel(forward)) as Arc<dyn Dial>);
+    let find = move |replica: &str| match (routes.to(replica), &dial) {
+        (Some(connect::Route::Address(url)), _) => Route::address(&url),
+        (Some(connect::Route::Tunnel(url)), Some(dial)) => Route::tunnel(&url, Arc::clone(dial)),
+        (Some(connect::Route::Tunnel(_)) | None, _) => {
+            Err(Trouble::unreachable(&format!("there is no way to {replica}"), "it has no address and no tunnel", ""))
+        }
+    };
+    Ok(HttpTransport::new(options, tasks)?.otherwise(Box::new(find)))
+}
+
+fn field_names(entry: Option<&KeysSecretEntry>) -> FieldNames {
+    let Some(entry) = entry else { return FieldNames::default() };
+    FieldNames {
+        shares: entry.fields.shares.clone(),
+        seal_key: entry.fields.seal_key.iter().cloned().collect(),
+        root_token: entry.fields.root_token.iter().cloned().collect(),
+    }
+}
+
+/// A vault without Kubernetes: its replicas are those that somebody listed.
+fn by_address(target: &Target) -> WorkloadSeen {
+    WorkloadSeen {
+        namespace: String::new(),
+        name: target.cluster.vault.clone(),
+        replicas: target.members.len() as u32,
+        members: target.members.clone(),
+        ordered: false,
+        on_delete: false,
+        rollout_pending: false,
+        tls: target.tls.on,
+    }
+}
+
+/// Whether every feed has spoken and every replica that is expected has given an answer or none: the first whole look.
+pub fn looked(state: &crate::app::state::State) -> bool {
+    let model = &state.model;
+    model.cluster.is_some()
+        && FeedId::ALL.iter().all(|feed| model.feeds.get(feed).is_some_and(crate::app::model::observed::FeedHealth::spoke))
+        && model.replicas.iter().all(|replica| replica.answer.is_some())
+}
