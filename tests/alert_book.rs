@@ -1,4 +1,11 @@
 //! The book of alerts: durations, silence, acknowledgement, order; and that losing sight clears nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
 
 mod world;
 

@@ -1,4 +1,11 @@
 //! The verdict's states from `down` to `blind`, its figures and its words: a row for each row of the table.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
 
 mod world;
 
