@@ -241,10 +241,11 @@ fn vault_unreachable() {
     assert_eq!((firing.severity, firing.evidence_since), (Severity::Critical, Some(at(-86_400))));
 }
 
+type Change = fn(&mut Model);
+
 #[test]
 fn each_fault_of_the_keys_has_its_rule() {
     let all = ["keys-secret-missing", "keys-secret-empty", "keys-secret-field-missing", "keys-secret-implausible"];
-    type Change = fn(&mut Model);
     let rows: [(&str, Change); 4] = [
         ("keys-secret-missing", |model| {
             let gone = Fact::Keys(KeysSeen::Absent(ObjectRef::secret("data", "openbao-keys")));

@@ -120,6 +120,8 @@ fn the_age_of_the_loss_is_its_own() {
     assert!(verdict.because.iter().all(|line| line.chars().count() <= 120), "{:?}", verdict.because);
 }
 
+type Change = Box<dyn FnOnce(&mut KeysSecret)>;
+
 #[test]
 fn every_fault_of_the_secret() {
     let field = |shape: Shape, len: u32| {
@@ -129,7 +131,6 @@ fn every_fault_of_the_secret() {
             held.fields[0].prints.clear();
         }
     };
-    type Change = Box<dyn FnOnce(&mut KeysSecret)>;
     let rows: Vec<(&str, Change)> = vec![
         ("field key is empty", Box::new(field(Shape::Empty, 0))),
         ("field key is a placeholder", Box::new(field(Shape::Implausible("is a placeholder".into()), 11))),

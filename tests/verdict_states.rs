@@ -155,9 +155,10 @@ fn blind_says_which_since_when_and_what_it_was() {
     assert!(verdict.because.iter().any(|line| line.contains("the pods: not seen since 04:00:00Z")));
 }
 
+type Blinding = fn(&mut Model);
+
 #[test]
 fn each_input_of_the_table_blinds() {
-    type Blinding = fn(&mut Model);
     let rows: [(&str, Blinding); 5] = [
         ("the StatefulSet", |m| m.workload.as_mut().unwrap().at = at(-3_600)),
         ("the pods", |m| m.pods.as_mut().unwrap().at = at(-3_600)),
