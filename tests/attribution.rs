@@ -1,4 +1,11 @@
 //! Who emptied the keys Secret: a row for each way of losing it, from objects captured on a real API server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
 
 mod world;
 
@@ -69,10 +76,13 @@ fn watched(name: &str) -> Option<Attribution> {
     attribute(&[glimpse(0, before), glimpse(100, after)])
 }
 
+/// The grade and who it was; `None` where nothing was lost.
+type Answer = Option<(Culprit, Option<&'static str>)>;
+
 #[test]
 fn every_way_of_losing_keys_has_its_grade() {
     use Culprit::{Named, Unknown};
-    let rows: [(&str, Option<(Culprit, Option<&str>)>); 17] = [
+    let rows: [(&str, Answer); 17] = [
         ("01-client-apply-over-seeder", None),
         ("02-client-apply", Some((Named, Some("kubectl-client-side-apply")))),
         ("03-server-apply-over-seeder", None),

@@ -1,6 +1,8 @@
 //! Facts of a small vault, for tests that feed the core by hand.
 #![allow(dead_code, reason = "each test file uses the part it needs")]
 
+pub mod fed;
+
 use baowatch::app::id::{FeedId, Identity, ObjectRef};
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report, RightSeen};
 use baowatch::app::model::keys_secret::{FieldSeen, Fingerprint, KeysSecret, KeysSeen, OwnerSeen, Purpose, Shape};

@@ -273,6 +273,7 @@ impl<'a> Survey<'a> {
         for (replica, condition) in &self.replicas {
             match condition {
                 Condition::Unseen(unseen) => spots.push(unseen.clone()),
+                Condition::Unreachable(_) if self.only_just_silent(replica) => {}
                 Condition::Unreachable(trouble) => spots.push(Unseen {
                     input: replica.name.clone(),
                     since: replica.since,
@@ -305,6 +306,15 @@ impl<'a> Survey<'a> {
             spots.push(Unseen { input: "how it reopens".to_owned(), since: None, why, next: String::new() });
         }
         spots
+    }
+
+    /// It answered within the limit, and only its latest answer is missing: one lost request is no blindness.
+    fn only_just_silent(&self, replica: &Replica) -> bool {
+        let asked = self.model.feeds.get(&FeedId::Seal).and_then(|health| health.asked);
+        replica.since.zip(asked).is_some_and(|(since, asked)| {
+            since > asked.saturating_add(FeedId::Seal.limit()).unwrap_or(asked)
+                && age(self.now, since) <= FeedId::Seal.limit()
+        })
     }
 
     fn proven(&self) -> Case<'a> {

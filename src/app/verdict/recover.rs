@@ -68,7 +68,9 @@ pub(super) fn next(survey: &Survey<'_>, case: &Case<'_>) -> (String, Option<Acti
     let says = match case {
         Case::NoVault(_) => format!("Look for it: kubectl{} get statefulsets,pods", in_namespace(survey.model)),
         Case::NotInitialised => format!("Initialise it: {} operator init", exec(survey.model, &first(survey))),
-        Case::AllShut | Case::NoActive(_) if sealed => unseal(survey),
+        Case::AllShut | Case::NoActive(_) | Case::NeedsHands | Case::Unproven(_) | Case::Survives(_) if sealed => {
+            unseal(survey)
+        }
         Case::AllShut => shut_without_shares(survey),
         Case::NoActive(_) => format!(
             "Bring the missing replicas back: kubectl{} get pods -o wide, then their logs",
@@ -76,7 +78,6 @@ pub(super) fn next(survey: &Survey<'_>, case: &Case<'_>) -> (String, Option<Acti
         ),
         Case::Lost(_) => lost(survey, sealed),
         Case::Blind => blind(survey),
-        Case::NeedsHands | Case::Unproven(_) | Case::Survives(_) if sealed => unseal(survey),
         Case::NeedsHands => "Before a planned restart, bring the share holders together".to_owned(),
         Case::Unproven(_) => prove(survey),
         Case::Survives(_) => "Nothing to do".to_owned(),

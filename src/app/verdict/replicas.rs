@@ -1,13 +1,13 @@
 //! How each expected replica stands right now, and how many restarts it takes until nobody serves.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::sight::{self, Unseen};
 use crate::app::id::FeedId;
 use crate::app::model::Model;
 use crate::app::model::seal::{Replica, Role, SealAnswer, SealSeen};
 use crate::app::model::workload::{PodSeen, WorkloadSeen};
-use crate::app::time::moment;
+use crate::app::time::{age, moment};
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// How one replica stands.
@@ -74,12 +74,23 @@ fn silent<'a>(model: &'a Model, replica: &'a Replica, trouble: &'a Trouble, now:
         })
     };
     match trouble.kind {
-        TroubleKind::Unreachable => absent(model, replica, now).unwrap_or(Condition::Unreachable(trouble)),
+        TroubleKind::Unreachable => absent(model, replica, now)
+            .or_else(|| starting(model, replica, now))
+            .unwrap_or(Condition::Unreachable(trouble)),
         TroubleKind::Absent => absent(model, replica, now).unwrap_or_else(|| Condition::Gone(trouble.what.clone())),
         TroubleKind::Denied | TroubleKind::Unusable | TroubleKind::Refused | TroubleKind::Local => {
             absent(model, replica, now).unwrap_or_else(unseen)
         }
     }
+}
+
+/// A server that was started this recently may not listen yet: that is known, and not blindness.
+const STARTS: SignedDuration = SignedDuration::from_secs(30);
+
+fn starting<'a>(model: &Model, replica: &Replica, now: Timestamp) -> Option<Condition<'a>> {
+    let pods = model.pods.as_ref()?.fresh(now, FeedId::Pods)?;
+    let started = pods.iter().find(|pod| pod.name == replica.name)?.server()?.started?;
+    (age(now, started) <= STARTS).then(|| Condition::Gone("is starting".to_owned()))
 }
 
 fn stale(model: &Model, replica: &Replica, now: Timestamp) -> Unseen {

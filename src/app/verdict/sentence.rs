@@ -88,10 +88,9 @@ fn blind(survey: &Survey<'_>, was: Option<&Was>) -> String {
     let since = survey.unseen.iter().filter_map(|unseen| unseen.since).min();
     let since = since.map(|at| format!(" since {}", moment(survey.now, at))).unwrap_or_default();
     let before = match was.map(|was| was.state) {
-        None => "",
+        None | Some(Standing::Blind) => "",
         Some(Standing::Down) => "; it was down then",
         Some(Standing::WillNotReopen) => "; it would not have reopened then",
-        Some(Standing::Blind) => "",
         Some(Standing::NeedsHands) => "; it needed people to reopen then",
         Some(Standing::Unproven) => "; it looked right then, unproven",
         Some(Standing::Survives) => "; it would have survived then",

@@ -68,15 +68,11 @@ fn verdict_of(model: &Model, unsealer: &UnsealerSeen, now: Timestamp) -> Hands {
     let object = unsealer.object.clone();
     match &unsealer.liveness {
         Liveness::Running => Hands::Alive(object),
-        Liveness::Dead { why } if !unsealer.sidecar => Hands::Dead(object, why.clone()),
         Liveness::Dead { why } => {
-            let broken = broken_sidecars(model, unsealer, now);
-            match broken {
-                None => Hands::Dead(object, why.clone()),
-                // Every pod is on its way up: its sidecar comes with it.
-                Some(broken) if broken.is_empty() => Hands::Alive(object),
-                Some(_) => Hands::Dead(object, why.clone()),
-            }
+            let broken = if unsealer.sidecar { broken_sidecars(model, unsealer, now) } else { None };
+            // Every pod is on its way up: its sidecar comes with it.
+            let comes = broken.is_some_and(|broken| broken.is_empty());
+            if comes { Hands::Alive(object) } else { Hands::Dead(object, why.clone()) }
         }
         Liveness::Partly { missing } => {
             let broken = if unsealer.sidecar { broken_sidecars(model, unsealer, now) } else { Some(Vec::new()) };

@@ -29,6 +29,9 @@ impl Rule for FeedStale {
     }
 
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
+        if model.feeds.is_empty() {
+            return vec![(model.vault_ref(), Finding::Unknown("no feed has been asked yet".to_owned()))];
+        }
         let judged = model
             .feeds
             .iter()
