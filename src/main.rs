@@ -1,12 +1,13 @@
 //! Arguments → which program → wire → run.
 
-use std::io::Write as _;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use baowatch::app::config::cli::{Cli, Command};
 use baowatch::app::config::env::Env;
 use baowatch::app::config::overlay::{Parsed, parse};
 use baowatch::app::config::resolve;
+use baowatch::app::report::text::Paint;
 use baowatch::backends;
 use baowatch::programs::config::Answer;
 use baowatch::programs::{act, check, config, console, demo, log, shell};
@@ -54,7 +55,9 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
     }
     let (resolved, dirs) = match config::open(&cli.global, env) {
         Ok(opened) => opened,
-        Err(trouble) => return Answer::failed(&trouble, if matches!(cli.command, Some(Command::Check(_))) { 3 } else { 1 }),
+        Err(trouble) => {
+            return Answer::failed(&trouble, if matches!(cli.command, Some(Command::Check(_))) { 3 } else { 1 });
+        }
     };
     let look = look(resolved.look);
     if let Some(Command::Demo(wanted)) = &cli.command {
@@ -64,7 +67,7 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
         return Answer::failed(&trouble, 1);
     }
     match (&cli.command, cli.print) {
-        (Some(Command::Check(wanted)), _) => check::run(cli, wanted, env).await,
+        (Some(Command::Check(wanted)), _) => check::run(cli, wanted, env, paint(resolved.look)).await,
         (Some(Command::Act(wanted)), _) => act::run(cli, &wanted.command, env).await,
         (_, Some(size)) => check::screen(cli, size, &look, env).await,
         (_, None) => console::run(cli, look, env).await,
@@ -76,6 +79,11 @@ fn look(asked: resolve::Look) -> Look {
         theme: if asked.mono { Theme::Mono } else { Theme::Colour },
         glyphs: if asked.ascii || asked.plain { Glyphs::Ascii } else { Glyphs::Unicode },
     }
+}
+
+/// Colours only where somebody looks at them.
+fn paint(asked: resolve::Look) -> Paint {
+    Paint { ascii: asked.ascii || asked.plain, color: !asked.mono && std::io::stdout().is_terminal() }
 }
 
 /// A closed pipe is the reader's wish, not an error.

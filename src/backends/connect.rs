@@ -120,7 +120,11 @@ pub async fn connect(asked: &Asked) -> Result<Target, NotConnected> {
     in_cluster(asked, &connection, kube).await
 }
 
-async fn in_cluster(asked: &Asked, connection: &client::Connection, kube: Arc<dyn Kube>) -> Result<Target, NotConnected> {
+async fn in_cluster(
+    asked: &Asked,
+    connection: &client::Connection,
+    kube: Arc<dyn Kube>,
+) -> Result<Target, NotConnected> {
     let mut notes = Vec::new();
     let found = discover(kube.as_ref(), asked, &connection.namespace, &mut notes).await?;
     if let Some((variable, address)) = &asked.env_address {

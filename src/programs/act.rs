@@ -11,7 +11,7 @@ use super::config::Answer;
 use super::session::{Aim, Session, looked};
 use super::{hidden, plan_text};
 use crate::app::actions;
-use crate::app::config::cli::{Act1, ActCommand, Cli, Output, Progress, SharesFrom};
+use crate::app::config::cli::{ActCommand, ActionArgs, Cli, Output, Progress, SharesFrom};
 use crate::app::config::env::Env;
 use crate::app::id::{ActionId, ObjectRef};
 use crate::app::intent::Intent;
@@ -63,7 +63,11 @@ pub async fn run(cli: &Cli, command: &ActCommand, env: &Env) -> Answer {
 fn named(name: &str) -> Result<ActionId, Trouble> {
     ActionId::ALL.into_iter().find(|id| id.name() == name).ok_or_else(|| {
         let all: Vec<&str> = ActionId::ALL.iter().map(|id| id.name()).collect();
-        Trouble::local(&format!("there is no action {name}"), &format!("there is {}", all.join(", ")), "See `baowatch act list`")
+        Trouble::local(
+            &format!("there is no action {name}"),
+            &format!("there is {}", all.join(", ")),
+            "See `baowatch act list`",
+        )
     })
 }
 
@@ -191,7 +195,7 @@ impl Headless {
     }
 
     /// The action's plan, with the choices that the arguments make.
-    fn plan(&mut self, wanted: &Act1) -> Result<Plan, Trouble> {
+    fn plan(&mut self, wanted: &ActionArgs) -> Result<Plan, Trouble> {
         let action = named(&wanted.action)?;
         let namespace = self.program.0.model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
         let vault = self.program.0.model.vault_ref();
@@ -214,7 +218,7 @@ impl Headless {
         }
     }
 
-    fn choose(&mut self, wanted: &Act1) -> Result<(), Trouble> {
+    fn choose(&mut self, wanted: &ActionArgs) -> Result<(), Trouble> {
         let ask_for_shares = wanted.shares_from == Some(SharesFrom::Prompt);
         let reset = wanted.progress == Some(Progress::Reset);
         // Each pass makes one choice or types the shares; a plan has two choices.
@@ -223,7 +227,12 @@ impl Headless {
                 Some(Layer::Shares(dialog)) => {
                     if wanted.shares_from == Some(SharesFrom::Secret) {
                         let why = dialog.prompt.clone();
-                        return Err(Trouble::new(TroubleKind::Refused, "the keys Secret holds no usable shares", &why, "Use --shares-from prompt"));
+                        return Err(Trouble::new(
+                            TroubleKind::Refused,
+                            "the keys Secret holds no usable shares",
+                            &why,
+                            "Use --shares-from prompt",
+                        ));
                     }
                     self.type_shares()?;
                 }
@@ -263,7 +272,7 @@ impl Headless {
         Ok(())
     }
 
-    async fn act(&mut self, wanted: &Act1, confirm: Option<&str>) -> Answer {
+    async fn act(&mut self, wanted: &ActionArgs, confirm: Option<&str>) -> Answer {
         let plan = match self.plan(wanted) {
             Ok(plan) => plan,
             Err(trouble) => return refused(&trouble),
@@ -281,7 +290,9 @@ impl Headless {
         }
         self.ask(Intent::Accept);
         let newest = self.program.0.underway().map(|run| run.id);
-        let Some(id) = newest.or_else(|| self.program.0.runs.iter().rev().find(|run| *run.plan() == plan).map(|run| run.id)) else {
+        let Some(id) =
+            newest.or_else(|| self.program.0.runs.iter().rev().find(|run| *run.plan() == plan).map(|run| run.id))
+        else {
             let trouble = match self.program.0.top() {
                 Some(Layer::Plan(dialog)) => dialog.refusal.clone(),
                 Some(Layer::Refused(trouble)) => Some(trouble.clone()),
@@ -331,8 +342,9 @@ fn typed(question: &str) -> Result<String, Trouble> {
     }
     talk(question);
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|error| {
-        Trouble::local("the answer could not be read", &error.to_string(), "Nothing was changed")
-    })?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| Trouble::local("the answer could not be read", &error.to_string(), "Nothing was changed"))?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -9,14 +9,12 @@ use crate::app::config::cli::{Check, Cli, Output, Size};
 use crate::app::config::env::Env;
 use crate::app::program::Watcher;
 use crate::app::report::check::{CheckDocument, document, sightless};
-use crate::app::alerts::book::AlertBook;
 use crate::app::report::exit::Asked;
-use crate::app::report::remembered::Remembered;
+use crate::app::report::remembered::{Remembered, judge_once};
 use crate::app::report::text::{Paint, text};
 use crate::app::runtime::clock::{self, WallClock};
 use crate::app::runtime::desk::{Desk, Input, NoEars, NoScreen};
 use crate::app::runtime::signals;
-use crate::app::settings::Settings;
 use crate::app::state::State;
 use crate::app::trouble::Trouble;
 use crate::app::verdict::judge;
@@ -28,10 +26,10 @@ use crate::views::theme::Look;
 const WAIT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Runs `check`.
-pub async fn run(cli: &Cli, check: &Check, env: &Env) -> Answer {
+pub async fn run(cli: &Cli, check: &Check, env: &Env, paint: Paint) -> Answer {
     let aim = match Aim::make(&cli.global, env) {
         Ok(aim) => aim,
-        Err(trouble) => return blind(&trouble, check.output),
+        Err(trouble) => return blind(&trouble, check.output, paint),
     };
     let asked = match Asked::new(&check.rules, &check.exclude, aim.bound.people_declared, &rule_names()) {
         Ok(asked) => asked,
@@ -39,19 +37,19 @@ pub async fn run(cli: &Cli, check: &Check, env: &Env) -> Answer {
     };
     let remembered = match check.state.as_deref().map(check_state::load).transpose() {
         Ok(remembered) => remembered,
-        Err(trouble) => return blind(&trouble, check.output),
+        Err(trouble) => return blind(&trouble, check.output, paint),
     };
-    let mut state = match look(&aim, check.wait.unwrap_or(WAIT)).await {
+    let mut state = match look(&aim, check.wait.unwrap_or(WAIT), remembered.as_ref()).await {
         Ok(state) => state,
-        Err(trouble) => return blind(&trouble, check.output),
+        Err(trouble) => return blind(&trouble, check.output, paint),
     };
     if let (Some(remembered), Some(cluster)) = (&remembered, &state.model.cluster)
         && let Err(trouble) = remembered.belongs_to(&cluster.identity)
     {
-        return blind(&trouble, check.output);
+        return blind(&trouble, check.output, paint);
     }
     recount(&mut state, remembered.as_ref());
-    let mut answer = told(&document(&state, &asked), check.output);
+    let mut answer = told(&document(&state, &asked), check.output, paint);
     if let (Some(path), Some(before)) = (&check.state, &remembered)
         && let Err(trouble) = check_state::save(path, &before.next(&state))
     {
@@ -64,21 +62,24 @@ pub async fn run(cli: &Cli, check: &Check, env: &Env) -> Answer {
 /// where it has none, as passed.
 fn recount(state: &mut State, remembered: Option<&Remembered>) {
     let now = state.now;
-    if let Some(remembered) = remembered {
-        let held = remembered.held();
-        let since = held.iter().find(|(rule, _, _)| rule == NO_ACTIVE).map(|(_, _, since)| *since);
-        if let (Some(ours), Some(theirs)) = (state.model.no_active_since, since) {
-            state.model.no_active_since = Some(ours.min(theirs));
+    let Some(ours) = state.model.no_active_since else {
+        if remembered.is_none() {
+            judge_once(state);
         }
-        state.sighted = remembered.sighted();
-        state.alerts = AlertBook::default();
-        state.alerts.restore(held);
-        state.alerts.review(&state.model, &state.settings, now);
+        state.verdict = judge(&state.model, now, state.sighted);
+        return;
+    };
+    let theirs =
+        remembered.map(|memory| memory.alerts.iter().find(|held| held.rule == NO_ACTIVE).map(|held| held.since));
+    state.model.no_active_since = match theirs {
+        Some(Some(since)) => Some(ours.min(since)),
+        Some(None) => Some(ours),
+        None => Some(state.began - SignedDuration::from_mins(1)),
+    };
+    if remembered.is_none() {
+        judge_once(state);
     } else {
-        if state.model.no_active_since.is_some() {
-            state.model.no_active_since = Some(state.began - SignedDuration::from_mins(1));
-        }
-        state.alerts.review_once(&state.model, &state.settings, now);
+        state.alerts.review(&state.model, &state.settings, now);
     }
     state.verdict = judge(&state.model, now, state.sighted);
 }
@@ -86,18 +87,18 @@ fn recount(state: &mut State, remembered: Option<&Remembered>) {
 /// The rule whose age the verdict needs too.
 const NO_ACTIVE: &str = "vault-no-active";
 
-fn told(said: &CheckDocument, output: Output) -> Answer {
+fn told(said: &CheckDocument, output: Output, paint: Paint) -> Answer {
     let out = match output {
         Output::Json => serde_json::to_string_pretty(said).map(|text| text + "\n").unwrap_or_default(),
-        Output::Text => text(said, Paint::default()),
+        Output::Text => text(said, paint),
     };
     Answer { out, err: String::new(), code: said.exit }
 }
 
 /// Nothing could be seen at all: that is UNKNOWN, and it says why on both channels.
-fn blind(trouble: &Trouble, output: Output) -> Answer {
+fn blind(trouble: &Trouble, output: Output, paint: Paint) -> Answer {
     let said = sightless(trouble, clock::now());
-    let mut answer = told(&said, output);
+    let mut answer = told(&said, output, paint);
     answer.err = format!("error: {trouble}\n");
     answer.code = 3;
     answer
@@ -106,7 +107,7 @@ fn blind(trouble: &Trouble, output: Output) -> Answer {
 /// Runs `--print`.
 pub async fn screen(cli: &Cli, size: Size, look_like: &Look, env: &Env) -> Answer {
     let state = match Aim::make(&cli.global, env) {
-        Ok(aim) => look(&aim, cli.wait.unwrap_or(WAIT)).await,
+        Ok(aim) => look(&aim, cli.wait.unwrap_or(WAIT), None).await,
         Err(trouble) => Err(trouble),
     };
     match state {
@@ -116,7 +117,7 @@ pub async fn screen(cli: &Cli, size: Size, look_like: &Look, env: &Env) -> Answe
 }
 
 /// One whole look: until every feed has answered, or for as long as somebody is willing to wait.
-async fn look(aim: &Aim, wait: SignedDuration) -> Result<State, Trouble> {
+async fn look(aim: &Aim, wait: SignedDuration, before: Option<&Remembered>) -> Result<State, Trouble> {
     let wait = wait.unsigned_abs();
     let began = clock::instant();
     let session = tokio::time::timeout(wait, aim.connect()).await.map_err(|_| {
@@ -128,10 +129,14 @@ async fn look(aim: &Aim, wait: SignedDuration) -> Result<State, Trouble> {
     })?;
     let session = session.map_err(|failed| failed.trouble)?;
     let left = wait.saturating_sub(began.elapsed()).max(std::time::Duration::from_secs(1));
-    Ok(watch(session, aim.bound.settings.clone(), left).await)
+    let mut state = State::new(aim.bound.settings.clone(), clock::now());
+    if let Some(before) = before {
+        before.take_up(&mut state);
+    }
+    Ok(watch(session, state, left).await)
 }
 
-async fn watch(session: Session, settings: Settings, wait: std::time::Duration) -> State {
+async fn watch(session: Session, state: State, wait: std::time::Duration) -> State {
     let (send, mut inbox) = unbounded_channel::<Input<std::convert::Infallible>>();
     for msg in session.greeting() {
         let _ = send.send(Input::Msg(msg));
@@ -139,7 +144,7 @@ async fn watch(session: Session, settings: Settings, wait: std::time::Duration) 
     let feeds = session.watch(&send);
     let mut hands = session.watcher_hands(feeds, &send);
     session.tasks.spawn(signals::listen(send.clone()));
-    let mut program = Watcher(State::new(settings, clock::now()));
+    let mut program = Watcher(state);
     let mut desk = Desk {
         clock: &WallClock,
         hands: &mut hands,

@@ -152,13 +152,7 @@ enum Found {
 }
 
 /// Connects, however long it takes; says on the screen what is in the way. What waiting cannot mend ends the session.
-async fn search(
-    aim: Aim,
-    send: UnboundedSender<Input<Event>>,
-    hands: Late,
-    found: Arc<Mutex<Found>>,
-    slots: Slots,
-) {
+async fn search(aim: Aim, send: UnboundedSender<Input<Event>>, hands: Late, found: Arc<Mutex<Found>>, slots: Slots) {
     let keep = |what: Found| *found.lock().unwrap_or_else(PoisonError::into_inner) = what;
     let session = loop {
         match aim.connect().await {

@@ -50,8 +50,11 @@ pub async fn run(wanted: &Demo, look: Look) -> Answer {
         Err(trouble) => return Answer::failed(&trouble, 64),
     };
     if wanted.print.is_none() && !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
-        let trouble =
-            Trouble::local("the demo needs a terminal", "input or output is not one", "Use --print 80x24 for one screen as text");
+        let trouble = Trouble::local(
+            "the demo needs a terminal",
+            "input or output is not one",
+            "Use --print 80x24 for one screen as text",
+        );
         return Answer::failed(&trouble, 2);
     }
     let mut stage = Stage::new(&scenario, Settings::default()).await;

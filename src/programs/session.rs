@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,20 +12,15 @@ use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
 use crate::app::config::resolve::{Bound, Reach, Resolved};
 use crate::app::id::FeedId;
 use crate::app::model::fact::{Fact, Report};
-use crate::app::model::seal::SealSeen;
 use crate::app::model::workload::WorkloadSeen;
 use crate::app::msg::Msg;
-use crate::app::ports::{FactSink, JournalStore as _, Memory};
-use crate::app::runtime::clock;
+use crate::app::ports::{FactSink, Memory};
 use crate::app::runtime::desk::Input;
 use crate::app::runtime::slots::Slots;
 use crate::app::trouble::Trouble;
-use crate::backends::bao::http::{Dial, TunnelIo};
-use crate::backends::bao::http::{HttpOptions, HttpTransport, Route};
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
-use crate::backends::connect::{self, Asked, NotConnected, Target};
-use crate::backends::feeds::seal::SealReader;
+use crate::backends::connect::{Asked, NotConnected, Target, connect};
 use crate::backends::feeds::{self, Deps, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
@@ -34,7 +28,6 @@ use crate::backends::files::memory::FileMemory;
 use crate::backends::hands::{ConsoleHands, Shell, Tools, WatcherHands};
 use crate::backends::keys::{FieldNames, Salt, digest};
 use crate::backends::kube::client::{Wanted, context_name};
-use crate::backends::kube::forward::PortForward;
 use crate::backends::supervisor::{Handle, Supervisor};
 
 /// What is known before anything was connected to.
@@ -99,7 +92,7 @@ impl Aim {
 
     /// Finds the cluster and the vault in it.
     pub async fn connect(&self) -> Result<Session, NotConnected> {
-        let mut target = connect::connect(&self.asked).await?;
+        let mut target = connect(&self.asked).await?;
         target.cluster.notes.extend(self.bound.notes.iter().cloned());
         Ok(Session::over(target, self)?)
     }
@@ -130,7 +123,7 @@ impl Session {
         let salt = Salt(memory.salt(&target.cluster.identity)?);
         let journal = Arc::new(FileJournal::open(&folder)?);
         let tasks = TaskTracker::new();
-        let transport = Arc::new(transport(&target, tasks.clone())?);
+        let transport = Arc::new(target.transport(tasks.clone())?);
         let names = field_names(plan.bound.keys_secret.as_ref());
         Ok(Self {
             target,
@@ -154,21 +147,20 @@ impl Session {
 
     /// What the core is told before any feed has looked. What an earlier session left behind is told to a console only.
     pub fn greeting(&self) -> Vec<Msg> {
-        let mut facts = vec![Fact::Connected(self.target.cluster.clone())];
+        let left = self.journal.survey();
+        let mut cluster = self.target.cluster.clone();
+        // A journal that cannot be read may hold a run in doubt: a person must know, and the others still count.
+        cluster.notes.extend(left.trouble.map(|trouble| trouble.to_string()));
+        let remembered = self.memory.recall();
+        cluster.notes.extend(remembered.as_ref().err().map(ToString::to_string));
+        let mut facts = vec![Fact::Connected(cluster)];
         if self.target.kube.is_none() {
             facts.push(Fact::Workload(Some(by_address(&self.target))));
         }
-        let mut greeting = Vec::new();
-        match self.memory.recall() {
-            Ok((history, proofs)) => facts.push(Fact::Recalled { history, proofs }),
-            Err(trouble) => tracing::warn!(%trouble, "what was remembered cannot be read"),
+        if let Ok((history, proofs)) = remembered {
+            facts.push(Fact::Recalled { history, proofs });
         }
-        greeting.push(Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(facts) }));
-        match self.journal.unfinished() {
-            Ok(unfinished) => greeting.push(Msg::Unfinished(unfinished)),
-            Err(trouble) => tracing::warn!(%trouble, "a journal cannot be read"),
-        }
-        greeting
+        vec![Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(facts) }), Msg::Unfinished(left.unfinished)]
     }
 
     /// Starts every feed; what they see goes to the inbox.
@@ -181,7 +173,7 @@ impl Session {
             members: self.target.members.clone(),
             selector: self.target.selector.clone(),
             keys_secret: self.target.keys_secret.clone(),
-            seal: Arc::new(Reader(BaoRead::new(Arc::clone(&self.transport)))),
+            seal: Arc::new(BaoRead::new(Arc::clone(&self.transport))),
             digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
         };
         let sink = Arc::new(Inbox(inbox.clone()));
@@ -246,44 +238,6 @@ impl<E: Send> FactSink for Inbox<E> {
     }
 }
 
-/// The seal feed's way to a replica.
-pub struct Reader(pub BaoRead);
-
-#[async_trait]
-impl SealReader for Reader {
-    async fn seal(&self, replica: &str) -> Result<SealSeen, Trouble> {
-        self.0.seal(replica, clock::now()).await
-    }
-}
-
-/// A port-forward as the HTTP client's tunnel.
-struct Tunnel(PortForward);
-
-#[async_trait]
-impl Dial for Tunnel {
-    async fn dial(&self, replica: &str) -> Result<Box<dyn TunnelIo>, Trouble> {
-        Ok(Box::new(self.0.dial(replica).await?))
-    }
-}
-
-fn transport(target: &Target, tasks: TaskTracker) -> Result<HttpTransport, Trouble> {
-    let options = HttpOptions {
-        ca: target.tls.ca.as_ref().map(|(pem, _)| pem.clone()),
-        server_name: target.tls.server_name.clone(),
-        ..HttpOptions::default()
-    };
-    let routes = target.routes.clone();
-    let dial: Option<Arc<dyn Dial>> = target.forward.clone().map(|forward| Arc::new(Tunnel(forward)) as Arc<dyn Dial>);
-    let find = move |replica: &str| match (routes.to(replica), &dial) {
-        (Some(connect::Route::Address(url)), _) => Route::address(&url),
-        (Some(connect::Route::Tunnel(url)), Some(dial)) => Route::tunnel(&url, Arc::clone(dial)),
-        (Some(connect::Route::Tunnel(_)) | None, _) => {
-            Err(Trouble::unreachable(&format!("there is no way to {replica}"), "it has no address and no tunnel", ""))
-        }
-    };
-    Ok(HttpTransport::new(options, tasks)?.otherwise(Box::new(find)))
-}
-
 fn field_names(entry: Option<&KeysSecretEntry>) -> FieldNames {
     let Some(entry) = entry else { return FieldNames::default() };
     FieldNames {
@@ -311,6 +265,8 @@ fn by_address(target: &Target) -> WorkloadSeen {
 pub fn looked(state: &crate::app::state::State) -> bool {
     let model = &state.model;
     model.cluster.is_some()
-        && FeedId::ALL.iter().all(|feed| model.feeds.get(feed).is_some_and(crate::app::model::observed::FeedHealth::spoke))
+        && FeedId::ALL
+            .iter()
+            .all(|feed| model.feeds.get(feed).is_some_and(crate::app::model::observed::FeedHealth::spoke))
         && model.replicas.iter().all(|replica| replica.answer.is_some())
 }

@@ -53,10 +53,17 @@ impl World {
             members: scenario.vault.members(),
             selector: None,
             keys_secret: None,
-            seal: Arc::new(Reader { sandbox: Arc::clone(&sandbox), read: BaoRead::new(Arc::clone(&sandbox) as Arc<dyn Transport>) }),
+            seal: Arc::new(Reader {
+                sandbox: Arc::clone(&sandbox),
+                read: BaoRead::new(Arc::clone(&sandbox) as Arc<dyn Transport>),
+            }),
             digest_fields: Arc::new(|data| digest(data, &FieldNames::default(), &salt())),
         };
-        let feeds = feeds::all(deps).into_iter().map(|feed| (feed, start)).collect();
+        let mut feeds: Vec<(Box<dyn Feed>, Timestamp)> =
+            feeds::all(deps).into_iter().map(|feed| (feed, start)).collect();
+        // What the others wait for (replicas, the Secret's name) is looked for first: nothing here may wait for a clock
+        // that only moves when everybody has looked.
+        feeds.sort_by_key(|(feed, _)| !matches!(feed.id(), FeedId::Workload | FeedId::Unsealers));
         Self { sandbox, feeds }
     }
 
@@ -148,10 +155,6 @@ impl Stage {
         stage.say(World::connected(scenario)).await;
         let now = stage.world.sandbox.now();
         stage.live_until(now).await;
-        // What one feed finds out, another is waiting for: the Secret's name, the replicas.
-        for feed in FeedId::ALL {
-            stage.look(feed).await;
-        }
         stage
     }
 
@@ -174,12 +177,6 @@ impl Stage {
             self.say(Msg::Seen(report)).await;
         }
         self.say(Msg::Tick).await;
-    }
-
-    async fn look(&mut self, feed: FeedId) {
-        if let Some(report) = self.world.look(feed).await {
-            self.say(Msg::Seen(report)).await;
-        }
     }
 
     /// Gives the core one message and performs all that comes of it.

@@ -4,7 +4,6 @@ mod bridge;
 pub mod error;
 mod fault;
 pub mod http;
-mod pod;
 pub mod read;
 pub mod transport;
 pub mod wire;

@@ -136,7 +136,12 @@ async fn pods_of(kube: &dyn Kube, namespace: &str) -> Result<BTreeMap<String, Ve
 }
 
 /// Who may see nothing but pods still gets to see the vault's.
-async fn by_pods(kube: &dyn Kube, namespace: &str, denied: Trouble, notes: &mut Vec<String>) -> Result<Found, NotConnected> {
+async fn by_pods(
+    kube: &dyn Kube,
+    namespace: &str,
+    denied: Trouble,
+    notes: &mut Vec<String>,
+) -> Result<Found, NotConnected> {
     let Ok(sets) = pods_of(kube, namespace).await else { return Err(denied.into()) };
     let names: Vec<String> = sets.keys().map(|name| format!("{namespace}/{}", clean(name))).collect();
     let mut sets = sets.into_iter();

@@ -10,8 +10,8 @@ pub mod journal;
 mod journal_file;
 pub mod lock;
 pub mod memory;
-pub mod volatile;
 mod register;
+pub mod volatile;
 
 use std::path::Path;
 
