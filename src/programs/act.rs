@@ -145,7 +145,7 @@ impl Headless {
         }
         let feeds = session.watch(&send);
         let hands = session.console_hands(feeds, &send);
-        session.tasks.spawn(signals::listen(send.clone()));
+        session.accompany(signals::listen(send.clone()));
         let program = Console(State::new(aim.bound.settings.clone(), clock::now()));
         Self { program, session, hands, screen: NoScreen, ears: NoEars, inbox, seq: 0 }
     }

@@ -143,7 +143,7 @@ async fn watch(session: Session, state: State, wait: std::time::Duration) -> Sta
     }
     let feeds = session.watch(&send);
     let mut hands = session.watcher_hands(feeds, &send);
-    session.tasks.spawn(signals::listen(send.clone()));
+    session.accompany(signals::listen(send.clone()));
     let mut program = Watcher(state);
     let mut desk = Desk {
         clock: &WallClock,

@@ -218,13 +218,24 @@ impl Session {
         WatcherHands::new(memory, &self.shell(feeds, inbox))
     }
 
+    /// Runs something for as long as the session lasts.
+    pub fn accompany(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled_owned(task).await;
+        });
+    }
+
     /// Ends every task. The hands must be gone: their queue to the disk is written out first.
     pub async fn close(self) {
-        self.stop.cancel();
-        self.slots.forget_all();
-        self.tasks.close();
-        // A tunnel that hangs must not keep the program from ending.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), self.tasks.wait()).await;
+        let Self { target, transport, tasks, stop, slots, .. } = self;
+        stop.cancel();
+        slots.forget_all();
+        // Tunnels end with the transport that opened them.
+        drop((target, transport));
+        tasks.close();
+        // One that hangs all the same must not keep the program from ending.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), tasks.wait()).await;
     }
 }
 

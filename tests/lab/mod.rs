@@ -38,7 +38,10 @@ pub fn lab() -> &'static Lab {
 impl Lab {
     pub fn start() -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/stack/bin/lab");
-        assert!(program.exists(), "the real stack is not installed: run tests/stack/install, or tests/run for all of it");
+        assert!(
+            program.exists(),
+            "the real stack is not installed: run tests/stack/install, or tests/run for all of it"
+        );
         let mut child = Command::new(program)
             .args(["serve", "--with-parent"])
             .stdin(Stdio::piped())

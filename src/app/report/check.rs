@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::exit::{Asked, code};
 use super::remembered::counted;
 use crate::app::id::FeedId;
+use crate::app::model::attribution::{Attribution, attribute};
 use crate::app::model::observed::FeedState;
 use crate::app::state::State;
 use crate::app::time::age;
@@ -66,6 +67,8 @@ pub struct VerdictPart {
     pub reopens: ReopensPart,
     /// While blind: what it was before.
     pub was: Option<WasPart>,
+    /// While keys are missing from the Secret: who took them away, as far as can be told.
+    pub attribution: Option<Attribution>,
 }
 
 /// `verdict.recoverable`.
@@ -172,7 +175,7 @@ pub fn document(state: &State, asked: &Asked) -> CheckDocument {
         schema: SCHEMA,
         observed_at: seconds(state.now),
         cluster,
-        verdict: verdict(&state.verdict),
+        verdict: VerdictPart { attribution: attribute(&state.model.history), ..verdict(&state.verdict) },
         exit: code(state.verdict.state, counted(state), asked),
         alerts,
         feeds: FeedId::ALL.into_iter().map(|feed| feed_part(state, feed)).collect(),
@@ -194,6 +197,7 @@ pub fn sightless(trouble: &Trouble, now: Timestamp) -> CheckDocument {
             recoverable: RecoverablePart { by: "none-known", says: String::new() },
             reopens: ReopensPart { by: "unknown", grade: "unknown" },
             was: None,
+            attribution: None,
         },
         exit: 3,
         alerts: Vec::new(),
@@ -211,6 +215,7 @@ fn verdict(verdict: &Verdict) -> VerdictPart {
         recoverable: RecoverablePart { by: verdict.recoverable.by, says: verdict.recoverable.says.clone() },
         reopens: ReopensPart { by: verdict.reopens.by.word(), grade: verdict.reopens.grade.word() },
         was: verdict.was.as_ref().map(|was| WasPart { state: was.state.word(), since: seconds(was.since) }),
+        attribution: None,
     }
 }
 

@@ -1,0 +1,15 @@
+//! The proof: the real binary against a real OpenBao and a real Kubernetes API server, from the verdict to the repair.
+
+#[path = "../lab/mod.rs"]
+mod lab;
+#[path = "../pty/mod.rs"]
+mod pty;
+
+mod canary;
+mod crash;
+mod emptied;
+mod outage;
+mod rights;
+mod target;
+mod unseal;
+mod verdict;
