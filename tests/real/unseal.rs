@@ -41,7 +41,9 @@ fn a_sealed_standby_is_degraded_and_act_run_unseal_opens_it() {
     std::thread::sleep(std::time::Duration::from_secs(5));
     let (_, second) = check(&vault);
     let sealed = alert(&second, "vault-sealed").unwrap();
-    assert_eq!((&sealed["state"], &sealed["severity"]), (&json!("firing"), &json!("warning")), "{second:#}");
+    assert_eq!((&sealed["state"], &sealed["severity"]), (&json!("firing"), &json!("critical")), "{second:#}");
+    // Two of three serve: degraded, and no tolerance is left.
+    assert_eq!(second["verdict"]["restartsToOutage"], 1, "{second:#}");
     assert_eq!(sealed["action"], "unseal");
 
     let pod = vault.pod(victim);
