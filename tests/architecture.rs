@@ -1,4 +1,12 @@
 //! The shape of the code, held by reading it: who may import whom, where the clock lives, how long a file may grow.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,12 @@
 //! Laws that hold for any sequence of messages: no act without a yes, Esc leads home, a replay equals the live session.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 mod world;
 
