@@ -121,7 +121,7 @@ fn only_confirmed_plans_become_acts_and_only_hands_perform_them() {
     let found: Vec<String> = offenders("src/backends", &verbs, &allowed)
         .into_iter()
         // A review is created, not stored: the API server answers it and forgets it.
-        .filter(|line| !line.contains("PostParams"))
+        .filter(|line| !line.contains("PostParams") && !line.contains(".replace([") && !line.contains(".replace('"))
         .collect();
     assert_none("Kubernetes is written to", found);
 }
