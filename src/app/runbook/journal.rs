@@ -116,16 +116,13 @@ pub fn may_follow(last: Option<&Entry>, next: &Entry) -> bool {
             Some(Entry::Started { step: open, .. }),
             Entry::Succeeded { step, .. } | Entry::Failed { step, .. } | Entry::Skipped { step, .. },
         ) => open == step,
-        (Some(Entry::Started { .. }), Entry::Started { .. }) | (Some(Entry::Failed { .. }), Entry::Started { .. }) => {
-            false
-        }
+        (Some(Entry::Started { .. }), Entry::Started { .. }) => false,
+        // After a failure the run is over; and nothing succeeds that was not started.
         (
-            Some(_),
-            Entry::Started { .. }
-            | Entry::Skipped { .. }
-            | Entry::Succeeded { .. }
-            | Entry::Failed { .. }
-            | Entry::Ended { .. },
-        ) => true,
+            Some(Entry::Failed { .. }),
+            Entry::Started { .. } | Entry::Skipped { .. } | Entry::Succeeded { .. } | Entry::Failed { .. },
+        )
+        | (Some(Entry::Begun { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. }), Entry::Succeeded { .. }) => false,
+        (Some(_), Entry::Started { .. } | Entry::Skipped { .. } | Entry::Failed { .. } | Entry::Ended { .. }) => true,
     }
 }
