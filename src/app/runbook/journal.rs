@@ -109,20 +109,26 @@ impl Journal {
 
 /// Whether `next` may follow `last`: a journal that breaks this is refused rather than believed.
 pub fn may_follow(last: Option<&Entry>, next: &Entry) -> bool {
+    let Some(last) = last else { return matches!(next, Entry::Begun { .. }) };
     match (last, next) {
-        (None, Entry::Begun { .. }) => true,
-        (None, _) | (Some(_), Entry::Begun { .. }) | (Some(Entry::Ended { .. }), _) => false,
         (
-            Some(Entry::Started { step: open, .. }),
+            Entry::Started { step: open, .. },
             Entry::Succeeded { step, .. } | Entry::Failed { step, .. } | Entry::Skipped { step, .. },
         ) => open == step,
-        (Some(Entry::Started { .. }), Entry::Started { .. }) => false,
-        // After a failure the run is over; and nothing succeeds that was not started.
-        (
-            Some(Entry::Failed { .. }),
-            Entry::Started { .. } | Entry::Skipped { .. } | Entry::Succeeded { .. } | Entry::Failed { .. },
+        // Nothing begins twice or follows the end; one step at a time, none after a failed one; and nothing succeeds that
+        // was not started.
+        (_, Entry::Begun { .. })
+        | (Entry::Ended { .. }, _)
+        | (Entry::Started { .. }, Entry::Started { .. })
+        | (
+            Entry::Failed { .. },
+            Entry::Started { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. } | Entry::Failed { .. },
         )
-        | (Some(Entry::Begun { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. }), Entry::Succeeded { .. }) => false,
-        (Some(_), Entry::Started { .. } | Entry::Skipped { .. } | Entry::Failed { .. } | Entry::Ended { .. }) => true,
+        | (Entry::Begun { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. }, Entry::Succeeded { .. }) => false,
+        (
+            Entry::Begun { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. },
+            Entry::Started { .. } | Entry::Skipped { .. } | Entry::Failed { .. } | Entry::Ended { .. },
+        )
+        | (Entry::Started { .. } | Entry::Failed { .. }, Entry::Ended { .. }) => true,
     }
 }

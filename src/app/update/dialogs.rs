@@ -152,7 +152,8 @@ pub(super) fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
             effects.extend(unused.map(|(slot, _)| Effect::ForgetSlot(slot)));
             effects
         }
-        Err((plan, trouble)) => {
+        Err(refused) => {
+            let (plan, trouble) = *refused;
             dialog.plan = plan;
             dialog.refusal = Some(trouble);
             state.layers.push(Layer::Plan(dialog));
