@@ -336,9 +336,10 @@ fn warnings(model: &Model, sealed: &Sealed, source: &Source<'_>, reset: bool) ->
     }
     if let Source::Secret(secret) = source {
         let needed = sealed.iter().map(|(_, seen)| seen.threshold).max().unwrap_or(0) as usize;
-        let proven = model.proofs.iter().any(|proof| {
-            distinct(secret).take(needed).all(|(_, print)| proof.prints.contains(&print))
-        });
+        let proven = model
+            .proofs
+            .iter()
+            .any(|proof| distinct(secret).take(needed).all(|(_, print)| proof.prints.contains(&print)));
         if !proven {
             warnings
                 .push("Nothing has proven these shares yet: if they are wrong, the vault refuses them, no more".into());

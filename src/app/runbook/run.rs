@@ -155,7 +155,9 @@ impl Run {
             }
         }
         let doubt = journal.in_doubt();
-        if let Some(step) = doubt.filter(|step| matches!(plan.steps.get(*step).map(|s| &s.kind), Some(StepKind::Await { .. }))) {
+        if let Some(step) =
+            doubt.filter(|step| matches!(plan.steps.get(*step).map(|s| &s.kind), Some(StepKind::Await { .. })))
+        {
             // There is nothing to look for, and nobody should wait for a probe that never comes.
             let says = "it only waited, and changed nothing".to_owned();
             if let Some(slot) = steps.get_mut(step) {

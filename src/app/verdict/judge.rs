@@ -322,7 +322,8 @@ impl<'a> Survey<'a> {
             return Case::Unproven(Doubt::Lingers(name));
         }
         let id = self.model.cluster_id();
-        let ids = self.model.replicas.iter().filter_map(|replica| self.model.said(&replica.name)?.cluster_id.as_deref());
+        let ids =
+            self.model.replicas.iter().filter_map(|replica| self.model.said(&replica.name)?.cluster_id.as_deref());
         // Replicas of two vaults under one name: somebody initialised one of them anew.
         let split = { ids }.any(|other| Some(other) != id);
         let prints = match &self.keys {

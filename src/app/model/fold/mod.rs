@@ -139,7 +139,8 @@ fn workload(model: &mut Model, seen: Option<&WorkloadSeen>, now: Timestamp) {
 fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
     let first_look = model.pods.is_none();
     let before = model.pods.take().map(|observed| observed.value).unwrap_or_default();
-    let cluster_id = model.cluster_id().or_else(|| model.heard.as_ref()?.value.cluster_id.as_deref()).map(str::to_owned);
+    let cluster_id =
+        model.cluster_id().or_else(|| model.heard.as_ref()?.value.cluster_id.as_deref()).map(str::to_owned);
     let prints = model.keys_secret().map(super::keys_secret::KeysSecret::prints).unwrap_or_default();
     let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
     for old in &before {

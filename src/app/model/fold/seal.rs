@@ -223,9 +223,11 @@ fn by_itself(model: &Model, name: &str, restart: &Restart, now: Timestamp) -> bo
             };
             !prints.is_empty()
                 && prints == restart.prints
-                && unsealers.found.iter().filter(uses).any(|unsealer| {
-                    works(model, unsealer, name) && holds(model, unsealer, name, &prints, restart.at)
-                })
+                && unsealers
+                    .found
+                    .iter()
+                    .filter(uses)
+                    .any(|unsealer| works(model, unsealer, name) && holds(model, unsealer, name, &prints, restart.at))
         }
         Mechanism::Static => {
             let present = model.keys_secret().map(crate::app::model::keys_secret::KeysSecret::prints);
