@@ -297,6 +297,7 @@ fn typed_shares_outlive_a_change_of_mind_and_no_more() {
     let Some(Layer::Plan(dialog)) = session.state.top() else { panic!("{:?}", session.state.top()) };
     assert_eq!(slots(&dialog.plan), [slot]);
     session.say(Msg::Intent(Intent::Toggle));
+    session.say(Msg::Intent(Intent::NextField));
     session.take(Step::Answer { right: true });
     assert!(session.newest().is_some());
     assert_eq!(session.forgotten, [slot], "the run takes the Secret's shares");

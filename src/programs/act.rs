@@ -240,7 +240,16 @@ impl Headless {
                         let want = if choice.label == "Shares from" { ask_for_shares } else { reset };
                         choice.chosen != usize::from(want)
                     });
-                    let Some(index) = wrong else { return Ok(()) };
+                    let choices = dialog.plan.choices.len();
+                    let Some(index) = wrong else {
+                        // Whatever was chosen, the answer is typed into its own field.
+                        for _ in 0..=choices {
+                            if !matches!(self.program.0.top(), Some(Layer::Plan(d)) if d.focus == Field::Answer) {
+                                self.ask(Intent::NextField);
+                            }
+                        }
+                        return Ok(());
+                    };
                     for _ in 0..=index {
                         if !matches!(self.program.0.top(), Some(Layer::Plan(d)) if d.focus == Field::Choice(index)) {
                             self.ask(Intent::NextField);

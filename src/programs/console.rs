@@ -102,7 +102,9 @@ impl Late {
     /// The hands are there: they begin with what has waited for them.
     fn arrive(&self, mut hands: ConsoleHands) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut waiting.effects).into_iter().for_each(|effect| hands.perform(effect));
+        for effect in std::mem::take(&mut waiting.effects) {
+            hands.perform(effect);
+        }
         waiting.hands = Some(hands);
     }
 }
