@@ -295,14 +295,13 @@ impl Headless {
             Err(trouble) => return refused(&trouble),
         };
         talk(&plan_text::plan(&plan, self.program.0.now));
-        let answer = match confirm {
-            Some(text) => text.to_owned(),
-            None => {
-                let question = plan_text::question(&plan);
-                match self.meanwhile(move || typed(&question)).await.unwrap_or_else(|| Err(left())) {
-                    Ok(text) => text,
-                    Err(trouble) => return refused(&trouble),
-                }
+        let answer = if let Some(text) = confirm {
+            text.to_owned()
+        } else {
+            let question = plan_text::question(&plan);
+            match self.meanwhile(move || typed(&question)).await.unwrap_or_else(|| Err(left())) {
+                Ok(text) => text,
+                Err(trouble) => return refused(&trouble),
             }
         };
         // The facts may have moved while somebody read: Enter would then make another plan than the one that was read.
