@@ -16,8 +16,8 @@ use baowatch::app::intent::Intent;
 use baowatch::app::model::unsealer::Liveness;
 use baowatch::app::msg::{Msg, Pending};
 use baowatch::app::runbook::journal::{Entry, Journal, may_follow};
-use baowatch::app::runbook::op::Outcome;
-use baowatch::app::runbook::plan::Plan;
+use baowatch::app::runbook::op::{Op, Outcome, ShareRef};
+use baowatch::app::runbook::plan::{Plan, Step as PlanStep, StepKind};
 use baowatch::app::runbook::run::Finding;
 use baowatch::app::settings::Settings;
 use baowatch::app::state::State;
@@ -107,12 +107,21 @@ struct Session {
     agreed: Vec<Plan>,
     journals: Vec<Journal>,
     acts: usize,
+    forgotten: Vec<SlotId>,
 }
 
 impl Session {
     fn new() -> Self {
         let state = State::new(Settings::default(), world::at(0));
-        let mut session = Self { state, tape: Vec::new(), time: 0, agreed: Vec::new(), journals: Vec::new(), acts: 0 };
+        let mut session = Self {
+            state,
+            tape: Vec::new(),
+            time: 0,
+            agreed: Vec::new(),
+            journals: Vec::new(),
+            acts: 0,
+            forgotten: Vec::new(),
+        };
         for msg in world::healthy() {
             session.say(msg);
         }
@@ -150,11 +159,15 @@ impl Session {
                 let journal = self.journals.iter().find(|journal| journal.run == act.run()).expect("a journal");
                 assert_eq!(journal.in_doubt(), Some(act.step()), "an act without its start on disk");
             }
+            Effect::ForgetSlot(slot) => {
+                let used = self.state.underway().is_some_and(|run| slots(run.plan()).contains(&slot));
+                assert!(!used, "shares were taken away from a run that uses them");
+                self.forgotten.push(slot);
+            }
             Effect::LookNow(_)
             | Effect::Probe(_)
             | Effect::RememberHistory(_)
             | Effect::RememberProof(_)
-            | Effect::ForgetSlot(_)
             | Effect::Suspend
             | Effect::Quit => {}
         }
@@ -233,6 +246,10 @@ proptest! {
             session.say(Msg::Intent(Intent::Back));
         }
         prop_assert!(session.state.layers.is_empty());
+        let used = session.state.underway().map(|run| slots(run.plan())).unwrap_or_default();
+        for slot in (1..session.state.next_slot).map(SlotId) {
+            prop_assert!(session.forgotten.contains(&slot) || used.contains(&slot), "{:?} was never forgotten", slot);
+        }
         prop_assert_eq!(session.state.zoom, None);
     }
 
@@ -249,6 +266,127 @@ proptest! {
             drop(update(&mut again, serde_json::from_str(&text).unwrap()));
         }
         prop_assert!(again == session.state, "the replay differs");
+    }
+}
+
+/// The slots from which a plan takes shares.
+fn slots(plan: &Plan) -> Vec<SlotId> {
+    let slot = |step: &PlanStep| match &step.kind {
+        StepKind::Do(Op::SubmitShare { share: ShareRef::Typed { slot, .. }, .. }) => Some(*slot),
+        StepKind::Do(_) | StepKind::Await { .. } => None,
+    };
+    plan.steps.iter().filter_map(slot).collect()
+}
+
+#[test]
+fn typed_shares_outlive_a_change_of_mind_and_no_more() {
+    let mut session = Session::new();
+    session.say(world::seals([false, true, false]));
+    session.say(Msg::Intent(Intent::Offer { action: ActionId::Unseal, target: None }));
+    session.say(Msg::Intent(Intent::NextField));
+    session.say(Msg::Intent(Intent::Toggle));
+    let Some(Layer::Shares(dialog)) = session.state.top() else { panic!("{:?}", session.state.top()) };
+    let slot = dialog.slot;
+    session.say(Msg::Typed { slot, complete: 1, pending: Pending::Empty });
+    session.say(Msg::Intent(Intent::NextField));
+    for _ in 0..2 {
+        assert!(matches!(session.state.top(), Some(Layer::Plan(_))));
+        session.say(Msg::Intent(Intent::Toggle));
+    }
+    // Back at typed by hand: what was typed is still there, and is not asked for again.
+    let Some(Layer::Plan(dialog)) = session.state.top() else { panic!("{:?}", session.state.top()) };
+    assert_eq!(slots(&dialog.plan), [slot]);
+    session.say(Msg::Intent(Intent::Toggle));
+    session.say(Msg::Intent(Intent::NextField));
+    session.take(Step::Answer { right: true });
+    assert!(session.newest().is_some());
+    assert_eq!(session.forgotten, [slot], "the run takes the Secret's shares");
+}
+
+#[test]
+fn a_run_in_doubt_is_dismissed_by_who_looks_at_it_and_never_in_passing() {
+    let mut session = Session::new();
+    session.say(world::seals([false, true, false]));
+    session.say(Msg::Intent(Intent::Offer { action: ActionId::Unseal, target: None }));
+    session.take(Step::Answer { right: true });
+    session.take(Step::Journaled { well: true });
+    session.take(Step::Crash);
+    let entries = |session: &Session| session.journals.last().map(|journal| journal.entries.len());
+    let left = entries(&session);
+    session.say(world::seals([false, true, false]));
+    session.say(Msg::Intent(Intent::Help));
+    session.say(Msg::Intent(Intent::Suggested));
+    assert!(matches!(session.state.top(), Some(Layer::Plan(_))), "{:?}", session.state.top());
+    assert_eq!(entries(&session), left);
+    session.say(Msg::Intent(Intent::Back));
+    session.say(Msg::Intent(Intent::Back));
+    assert!(session.journals.last().unwrap().ended());
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_hold_a_run_or_a_plan() {
+    let mut session = Session::new();
+    session.time = 10_000;
+    for msg in world::healthy() {
+        session.say(msg);
+    }
+    session.say(world::seals([false, true, false]));
+    session.say(Msg::Intent(Intent::Offer { action: ActionId::Unseal, target: None }));
+    session.time = 5_000;
+    session.take(Step::Answer { right: true });
+    assert!(session.newest().is_none(), "confirmed on facts of a time to come");
+    session.time = 10_000;
+    session.say(world::seals([false, true, false]));
+    session.say(Msg::Intent(Intent::Offer { action: ActionId::Unseal, target: None }));
+    session.take(Step::Answer { right: true });
+    for _ in 0..2 {
+        session.take(Step::Journaled { well: true });
+    }
+    session.take(Step::Ended { well: true });
+    for _ in 0..2 {
+        session.take(Step::Journaled { well: true });
+    }
+    session.time = 5_000;
+    session.say(Msg::Tick);
+    session.take(Step::Wait(61));
+    session.take(Step::Journaled { well: true });
+    assert!(session.newest().is_none(), "it waits for the clock to catch up");
+}
+
+#[test]
+fn a_run_stops_when_the_console_watches_another_vault() {
+    let mut session = Session::new();
+    session.say(world::seals([false, true, false]));
+    session.say(Msg::Intent(Intent::Offer { action: ActionId::Unseal, target: None }));
+    session.take(Step::Answer { right: true });
+    session.state.model.cluster.as_mut().unwrap().identity = baowatch::app::id::Identity("other/data/openbao".into());
+    for _ in 0..4 {
+        session.take(Step::Journaled { well: true });
+    }
+    assert_eq!(session.acts, 0);
+    assert!(session.newest().is_none());
+}
+
+#[test]
+fn an_own_unseal_proves_nothing_while_a_rival_may_be_out_of_sight() {
+    for (rival, proofs) in [(false, 1), (true, 0)] {
+        let mut session = Session::new();
+        session.say(world::unsealers(Liveness::Dead { why: "scaled to 0".into() }));
+        session.time = if rival { 60 } else { 0 };
+        session.say(world::keys("100", &["7f3a91c2aabbccdd"]));
+        session.say(world::seals([false, true, false]));
+        session.say(Msg::Intent(Intent::Offer { action: ActionId::Unseal, target: None }));
+        session.take(Step::Answer { right: true });
+        for _ in 0..2 {
+            session.take(Step::Journaled { well: true });
+        }
+        session.take(Step::Ended { well: true });
+        session.take(Step::Journaled { well: true });
+        session.take(Step::Journaled { well: true });
+        session.say(world::seals([false, false, false]));
+        session.take(Step::Journaled { well: true });
+        assert!(session.journals.last().unwrap().ended());
+        assert_eq!(session.state.model.proofs.len(), proofs);
     }
 }
 

@@ -88,6 +88,97 @@ fn an_own_unseal_proves_the_shares_it_used_and_no_more() {
     assert_eq!(now(&model).state, Standing::Survives);
 }
 
+/// A replica restarts, is seen sealed for so many seconds, and is open again.
+fn comes_back(model: &mut Model, sealed_for: i64) -> usize {
+    let proofs = model.proofs.len();
+    feed(model, at(10), vec![pods([1, 2, 1]), seals([false, true, false])]);
+    let then = at(10 + sealed_for);
+    model.keys.as_mut().unwrap().at = then;
+    model.unsealers.as_mut().unwrap().at = then;
+    feed(model, then, vec![seals([false, false, false])]);
+    model.proofs.len() - proofs
+}
+
+#[test]
+fn what_came_back_proves_the_mechanism_only_where_nothing_else_can_have_opened_it() {
+    assert_eq!(comes_back(&mut healthy(), 8), 1);
+    // Nothing in the cluster takes this long: somebody came with shares.
+    assert_eq!(comes_back(&mut healthy(), 180), 0);
+    // The sidecar of this very pod does not run.
+    let mut model = healthy();
+    feed(&mut model, at(10), vec![pods([1, 2, 1]), seals([false, true, false])]);
+    let mut seen = model.pods.clone().unwrap().value;
+    seen[1].containers[1].running = false;
+    for second in [11, 200] {
+        feed(&mut model, at(second), vec![report(FeedId::Pods, vec![Fact::Pods(seen.clone())])]);
+        feed(&mut model, at(second), vec![keys("100", &[KEY]), unsealers(Liveness::Running)]);
+        feed(&mut model, at(second), vec![seals([false, false, false])]);
+    }
+    assert_eq!(model.proofs.len(), 0);
+    // Initialised anew in between: the Secret holds what opens nothing any more.
+    let mut model = healthy();
+    feed(&mut model, at(10), vec![pods([1, 2, 1]), seals([false, true, false])]);
+    let mut seen = world::seal(false, Some(baowatch::app::model::seal::Role::Standby));
+    seen.cluster_id = Some("c2".into());
+    feed(&mut model, at(12), vec![report(FeedId::Seal, vec![world::says(1, seen)])]);
+    assert_eq!(model.proofs.len(), 0);
+    // The Secret was out of sight while it opened.
+    let mut model = healthy();
+    feed(&mut model, at(40), vec![pods([1, 2, 1]), unsealers(Liveness::Running), seals([false, true, false])]);
+    feed(&mut model, at(44), vec![seals([false, false, false])]);
+    assert_eq!(model.proofs.len(), 0);
+}
+
+#[test]
+fn an_unsealer_that_still_holds_the_key_of_before_proves_nothing_of_the_new_one() {
+    for (how, proofs) in [(UseHow::Env, 0), (UseHow::Volume, 0)] {
+        let mut model = healthy();
+        feed(&mut model, at(5), vec![keys("200", &["another"])]);
+        let mut seen = model.unsealers.clone().unwrap().value;
+        seen.found[0].sidecar = false;
+        seen.found[0].object = ObjectRef::new("Deployment", "data", "unsealer");
+        seen.found[0].uses[0].how = how;
+        model.unsealers = Some(Observed::new(seen, at(5)));
+        assert_eq!(comes_back(&mut model, 8), proofs, "{how:?}");
+    }
+}
+
+#[test]
+fn a_proof_is_of_exactly_these_keys_of_this_vault_and_not_of_the_future() {
+    let mut model = healthy();
+    each(&mut model, |seen| (seen.threshold, seen.shares) = (2, 3));
+    hold(&mut model, |held| {
+        held.fields[0].shape = Shape::Shares { count: 3, bytes: 33 };
+        held.fields[0].prints = vec![print("a"), print("b"), print("c")];
+    });
+    for method in [Method::OwnUnseal, Method::CameBack] {
+        // The third may be rubbish, and nobody knows which two are taken.
+        model.proofs = vec![Proof { method, ..came_back(1, &["a", "b"]) }];
+        assert_eq!(now(&model).state, Standing::Unproven, "{method:?}");
+        model.proofs = vec![Proof { method, ..came_back(1, &["c", "a", "b"]) }];
+        assert_eq!(now(&model).state, Standing::Survives, "{method:?}");
+    }
+    for proof in [
+        Proof { cluster_id: None, ..came_back(1, &["a", "b", "c"]) },
+        Proof { at: at(86_400), ..came_back(1, &["a", "b", "c"]) },
+    ] {
+        model.proofs = vec![proof];
+        assert_eq!(now(&model).state, Standing::Unproven);
+    }
+    // Two vaults under one name.
+    model.proofs = vec![came_back(1, &["a", "b", "c"])];
+    let mut seen = world::seal(false, Some(baowatch::app::model::seal::Role::Standby));
+    (seen.threshold, seen.shares, seen.cluster_id) = (2, 3, Some("c2".into()));
+    feed(&mut model, at(0), vec![report(FeedId::Seal, vec![world::says(2, seen)])]);
+    assert_ne!(now(&model).state, Standing::Survives);
+}
+
+#[test]
+fn facts_stamped_before_the_clock_was_set_back_do_not_count() {
+    let model = healthy();
+    assert_eq!(judge(&model, at(-3_600), None).state, Standing::Blind);
+}
+
 #[test]
 fn lost_keys_on_one_and_on_three_replicas() {
     for (n, restarts, start) in

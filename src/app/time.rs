@@ -19,6 +19,12 @@ pub fn age(now: Timestamp, then: Timestamp) -> SignedDuration {
     now.duration_since(then).max(SignedDuration::ZERO)
 }
 
+/// Whether `then` lies within `limit` of `now`, on either side: what is stamped later than now was stamped before the
+/// clock was set back, and nobody knows how old it is.
+pub fn within(now: Timestamp, then: Timestamp, limit: SignedDuration) -> bool {
+    now.duration_since(then).abs() <= limit
+}
+
 /// An age in the two largest units worth reading: `4s`, `48m`, `3h 20m`, `2d`.
 pub fn spoken(d: SignedDuration) -> String {
     let s = d.as_secs().max(0);

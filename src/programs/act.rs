@@ -50,7 +50,7 @@ pub async fn run(cli: &Cli, command: &ActCommand, env: &Env) -> Answer {
     desk.look().await;
     let answer = match command {
         ActCommand::List { output } => list(&desk.program.0, *output),
-        ActCommand::Plan(wanted) => match desk.plan(wanted) {
+        ActCommand::Plan(wanted) => match desk.plan(wanted).await {
             Ok(plan) => show(&plan, &desk.program.0, wanted.output),
             Err(trouble) => refused(&trouble),
         },
@@ -194,7 +194,7 @@ impl Headless {
     }
 
     /// The action's plan, with the choices that the arguments make.
-    fn plan(&mut self, wanted: &ActionArgs) -> Result<Plan, Trouble> {
+    async fn plan(&mut self, wanted: &ActionArgs) -> Result<Plan, Trouble> {
         let action = named(&wanted.action)?;
         let namespace = self.program.0.model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
         let vault = self.program.0.model.vault_ref();
@@ -202,7 +202,7 @@ impl Headless {
         let target = target.map(|name| ObjectRef::pod(&namespace, name));
         self.tell_of_the_dead();
         self.ask(Intent::Offer { action, target });
-        self.choose(wanted)?;
+        self.choose(wanted).await?;
         match self.program.0.top() {
             Some(Layer::Plan(dialog)) => Ok(dialog.plan.clone()),
             Some(Layer::Refused(trouble)) => Err(trouble.clone()),
@@ -217,7 +217,7 @@ impl Headless {
         }
     }
 
-    fn choose(&mut self, wanted: &ActionArgs) -> Result<(), Trouble> {
+    async fn choose(&mut self, wanted: &ActionArgs) -> Result<(), Trouble> {
         let ask_for_shares = wanted.shares_from == Some(SharesFrom::Prompt);
         let reset = wanted.progress == Some(Progress::Reset);
         // Each pass makes one choice or types the shares; a plan has two choices.
@@ -233,14 +233,23 @@ impl Headless {
                             "Use --shares-from prompt",
                         ));
                     }
-                    self.type_shares()?;
+                    self.type_shares().await?;
                 }
                 Some(Layer::Plan(dialog)) => {
                     let wrong = dialog.plan.choices.iter().position(|choice| {
                         let want = if choice.label == "Shares from" { ask_for_shares } else { reset };
                         choice.chosen != usize::from(want)
                     });
-                    let Some(index) = wrong else { return Ok(()) };
+                    let choices = dialog.plan.choices.len();
+                    let Some(index) = wrong else {
+                        // Whatever was chosen, the answer is typed into its own field.
+                        for _ in 0..=choices {
+                            if !matches!(self.program.0.top(), Some(Layer::Plan(d)) if d.focus == Field::Answer) {
+                                self.ask(Intent::NextField);
+                            }
+                        }
+                        return Ok(());
+                    };
                     for _ in 0..=index {
                         if !matches!(self.program.0.top(), Some(Layer::Plan(d)) if d.focus == Field::Choice(index)) {
                             self.ask(Intent::NextField);
@@ -254,12 +263,17 @@ impl Headless {
         Ok(())
     }
 
-    fn type_shares(&mut self) -> Result<(), Trouble> {
+    async fn type_shares(&mut self) -> Result<(), Trouble> {
         let Some(Layer::Shares(dialog)) = self.program.0.top() else { return Ok(()) };
         let (slot, needed) = (dialog.slot, dialog.needed);
         talk(&format!("{}.\n", dialog.prompt));
         for number in 1..=needed {
-            let text = hidden::line(&format!("Share {number} of {needed} (not shown): "))?;
+            let prompt = format!("Share {number} of {needed} (not shown): ");
+            let Some(text) = self.meanwhile(move || hidden::line(&prompt)).await else {
+                hidden::give_back();
+                return Err(left());
+            };
+            let text = text?;
             self.session.slots.paste(slot, &text);
             self.session.slots.complete(slot);
         }
@@ -272,18 +286,30 @@ impl Headless {
     }
 
     async fn act(&mut self, wanted: &ActionArgs, confirm: Option<&str>) -> Answer {
-        let plan = match self.plan(wanted) {
+        self.tell_of_the_dead();
+        while matches!(self.program.0.top(), Some(Layer::Run { .. })) {
+            self.ask(Intent::Back);
+        }
+        let plan = match self.plan(wanted).await {
             Ok(plan) => plan,
             Err(trouble) => return refused(&trouble),
         };
         talk(&plan_text::plan(&plan, self.program.0.now));
-        let answer = match confirm {
-            Some(text) => text.to_owned(),
-            None => match typed(&plan_text::question(&plan)) {
+        let answer = if let Some(text) = confirm {
+            text.to_owned()
+        } else {
+            let question = plan_text::question(&plan);
+            match self.meanwhile(move || typed(&question)).await.unwrap_or_else(|| Err(left())) {
                 Ok(text) => text,
                 Err(trouble) => return refused(&trouble),
-            },
+            }
         };
+        // The facts may have moved while somebody read: Enter would then make another plan than the one that was read.
+        if let Some(Layer::Plan(dialog)) = self.program.0.top()
+            && let Some(trouble) = &dialog.refusal
+        {
+            return refused(trouble);
+        }
         for c in answer.chars() {
             self.ask(Intent::Type(c));
         }
@@ -318,11 +344,24 @@ impl Headless {
         }
     }
 
+    /// Lets a person take their time while the feeds go on and signals are heard: what a plan rests on stays as young
+    /// as it is on the console. `None` when the program was asked to end first.
+    async fn meanwhile<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let task = tokio::task::spawn_blocking(work);
+        self.until(|_| task.is_finished()).await;
+        if task.is_finished() && !self.program.0.ended { task.await.ok() } else { None }
+    }
+
     async fn close(self) {
         let Self { session, hands, .. } = self;
         drop(hands);
         session.close().await;
     }
+}
+
+/// A signal came while somebody was asked.
+fn left() -> Trouble {
+    Trouble::local("it was left", "", "Nothing was changed")
 }
 
 /// Talk goes to stderr: stdout carries the answer.

@@ -91,12 +91,32 @@ fn ask(failed: &NotConnected) -> Result<(String, String), Trouble> {
 
 /// Hands that are there once the vault was found; no plan can exist before.
 #[derive(Clone, Default)]
-struct Late(Arc<Mutex<Option<ConsoleHands>>>);
+struct Late(Arc<Mutex<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    hands: Option<ConsoleHands>,
+    effects: Vec<Effect>,
+}
+
+impl Late {
+    /// The hands are there: they begin with what has waited for them.
+    fn arrive(&self, mut hands: ConsoleHands) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for effect in std::mem::take(&mut waiting.effects) {
+            hands.perform(effect);
+        }
+        waiting.hands = Some(hands);
+    }
+}
 
 impl Hands<Effect> for Late {
     fn perform(&mut self, effect: Effect) {
-        if let Some(hands) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            hands.perform(effect);
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.hands.as_mut() {
+            Some(hands) => hands.perform(effect),
+            // What a dead session left is told before the hands are there, and is to be looked at by them.
+            None => waiting.effects.push(effect),
         }
     }
 }
@@ -130,7 +150,7 @@ async fn live(aim: Aim, look: Look) -> std::io::Result<Option<NotConnected>> {
     let ran = desk.run(&mut program, &mut inbox, &|_| false).await;
     drop(screen);
     search.abort();
-    hands.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    *hands.0.lock().unwrap_or_else(PoisonError::into_inner) = Waiting::default();
     slots.forget_all();
     ran?;
     let found = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
@@ -192,7 +212,7 @@ async fn search(aim: Aim, send: UnboundedSender<Input<Event>>, hands: Late, foun
         let _ = send.send(Input::Msg(msg));
     }
     let feeds = session.watch(&send);
-    *hands.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.console_hands(feeds, &send));
+    hands.arrive(session.console_hands(feeds, &send));
     keep(Found::Session(Box::new(session)));
 }
 

@@ -30,6 +30,11 @@ pub fn line(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
     if read.map_err(failed)? { Ok(text) } else { Err(Trouble::local("it was left", "", "Nothing was changed")) }
 }
 
+/// Shows what is typed again, where a read is left in the middle.
+pub fn give_back() {
+    let _ = disable_raw_mode();
+}
+
 /// True for Enter, false for Ctrl-C and Esc.
 fn typed(text: &mut String) -> std::io::Result<bool> {
     loop {

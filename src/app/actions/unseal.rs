@@ -6,7 +6,6 @@ use super::{GuidedAction, Request};
 use crate::app::id::{ActionId, ObjectRef, SlotId};
 use crate::app::model::Model;
 use crate::app::model::keys_secret::{Fingerprint, KeysSecret};
-use crate::app::model::proof::same_keys;
 use crate::app::model::seal::{SealKind, SealSeen};
 use crate::app::runbook::guard::Basis;
 use crate::app::runbook::op::{Op, ShareRef};
@@ -336,7 +335,11 @@ fn warnings(model: &Model, sealed: &Sealed, source: &Source<'_>, reset: bool) ->
         warnings.push("Nobody can tell whether the shares given so far are right".to_owned());
     }
     if let Source::Secret(secret) = source {
-        let proven = model.proofs.iter().any(|proof| same_keys(&proof.prints, &secret.prints()));
+        let needed = sealed.iter().map(|(_, seen)| seen.threshold).max().unwrap_or(0) as usize;
+        let proven = model
+            .proofs
+            .iter()
+            .any(|proof| distinct(secret).take(needed).all(|(_, print)| proof.prints.contains(&print)));
         if !proven {
             warnings
                 .push("Nothing has proven these shares yet: if they are wrong, the vault refuses them, no more".into());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{
     id::FeedId,
-    time::age,
+    time::{age, within},
     trouble::{Trouble, TroubleKind},
 };
 
@@ -31,7 +31,7 @@ impl<T> Observed<T> {
 
     /// The value, if it was seen within the limit of the feed that brings it; what is older no longer counts.
     pub fn fresh(&self, now: Timestamp, feed: FeedId) -> Option<&T> {
-        (self.age(now) <= feed.limit()).then_some(&self.value)
+        within(now, self.at, feed.limit()).then_some(&self.value)
     }
 }
 
@@ -78,7 +78,7 @@ impl FeedState {
 impl FeedHealth {
     /// Folds the feed's last answer and its last trouble into one word.
     pub fn state(&self, now: Timestamp, feed: FeedId) -> FeedState {
-        let answered = self.answered.is_some_and(|at| age(now, at) <= feed.limit());
+        let answered = self.answered.is_some_and(|at| within(now, at, feed.limit()));
         match (&self.trouble, answered) {
             (Some(trouble), _) if trouble.value.kind == TroubleKind::Denied => FeedState::Denied,
             (Some(trouble), _) if trouble.value.kind == TroubleKind::Absent => FeedState::Absent,

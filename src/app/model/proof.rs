@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::keys_secret::Fingerprint;
 use crate::app::time::age;
 
+/// A proof from further ahead than this was dated by a clock that was wrong: it would seem young for ever.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+
 /// How it was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,17 +55,17 @@ impl Proof {
     ) -> bool {
         let same_vault = match (self.cluster_id.as_deref(), cluster_id) {
             (Some(then), Some(today)) => then == today,
-            (None, _) | (_, None) => true,
+            // Of which vault it was cannot be told: a vault that was initialised anew may have its old Secret still.
+            (None, Some(_)) => false,
+            (_, None) => true,
         };
-        same_vault && age(now, self.at) <= max_age && same_keys(&self.prints, prints)
+        let young = self.at <= now + AHEAD && age(now, self.at) <= max_age;
+        same_vault && young && same_keys(&self.prints, prints)
     }
 }
 
-/// Equality as sets: the order of fields in a Secret means nothing. An own unseal proves only the shares it used, so a
-/// proof by a subset of at least one share that is still there holds for the keys it names.
+/// Equality as sets: the order of fields in a Secret means nothing. A part of the set proves nothing of the rest, and
+/// nobody knows which of them the next unsealing takes.
 pub(crate) fn same_keys(proven: &[Fingerprint], present: &[Fingerprint]) -> bool {
-    if proven.is_empty() {
-        return present.is_empty();
-    }
-    proven.iter().all(|print| present.contains(print))
+    proven.iter().all(|print| present.contains(print)) && present.iter().all(|print| proven.contains(print))
 }

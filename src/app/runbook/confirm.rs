@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::guard;
 use super::plan::{LIFETIME, Plan};
 use crate::app::model::Model;
-use crate::app::time::age;
+use crate::app::time::within;
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// A plan that a person confirmed. It cannot be built elsewhere, copied, or read from a file.
@@ -41,7 +41,7 @@ fn refusal(plan: &Plan, answer: &str, model: &Model, now: Timestamp) -> Option<T
     if model.cluster.as_ref().map(|cluster| &cluster.identity) != Some(&plan.identity) {
         return refused("this plan was made for another vault", "", "Ask for the plan anew; nothing was changed");
     }
-    if age(now, plan.made) > LIFETIME {
+    if !within(now, plan.made, LIFETIME) {
         return refused(
             "the plan is older than two minutes",
             "the world it describes may have moved on",
@@ -58,7 +58,8 @@ fn refusal(plan: &Plan, answer: &str, model: &Model, now: Timestamp) -> Option<T
             "Use an identity that may, or ask for that right; nothing was changed",
         );
     }
-    if answer != plan.challenge() {
+    // An object without a name would be confirmed by a bare Enter.
+    if answer.is_empty() || answer != plan.challenge() {
         return refused(
             "the answer does not match",
             &format!("it must be exactly: {}", plan.challenge()),

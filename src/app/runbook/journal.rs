@@ -115,21 +115,20 @@ pub fn may_follow(last: Option<&Entry>, next: &Entry) -> bool {
             Entry::Started { step: open, .. },
             Entry::Succeeded { step, .. } | Entry::Failed { step, .. } | Entry::Skipped { step, .. },
         ) => open == step,
-        // Nothing begins twice or follows the end; one step at a time, and none after a failed one.
+        // Nothing begins twice or follows the end; one step at a time, none after a failed one; and nothing succeeds that
+        // was not started.
         (_, Entry::Begun { .. })
         | (Entry::Ended { .. }, _)
-        | (Entry::Started { .. } | Entry::Failed { .. }, Entry::Started { .. }) => false,
+        | (Entry::Started { .. }, Entry::Started { .. })
+        | (
+            Entry::Failed { .. },
+            Entry::Started { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. } | Entry::Failed { .. },
+        )
+        | (Entry::Begun { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. }, Entry::Succeeded { .. }) => false,
         (
-            Entry::Begun { .. }
-            | Entry::Started { .. }
-            | Entry::Succeeded { .. }
-            | Entry::Skipped { .. }
-            | Entry::Failed { .. },
-            Entry::Started { .. }
-            | Entry::Succeeded { .. }
-            | Entry::Skipped { .. }
-            | Entry::Failed { .. }
-            | Entry::Ended { .. },
-        ) => true,
+            Entry::Begun { .. } | Entry::Succeeded { .. } | Entry::Skipped { .. },
+            Entry::Started { .. } | Entry::Skipped { .. } | Entry::Failed { .. } | Entry::Ended { .. },
+        )
+        | (Entry::Started { .. } | Entry::Failed { .. }, Entry::Ended { .. }) => true,
     }
 }

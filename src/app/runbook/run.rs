@@ -154,8 +154,17 @@ impl Run {
                 *slot = state;
             }
         }
-        let effects = journal
-            .in_doubt()
+        let doubt = journal.in_doubt();
+        if let Some(step) =
+            doubt.filter(|step| matches!(plan.steps.get(*step).map(|s| &s.kind), Some(StepKind::Await { .. })))
+        {
+            // There is nothing to look for, and nobody should wait for a probe that never comes.
+            let says = "it only waited, and changed nothing".to_owned();
+            if let Some(slot) = steps.get_mut(step) {
+                *slot = StepState::InDoubt(Some(Finding { says }));
+            }
+        }
+        let effects = doubt
             .and_then(|step| match &plan.steps.get(step)?.kind {
                 StepKind::Do(op) => Some(Effect::Probe(Probe { run: journal.run, step, op: op.clone() })),
                 StepKind::Await { .. } => None,
@@ -296,6 +305,13 @@ impl Run {
             return Vec::new();
         }
         let since = *since;
+        if now < since {
+            // The clock was set back: waiting by the old one would last until it has caught up.
+            if let Some(state) = self.steps.get_mut(self.at) {
+                *state = StepState::Running(now);
+            }
+            return Vec::new();
+        }
         let (step, plan) = (self.at, self.plan());
         let Some(StepKind::Await { expect, within }) = plan.steps.get(step).map(|s| s.kind.clone()) else {
             return Vec::new();
@@ -316,7 +332,7 @@ impl Run {
             return self.end(Phase::Succeeded(now), "succeeded", now);
         };
         if let StepKind::Do(op) = &kind {
-            match precondition(op, model, now) {
+            match precondition(op, self.plan(), model, now) {
                 Ready::Go => {}
                 Ready::Unneeded(why) => {
                     return self.close(StepState::Skipped(why.clone()), Entry::Skipped { at: now, step, why });
@@ -364,8 +380,16 @@ enum Ready {
 }
 
 /// Each step checks its own precondition: changes that our own earlier steps made are expected, others stop the run.
-fn precondition(op: &Op, model: &Model, now: Timestamp) -> Ready {
+fn precondition(op: &Op, plan: &Plan, model: &Model, now: Timestamp) -> Ready {
     let replica = op.replica();
+    if model.cluster.as_ref().map(|cluster| &cluster.identity) != Some(&plan.identity) {
+        return Ready::No(Trouble::new(
+            TroubleKind::Refused,
+            "this console watches another vault now",
+            "the run was confirmed for the one before",
+            "Look at that vault, then ask for the plan anew; nothing further was done",
+        ));
+    }
     let fresh = model.fresh_said(replica, now);
     match fresh {
         Some(seen) if seen.open() => Ready::Unneeded(format!("{replica} is open already")),

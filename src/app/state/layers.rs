@@ -89,8 +89,8 @@ pub struct PlanDialog {
     pub focus: Field,
     /// Why the last attempt to confirm was refused, or why the plan is void.
     pub refusal: Option<Trouble>,
-    /// The slot with typed shares, where the plan uses one.
-    pub slot: Option<SlotId>,
+    /// The slot with typed shares and how many are in it, where some were typed: kept while the choices change.
+    pub typed: Option<(SlotId, u32)>,
     /// The target that was asked for, to make the plan anew.
     pub target: Option<ObjectRef>,
 }

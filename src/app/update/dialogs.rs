@@ -11,7 +11,7 @@ use crate::app::runbook::op::{Op, ShareRef};
 use crate::app::runbook::plan::{LIFETIME, Offer, Plan, StepKind};
 use crate::app::state::State;
 use crate::app::state::layers::{Field, Layer, PlanDialog, SharesDialog};
-use crate::app::time::age;
+use crate::app::time::within;
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// Asks an action for its plan and opens what it answers. Shares typed for an earlier form of the plan are passed on.
@@ -23,7 +23,7 @@ pub(super) fn offer(state: &mut State, action: ActionId, request: Request) {
             answer: String::new(),
             focus: Field::Answer,
             refusal: None,
-            slot: request.typed.map(|(slot, _)| slot),
+            typed: request.typed,
             target: request.target,
         }),
         Offer::Refused(trouble) => Layer::Refused(trouble),
@@ -54,7 +54,7 @@ fn new_slot(state: &mut State) -> SlotId {
 pub(super) fn forget(layer: &Layer) -> Option<Effect> {
     match layer {
         Layer::Shares(dialog) => Some(Effect::ForgetSlot(dialog.slot)),
-        Layer::Plan(dialog) => dialog.slot.map(Effect::ForgetSlot),
+        Layer::Plan(dialog) => dialog.typed.map(|(slot, _)| Effect::ForgetSlot(slot)),
         Layer::Help { .. }
         | Layer::Alerts { .. }
         | Layer::Details { .. }
@@ -114,15 +114,15 @@ pub(super) fn toggle(state: &mut State) -> Vec<Effect> {
 pub(super) fn again(state: &mut State, choices: Option<Vec<usize>>, focus: Field) -> Vec<Effect> {
     let Some(Layer::Plan(dialog)) = state.layers.pop() else { return Vec::new() };
     let choices = choices.unwrap_or_else(|| dialog.plan.choices.iter().map(|choice| choice.chosen).collect());
-    let typed = dialog.slot.map(|slot| (slot, typed_shares(&dialog.plan)));
+    let typed = dialog.typed;
     offer(state, dialog.plan.action, Request { target: dialog.target, choices, typed });
-    match (state.layers.last_mut(), dialog.slot) {
+    match (state.layers.last_mut(), typed) {
         (Some(Layer::Plan(dialog)), _) => {
             dialog.focus = focus;
             Vec::new()
         }
         // The action says no now: nothing may keep the shares.
-        (Some(Layer::Refused(_)), Some(slot)) => vec![Effect::ForgetSlot(slot)],
+        (Some(Layer::Refused(_)), Some((slot, _))) => vec![Effect::ForgetSlot(slot)],
         (Some(_) | None, _) => Vec::new(),
     }
 }
@@ -146,7 +146,11 @@ pub(super) fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
     match confirm(dialog.plan, &dialog.answer, &state.model, state.now) {
         Ok(confirmed) => {
             let id = RunId(state.now.as_millisecond().unsigned_abs() * 1_000 + seq % 1_000);
-            runs::start(state, confirmed, id)
+            let unused = dialog.typed.filter(|_| typed_shares(confirmed.get()) == 0);
+            let mut effects = runs::start(state, confirmed, id);
+            // Typed for a form of the plan that was not chosen in the end.
+            effects.extend(unused.map(|(slot, _)| Effect::ForgetSlot(slot)));
+            effects
         }
         Err(refused) => {
             let (plan, trouble) = *refused;
@@ -160,7 +164,7 @@ pub(super) fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
 
 /// Why a plan that is shown cannot be confirmed any more, if so.
 fn void(state: &State, dialog: &PlanDialog) -> Option<Trouble> {
-    if age(state.now, dialog.plan.made) > LIFETIME {
+    if !within(state.now, dialog.plan.made, LIFETIME) {
         return Some(Trouble::new(
             TroubleKind::Refused,
             "this plan is older than two minutes and void",

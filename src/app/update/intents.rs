@@ -183,9 +183,17 @@ fn back(state: &mut State) -> Vec<Effect> {
 
 fn clear_layers(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
-    while !state.layers.is_empty() {
-        effects.extend(pop(state));
+    let mut kept = Vec::new();
+    while let Some(top) = state.layers.last() {
+        // What a dead session left in doubt is dismissed by the person who looks at it, never in passing.
+        let left = matches!(top, Layer::Run { run } if state.left_behind().any(|left| left.id == *run));
+        if left {
+            kept.extend(state.layers.pop());
+        } else {
+            effects.extend(pop(state));
+        }
     }
+    state.layers.extend(kept.into_iter().rev());
     effects
 }
 

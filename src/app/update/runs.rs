@@ -1,10 +1,9 @@
 //! Runs: results come back by run id, whatever has the focus; what a run proved is kept.
 
 use crate::app::effect::Effect;
-use crate::app::id::RunId;
+use crate::app::id::{FeedId, RunId};
 use crate::app::model::fold;
 use crate::app::model::proof::{Method, Proof};
-use crate::app::model::reopens::unsealer;
 use crate::app::model::timeline::{Moment, Tone};
 use crate::app::model::unsealer::Liveness;
 use crate::app::runbook::confirm::Confirmed;
@@ -122,8 +121,13 @@ fn ended(state: &mut State, run: &Run) -> Vec<Effect> {
 /// Our own unseal proves the shares it gave, if nothing else can have opened the replica in that moment: an open
 /// server answers "unsealed" to any share, right or wrong.
 fn proofs(state: &State, run: &Run) -> Vec<Proof> {
-    let rival = unsealer(&state.model).is_some_and(|u| !matches!(u.liveness, Liveness::Dead { .. }));
-    if rival {
+    let model = &state.model;
+    let unsealers = model.unsealers.as_ref().and_then(|seen| seen.fresh(state.now, FeedId::Unsealers));
+    // What cannot be seen may be a rival too.
+    let alone = unsealers.map_or(!model.in_kubernetes(), |seen| {
+        seen.found.iter().all(|unsealer| matches!(unsealer.liveness, Liveness::Dead { .. }))
+    });
+    if !alone {
         return Vec::new();
     }
     run.plan()

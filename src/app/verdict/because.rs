@@ -145,7 +145,9 @@ fn proof(survey: &Survey<'_>, case: &Case<'_>) -> Option<String> {
     match case {
         Case::Survives(proof) => Some(format!("Proven {}", dated(proof))),
         Case::Unproven(Doubt::Old(proof)) => Some(format!("The proof is too old, {}", dated(proof))),
-        Case::Unproven(Doubt::OtherKeys(proof)) => Some(format!("The proof is of other keys, {}", dated(proof))),
+        Case::Unproven(Doubt::OtherKeys(proof)) => {
+            Some(format!("The proof is not of exactly these keys, {}", dated(proof)))
+        }
         Case::Unproven(Doubt::OtherVault(proof)) => Some(format!("The proof is of another vault, {}", dated(proof))),
         Case::Unproven(Doubt::None) => {
             Some("No replica was seen to come back, and no unseal of ours was accepted".to_owned())

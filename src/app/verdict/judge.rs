@@ -322,17 +322,21 @@ impl<'a> Survey<'a> {
             return Case::Unproven(Doubt::Lingers(name));
         }
         let id = self.model.cluster_id();
+        let ids =
+            self.model.replicas.iter().filter_map(|replica| self.model.said(&replica.name)?.cluster_id.as_deref());
+        // Replicas of two vaults under one name: somebody initialised one of them anew.
+        let split = { ids }.any(|other| Some(other) != id);
         let prints = match &self.keys {
             Keys::Plausible(_) => self.model.keys_secret().map(KeysSecret::prints),
             Keys::NotNeeded | Keys::Elsewhere(_) | Keys::BeforeInit(_) | Keys::Unseen(_) | Keys::Faulty(..) => None,
         };
-        let holds = |proof: &&Proof| self.holds(proof, id, prints.as_deref());
+        let holds = |proof: &&Proof| !split && self.holds(proof, id, prints.as_deref());
         if let Some(proof) = self.model.proofs.iter().rev().find(holds) {
             return Case::Survives(proof);
         }
         let Some(last) = self.model.proofs.last() else { return Case::Unproven(Doubt::None) };
         let other_vault = matches!((last.cluster_id.as_deref(), id), (Some(then), Some(now)) if then != now);
-        Case::Unproven(if other_vault {
+        Case::Unproven(if other_vault || split {
             Doubt::OtherVault(last)
         } else if age(self.now, last.at) > self.model.expect.proof_max_age {
             Doubt::Old(last)

@@ -25,6 +25,10 @@ pub struct Restart {
     pub at: Timestamp,
     /// Fingerprints of the keys that were in place then.
     pub prints: Vec<Fingerprint>,
+    /// The vault's own cluster id before it: another one after it means that somebody initialised the vault anew.
+    pub cluster_id: Option<String>,
+    /// Since when the new life was seen sealed.
+    pub sealed_since: Option<Timestamp>,
     /// The replica was seen sealed or silent since: an open answer is the new life's own and not the old one's echo.
     pub seen_down: bool,
 }
@@ -133,7 +137,10 @@ fn workload(model: &mut Model, seen: Option<&WorkloadSeen>, now: Timestamp) {
 }
 
 fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
+    let first_look = model.pods.is_none();
     let before = model.pods.take().map(|observed| observed.value).unwrap_or_default();
+    let cluster_id =
+        model.cluster_id().or_else(|| model.heard.as_ref()?.value.cluster_id.as_deref()).map(str::to_owned);
     let prints = model.keys_secret().map(super::keys_secret::KeysSecret::prints).unwrap_or_default();
     let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
     for old in &before {
@@ -157,10 +164,16 @@ fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
         let known = model.replica(&new.name).is_some_and(|replica| replica.answer.is_some());
         let restarted = match before.iter().find(|pod| pod.name == new.name) {
             Some(old) => old.life() != new.life(),
-            None => known && !before.is_empty(),
+            None => known && !first_look,
         };
         if restarted {
-            let restart = Restart { at: now, prints: prints.clone(), seen_down: false };
+            let restart = Restart {
+                at: now,
+                prints: prints.clone(),
+                cluster_id: cluster_id.clone(),
+                sealed_since: None,
+                seen_down: false,
+            };
             model.restarts.insert(new.name.clone(), restart);
             model.ours.remove(&new.name);
         }

@@ -2,21 +2,29 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::say;
+use super::{Restart, say};
 use crate::app::effect::Effect;
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
+use crate::app::model::keys_secret::Fingerprint;
 use crate::app::model::observed::Observed;
 use crate::app::model::proof::{Method, Proof};
-use crate::app::model::reopens::{Mechanism, reopens, unsealer};
+use crate::app::model::reopens::{Mechanism, reopens};
 use crate::app::model::seal::{Role, SealAnswer, SealSeen};
 use crate::app::model::timeline::Tone;
-use crate::app::model::unsealer::Liveness;
+use crate::app::model::unsealer::{Liveness, UnsealerSeen, UseHow};
 use crate::app::time::age;
 
 /// An open answer this long after a restart was noticed is the new life's own even if it was never seen sealed: no
 /// request of the old life is still under way.
 const ECHO: SignedDuration = SignedDuration::from_secs(10);
+
+/// What opens by itself does so within seconds, a raft follower within a minute. Who was sealed for longer may have been
+/// opened by somebody's hands, and no answer of the server tells the two apart.
+const BY_ITSELF: SignedDuration = SignedDuration::from_mins(2);
+
+/// A kubelet brings a changed Secret into a running pod's volume within a minute or two.
+const MOUNTED: SignedDuration = SignedDuration::from_mins(3);
 
 /// Proofs kept; the newest say it all, the rest is history.
 const PROOFS_KEPT: usize = 50;
@@ -135,9 +143,7 @@ fn active(model: &mut Model, now: Timestamp) {
 fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> Vec<Effect> {
     let open = answer.said().filter(|seen| seen.open());
     let Some(seen) = open else {
-        if let Some(restart) = model.restarts.get_mut(name) {
-            restart.seen_down = true;
-        }
+        down(model, name, answer, now);
         return Vec::new();
     };
     let own = model.ours.contains_key(name);
@@ -145,15 +151,21 @@ fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> 
     if !restart.seen_down && age(now, restart.at) < ECHO {
         return Vec::new();
     }
+    // A container beside the server is told a moment later than the server's own answer.
+    if age(now, restart.at) <= BY_ITSELF && starting(model, name) {
+        return Vec::new();
+    }
     let Some(restart) = model.restarts.remove(name) else { return Vec::new() };
-    if own || !by_itself(model, &restart.prints, now) {
+    let lay = restart.sealed_since.is_some_and(|since| age(now, since) > BY_ITSELF);
+    let anew = matches!((&restart.cluster_id, &seen.cluster_id), (Some(then), Some(today)) if then != today);
+    if own || lay || anew || !by_itself(model, name, &restart, now) {
         return Vec::new();
     }
     let proof = Proof {
         method: Method::CameBack,
         at: now,
         replica: name.to_owned(),
-        cluster_id: seen.cluster_id.clone(),
+        cluster_id: seen.cluster_id.clone().or(restart.cluster_id),
         prints: restart.prints,
     };
     keep(model, proof)
@@ -170,17 +182,92 @@ pub(crate) fn keep(model: &mut Model, proof: Proof) -> Vec<Effect> {
     vec![Effect::RememberProof(proof)]
 }
 
+/// Notes how the new life was seen before it opened.
+fn down(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) {
+    let Some(restart) = model.restarts.get_mut(name) else { return };
+    restart.seen_down = true;
+    match answer.said() {
+        Some(seen) if seen.initialized => {
+            restart.sealed_since.get_or_insert(now);
+        }
+        // A follower that joins says so too. Without the id of before, a vault made anew would look like the old one.
+        Some(_) if restart.cluster_id.is_none() => {
+            model.restarts.remove(name);
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// Whether a sidecar that unseals is not up yet, as far as its pod is known.
+fn starting(model: &Model, name: &str) -> bool {
+    let Some(unsealers) = &model.unsealers else { return false };
+    let mut sidecars = unsealers.value.found.iter().filter(|unsealer| unsealer.sidecar).peekable();
+    sidecars.peek().is_some()
+        && sidecars.all(|unsealer| {
+            let pod = model.pod(name);
+            pod.and_then(|pod| pod.containers.iter().find(|c| c.name == unsealer.container)).is_some_and(|c| !c.running)
+        })
+}
+
 /// Whether the mechanism itself can have opened the replica, with the keys that are still in place.
-fn by_itself(model: &Model, prints: &[crate::app::model::keys_secret::Fingerprint], now: Timestamp) -> bool {
-    let present = model.keys_secret().map(crate::app::model::keys_secret::KeysSecret::prints).unwrap_or_default();
+fn by_itself(model: &Model, name: &str, restart: &Restart, now: Timestamp) -> bool {
     match reopens(model, now).by {
         Mechanism::Secret => {
-            let alive = unsealer(model).is_some_and(|u| !matches!(u.liveness, Liveness::Dead { .. }));
-            alive && !prints.is_empty() && prints == present
+            let Some(secret) = model.fresh_keys(now).and_then(|keys| keys.present()) else { return false };
+            let Some(unsealers) = model.unsealers.as_ref().and_then(|seen| seen.fresh(now, FeedId::Unsealers)) else {
+                return false;
+            };
+            let prints = secret.prints();
+            let uses = |unsealer: &&UnsealerSeen| {
+                unsealer.uses.is_empty() || unsealer.uses.iter().any(|used| used.secret == secret.object.name)
+            };
+            !prints.is_empty()
+                && prints == restart.prints
+                && unsealers
+                    .found
+                    .iter()
+                    .filter(uses)
+                    .any(|unsealer| works(model, unsealer, name) && holds(model, unsealer, name, &prints, restart.at))
         }
-        Mechanism::Static => prints == present,
+        Mechanism::Static => {
+            let present = model.keys_secret().map(crate::app::model::keys_secret::KeysSecret::prints);
+            restart.prints == present.unwrap_or_default()
+        }
         Mechanism::Transit | Mechanism::Kms => true,
         // People open it by hand: that proves that they can, not that it reopens.
         Mechanism::People | Mechanism::Unknown => false,
     }
+}
+
+/// Whether this unsealer runs where it could have opened this replica.
+fn works(model: &Model, unsealer: &UnsealerSeen, name: &str) -> bool {
+    let beside = || model.pod(name)?.containers.iter().find(|container| container.name == unsealer.container);
+    match beside().filter(|_| unsealer.sidecar) {
+        Some(container) => container.running,
+        None => !matches!(unsealer.liveness, Liveness::Dead { .. }),
+    }
+}
+
+/// Whether what the unsealer holds is what lies in the Secret: after a change it may go on with the key of before.
+fn holds(model: &Model, unsealer: &UnsealerSeen, name: &str, prints: &[Fingerprint], restarted: Timestamp) -> bool {
+    let mut since = None;
+    let mut changed = false;
+    for glimpse in model.history.iter().rev() {
+        let held = glimpse.seen.present().map(crate::app::model::keys_secret::KeysSecret::prints).unwrap_or_default();
+        if held == prints {
+            since = Some(glimpse.at);
+        } else if !held.is_empty() {
+            changed = true;
+            break;
+        }
+    }
+    let (true, Some(since)) = (changed, since) else { return true };
+    if unsealer.sidecar {
+        let beside = || model.pod(name)?.containers.iter().find(|container| container.name == unsealer.container);
+        if beside().and_then(|container| container.started).is_some_and(|started| started > since) {
+            return true;
+        }
+    }
+    let refreshed = unsealer.uses.iter().all(|used| matches!(used.how, UseHow::Volume | UseHow::Items));
+    refreshed && !unsealer.uses.is_empty() && restarted.duration_since(since) >= MOUNTED
 }
