@@ -8,10 +8,10 @@ use std::process::Command;
 
 use baowatch::app::actions;
 use baowatch::app::alerts::rules;
-use baowatch::app::config::cli::Cli;
+use baowatch::app::id::{ActionId, PaneId};
 use baowatch::app::verdict::Standing;
 use baowatch::backends::sandbox::scenario::{Scenario, scenarios};
-use clap::CommandFactory as _;
+use baowatch::views::panes;
 use documents::blocks;
 use documents::proof::{PROOFS, Proof};
 
@@ -80,6 +80,15 @@ fn the_readme_names_all_that_a_person_can_meet() {
     for set_up in ["cargo run --release -- demo", "tests/run", "tests/stack/up", "export KUBECONFIG="] {
         assert!(readme.contains(set_up), "{set_up}");
     }
+}
+
+/// The compiler does not miss a line in these two registries; `how-to-add.md` sends its reader here.
+#[test]
+fn every_pane_and_every_action_is_registered() {
+    let panes: Vec<PaneId> = panes::all().iter().map(|pane| pane.id()).collect();
+    assert_eq!(panes, PaneId::ALL, "src/views/panes/mod.rs, in the order of the digits");
+    let named: Vec<ActionId> = actions::all().iter().map(|action| action.id()).collect();
+    assert_eq!(named, ActionId::ALL, "src/app/actions/mod.rs");
 }
 
 /// A link that leads nowhere is worse than none.
@@ -209,5 +218,15 @@ fn the_help_of_every_command_is_the_one_in_the_files() {
         let name = format!("tests/help/{}", entry.unwrap().file_name().display());
         assert!(golden.contains(&name), "{name} belongs to no command");
     }
-    assert!(Cli::command().get_subcommands().count() > 0);
+}
+
+#[test]
+fn the_map_in_the_crate_names_every_module() {
+    let map = read("src/lib.rs");
+    for layer in ["app", "backends", "programs", "views"] {
+        let modules = read(&format!("src/{layer}/mod.rs"));
+        for name in modules.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')) {
+            assert!(map.contains(&format!("[`{layer}::{name}`]")), "src/lib.rs does not tell of {layer}::{name}");
+        }
+    }
 }
