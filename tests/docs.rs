@@ -1,5 +1,11 @@
 //! The documents cannot rot: what can be generated from the code is, and what is claimed about tests is looked up in them.
 //! `BAOWATCH_UPDATE=1 cargo test --test docs` writes the generated parts anew.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
 
 mod documents;
 

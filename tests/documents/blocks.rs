@@ -27,7 +27,9 @@ pub fn every_command() -> Vec<(String, String)> {
     let mut all = every_command_and_group();
     let groups: Vec<String> = all.iter().map(|(path, _)| format!("{path} ")).collect();
     // A group such as `act` only lists its own.
-    all.retain(|(path, _)| !groups.iter().any(|group| *group != format!("{path} ") && group.starts_with(&format!("{path} "))));
+    all.retain(|(path, _)| {
+        !groups.iter().any(|group| *group != format!("{path} ") && group.starts_with(&format!("{path} ")))
+    });
     all
 }
 
