@@ -1,0 +1,45 @@
+//! For each rule, what fires it and what clears it: a scenario by its expectations, or a test by its name.
+
+/// Where it can be seen.
+pub enum Proof {
+    /// A scenario whose file expects it: `alerts` names what fires, a later `quiet` what is over.
+    Scenario(&'static str),
+    /// A test: its file and its function, which names the rule.
+    Test(&'static str, &'static str),
+}
+
+use Proof::{Scenario, Test};
+
+/// Rule, what fires it, what clears it.
+pub const PROOFS: &[(&str, Proof, Proof)] = &[
+    ("vault-sealed", Scenario("sealed-after-restart"), Scenario("sealed-after-restart")),
+    ("vault-uninitialized", Scenario("fresh-install"), Test("tests/rules.rs", "vault_uninitialized")),
+    ("vault-no-active", Scenario("quorum-lost"), Test("tests/rules.rs", "vault_no_active")),
+    ("vault-unreachable", Scenario("quorum-lost"), Scenario("api-server-gone")),
+    ("keys-secret-missing", Scenario("applied-by-hand"), Scenario("applied-by-hand")),
+    ("keys-secret-empty", Scenario("keys-wiped"), Scenario("applied-by-hand")),
+    (
+        "keys-secret-field-missing",
+        Test("tests/rules.rs", "each_fault_of_the_keys_has_its_rule"),
+        Test("tests/rules.rs", "each_fault_of_the_keys_has_its_rule"),
+    ),
+    (
+        "keys-secret-implausible",
+        Test("tests/real/target.rs", "a_secret_with_rubbish_and_a_vault_with_tls"),
+        Test("tests/rules.rs", "each_fault_of_the_keys_has_its_rule"),
+    ),
+    ("unsealer-dead", Scenario("sealed-after-restart"), Scenario("sealed-after-restart")),
+    ("keys-overwritable", Scenario("applied-by-hand"), Test("tests/rules.rs", "keys_overwritable")),
+    (
+        "keys-mount-optional",
+        Scenario("applied-by-hand"),
+        Test("tests/rules.rs", "keys_mount_optional_and_in_last_applied"),
+    ),
+    (
+        "keys-in-last-applied",
+        Scenario("applied-by-hand"),
+        Test("tests/rules.rs", "keys_mount_optional_and_in_last_applied"),
+    ),
+    ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
+    ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
+];
