@@ -83,7 +83,7 @@ fn whole(screen: &str) -> bool {
 }
 
 fn dialog(screen: &str) -> bool {
-    screen.contains(['┌', '+'])
+    screen.contains('┌')
 }
 
 #[test]
@@ -178,11 +178,21 @@ fn a_plan_a_wrong_answer_the_right_one_and_a_run() {
 
 #[test]
 fn leaving_is_guarded_while_a_run_is_under_way() {
-    let t = demo("sealed-after-restart", &["--keys", "ropenbao-2"]);
-    t.wait_for("to do it:  openbao-2");
-    // Both keys at once: the run has just begun when the second is heard.
-    t.type_in("\rq");
-    t.wait_for("leave all the same");
+    // Both keys at once: the run has just begun when the second is heard. On a machine that is very busy it may have ended
+    // by then, and `q` leaves; then once more.
+    let t = (0..5)
+        .find_map(|_| {
+            let t = demo("sealed-after-restart", &["--keys", "ropenbao-2"]);
+            t.wait_for("to do it:  openbao-2");
+            t.type_in("\rq");
+            let mut asked = false;
+            while !asked && !t.ended() {
+                settle();
+                asked = t.screen().contains("leave all the same");
+            }
+            asked.then_some(t)
+        })
+        .expect("a run is under way when q is heard");
     assert!(t.screen().contains("stay"), "{}", t.screen());
     t.type_in("n");
     t.wait_for("✓ 2 of 2 in ");

@@ -121,6 +121,11 @@ impl Terminal {
         assert!(status.success());
     }
 
+    /// Whether the process has ended.
+    pub fn ended(&self) -> bool {
+        self.child.lock().unwrap().try_wait().unwrap().is_some()
+    }
+
     /// Waits for the process to end; its exit code.
     pub fn wait_exit(&self) -> u32 {
         let began = Instant::now();
