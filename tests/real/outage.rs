@@ -38,9 +38,9 @@ fn blind_while_the_api_server_is_away_and_back_by_itself() {
     let vault = lab.vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
     // An alarm is firing when the sight is lost; it must not clear by that.
     let console = Console::start(&vault, 120, 40);
-    console.wait_for("unproven");
+    console.wait_for("SHOULD SURVIVE");
     vault.kubectl(&["patch", "secret", "openbao-keys", "--type=json", "-p", r#"[{"op":"remove","path":"/data"}]"#], "");
-    console.wait_for("RESTART FROM OUTAGE");
+    console.wait_for("ONE RESTART FROM BLACKOUT");
 
     lab.call("POST", "/apiserver/stop", &Value::Null);
     console.wait_until("blindness", |screen| screen.to_lowercase().contains("blind"));
@@ -48,7 +48,7 @@ fn blind_while_the_api_server_is_away_and_back_by_itself() {
     assert_eq!((verdict(&document), code), ("blind", 3), "{document:#}");
 
     lab.call("POST", "/apiserver/start", &Value::Null);
-    console.wait_for("RESTART FROM OUTAGE");
+    console.wait_for("ONE RESTART FROM BLACKOUT");
     let (code, document) = vault.check_until("sight again", &[], |_, d| verdict(d) == "will-not-reopen");
     assert_eq!(code, 2);
     assert!(alert(&document, "keys-secret-empty").is_some(), "{document:#}");

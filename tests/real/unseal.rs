@@ -1,5 +1,6 @@
 //! The guarded action: opens what is sealed through the tunnel, and changes nothing else when it cannot.
 
+use base64::Engine as _;
 use serde_json::json;
 
 use crate::lab::{alert, lab, left_out, verdict};
@@ -41,7 +42,9 @@ fn a_sealed_standby_is_degraded_and_act_run_unseal_opens_it() {
     std::thread::sleep(std::time::Duration::from_secs(5));
     let (_, second) = check(&vault);
     let sealed = alert(&second, "vault-sealed").unwrap();
-    assert_eq!((&sealed["state"], &sealed["severity"]), (&json!("firing"), &json!("warning")), "{second:#}");
+    assert_eq!((&sealed["state"], &sealed["severity"]), (&json!("firing"), &json!("critical")), "{second:#}");
+    // Two of three serve: degraded, and no tolerance is left.
+    assert_eq!(second["verdict"]["restartsToOutage"], 1, "{second:#}");
     assert_eq!(sealed["action"], "unseal");
 
     let pod = vault.pod(victim);
@@ -78,7 +81,6 @@ fn a_wrong_key_in_the_secret_fails_with_the_right_words_and_changes_nothing() {
     if left_out() {
         return;
     }
-    use base64::Engine as _;
     let mut vault = lab().vault(json!({"replicas": 1, "unsealer": "none", "secret": "openbao-keys"}));
     let yaml = config(&vault);
     vault.configure(&yaml);
