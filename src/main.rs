@@ -61,7 +61,7 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
     };
     let look = look(resolved.look);
     if let Some(Command::Demo(wanted)) = &cli.command {
-        return demo::run(wanted, look).await;
+        return demo::run(wanted, look, env).await;
     }
     if let Err(trouble) = log::init(resolved.log_file.as_deref(), &dirs.log_file(), env) {
         return Answer::failed(&trouble, 1);

@@ -36,8 +36,9 @@ pub trait Surface<P> {
     /// Gives the terminal back before the process stops or ends, and takes it again.
     fn suspend(&mut self) -> std::io::Result<()>;
 
-    /// Takes the terminal again after [`Surface::suspend`].
-    fn resume(&mut self) -> std::io::Result<()>;
+    /// Takes the terminal again after [`Surface::suspend`]; its size now, where there is one. Nobody is told that the
+    /// terminal was resized while another program had it.
+    fn resume(&mut self) -> std::io::Result<Option<(u16, u16)>>;
 }
 
 /// Where a feed puts what it saw.

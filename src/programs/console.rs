@@ -38,12 +38,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs the console.
 pub async fn run(cli: &Cli, look: Look, env: &Env) -> Answer {
-    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        let trouble = Trouble::local(
-            "the console needs a terminal",
-            "input or output is not one",
-            "Use `baowatch check`, `baowatch --print 80x24`, or `baowatch act` instead",
-        );
+    if let Err(trouble) =
+        terminal("the console", "Use `baowatch check`, `baowatch --print 80x24`, or `baowatch act` instead", env)
+    {
         return Answer::failed(&trouble, 2);
     }
     let mut aim = match Aim::make(&cli.global, env) {
@@ -64,6 +61,18 @@ pub async fn run(cli: &Cli, look: Look, env: &Env) -> Answer {
             }
         }
     }
+}
+
+/// Whether there is a terminal that a whole screen can be drawn on.
+pub fn terminal(who: &str, instead: &str, env: &Env) -> Result<(), Trouble> {
+    let why = if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        "input or output is not one"
+    } else if env.get("TERM") == Some("dumb") {
+        "TERM=dumb says that this one cannot place text on the screen"
+    } else {
+        return Ok(());
+    };
+    Err(Trouble::local(&format!("{who} needs a terminal"), why, instead))
 }
 
 /// Several vaults in one cluster: asks which, on the terminal that was given back for it.

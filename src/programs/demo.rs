@@ -1,7 +1,6 @@
 //! `demo`: the console on the sandbox, live at any speed, or one screen of it as text.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::task::TaskTracker;
 
 use super::config::Answer;
-use super::console::{Typist, listen};
+use super::console::{Typist, listen, terminal};
 use super::stage::{Stage, World, tools};
 use crate::app::config::cli::Demo;
+use crate::app::config::env::Env;
 use crate::app::id::FeedId;
 use crate::app::msg::Msg;
 use crate::app::ports::Clock as _;
@@ -37,7 +37,7 @@ const BEAT: Duration = Duration::from_millis(100);
 const STRIDE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Runs `demo`.
-pub async fn run(wanted: &Demo, look: Look) -> Answer {
+pub async fn run(wanted: &Demo, look: Look, env: &Env) -> Answer {
     if wanted.list {
         return list();
     }
@@ -50,12 +50,9 @@ pub async fn run(wanted: &Demo, look: Look) -> Answer {
         Ok(script) => script.unwrap_or_default(),
         Err(trouble) => return Answer::failed(&trouble, 64),
     };
-    if wanted.print.is_none() && !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
-        let trouble = Trouble::local(
-            "the demo needs a terminal",
-            "input or output is not one",
-            "Use --print 80x24 for one screen as text",
-        );
+    if wanted.print.is_none()
+        && let Err(trouble) = terminal("the demo", "Use --print 80x24 for one screen as text", env)
+    {
         return Answer::failed(&trouble, 2);
     }
     let mut stage = Stage::new(&scenario, Settings::default()).await;

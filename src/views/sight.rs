@@ -9,7 +9,7 @@ use super::theme::{Look, Mark, Role};
 use crate::app::id::FeedId;
 use crate::app::model::observed::FeedState;
 use crate::app::state::State;
-use crate::app::time::{age, quiet, spoken};
+use crate::app::time::{age, quiet};
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// Why a feed is not live.
@@ -69,6 +69,7 @@ fn names(feeds: &[FeedId]) -> String {
 /// The troubles of some feeds as lines of a card: what is denied, and the Role line that would allow it.
 pub fn entries(state: &State, look: &Look, feeds: &[FeedId], room: Room) -> Vec<Entry> {
     let mut entries = Vec::new();
+    let mut advised: Vec<&str> = Vec::new();
     for (feeds, blind) in grouped(state, feeds) {
         let weight = if blind.mark == Mark::Absent { 6 } else { 0 };
         let head = look.mark(blind.mark, &fmt::end(&format!("{} {}", names(&feeds), blind.word), room.width - 3));
@@ -83,25 +84,33 @@ pub fn entries(state: &State, look: &Look, feeds: &[FeedId], room: Room) -> Vec<
             entries.push(Entry::note(weight, Line::from(vec![head, what])));
         } else {
             entries.push(Entry::note(weight, Line::from(vec![head])));
-            for line in fmt::wrap_most(&trouble.what, room.width.saturating_sub(4), 2) {
-                let weight = weight.max(3);
-                entries.push(Entry::note(weight, Line::from(vec![look.span(Role::Dim, format!("    {line}"))])));
+            for (index, line) in fmt::wrap_most(&trouble.what, room.width.saturating_sub(4), 2).iter().enumerate() {
+                let line = Line::from(vec![look.span(Role::Dim, format!("    {line}"))]);
+                entries.push(Entry { joins: index > 0, ..Entry::note(weight.max(3), line) });
             }
         }
-        entries.extend(advice(look, trouble, room.width, weight.max(1)));
+        // What blinds one feed usually blinds all: said once.
+        if !advised.contains(&trouble.next.as_str()) {
+            advised.push(&trouble.next);
+            entries.extend(advice(state, look, trouble, room, weight.max(1)));
+        }
     }
     entries
 }
 
-/// What a trouble says to do next, such as the Role line that would allow what was denied.
-pub fn advice(look: &Look, trouble: &Trouble, room: usize, weight: u8) -> Vec<Entry> {
+/// What a trouble says to do next, such as the Role line that would allow what was denied. Nothing where the sentence at
+/// the top of the overview says the same.
+pub fn advice(state: &State, look: &Look, trouble: &Trouble, room: Room, weight: u8) -> Vec<Entry> {
     let next = if trouble.next.is_empty() { &trouble.why } else { &trouble.next };
-    let lines = fmt::wrap_most(next, room.saturating_sub(4), 4).into_iter().enumerate();
+    if !room.zoomed && *next == state.verdict.next {
+        return Vec::new();
+    }
+    let lines = fmt::wrap_most(next, room.width.saturating_sub(4), 4).into_iter().enumerate();
     lines
         .map(|(index, line)| {
             let arrow = if index == 0 { "  → " } else { "    " };
             let line = Line::from(vec![look.span(Role::Accent, arrow), look.span(Role::Plain, line)]);
-            Entry::note(weight + u8::from(index > 0), line)
+            Entry { joins: index > 0, ..Entry::note(weight + u8::from(index > 0), line) }
         })
         .collect()
 }
@@ -134,7 +143,7 @@ pub fn complaint(look: &Look, trouble: &Trouble, room: usize, indent: &str) -> V
     lines
 }
 
-/// `seen <20s` while every feed that the verdict rests on keeps its pace, else the age of the oldest that is still live.
+/// `seen <20s` while every feed that the verdict rests on keeps its pace, else the age of the oldest.
 ///
 /// A figure that followed each answer would move every second on a quiet night; the bound is as true and stands still.
 pub fn seen(state: &State) -> Option<String> {
@@ -142,10 +151,15 @@ pub fn seen(state: &State) -> Option<String> {
     let mut late: Option<SignedDuration> = None;
     for (feed, health) in &state.model.feeds {
         // What we may do is looked at once a minute and says nothing about the vault.
-        if *feed == FeedId::Rights || health.state(state.now, *feed) != FeedState::Live {
+        if *feed == FeedId::Rights {
             continue;
         }
-        let gone = health.answered.map_or(SignedDuration::ZERO, |at| age(state.now, at));
+        let gone = match (health.state(state.now, *feed), health.answered) {
+            (FeedState::Live, answered) => answered.map_or(SignedDuration::ZERO, |at| age(state.now, at)),
+            // One that has lost its sight makes the view as old as what it saw last.
+            (FeedState::Stale | FeedState::Unreachable, Some(at)) => age(state.now, at),
+            (FeedState::Stale | FeedState::Unreachable, None) | (FeedState::Denied | FeedState::Absent, _) => continue,
+        };
         let pace = pace(*feed);
         bound = bound.max(pace);
         if gone.as_secs() >= pace {
@@ -155,7 +169,7 @@ pub fn seen(state: &State) -> Option<String> {
     match (late, bound) {
         (None, 0) => None,
         (None, bound) => Some(format!("seen <{bound}s")),
-        (Some(gone), _) => Some(format!("seen {}", spoken(gone))),
+        (Some(gone), _) => Some(format!("seen {}", quiet(gone))),
     }
 }
 

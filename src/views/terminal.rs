@@ -29,6 +29,8 @@ pub struct Screen<W: Write = Stdout> {
     next: Buffer,
     copied: Option<(String, Option<Timestamp>)>,
     taken: bool,
+    #[cfg(debug_assertions)]
+    rehearsal: Option<Rehearsal>,
 }
 
 /// A terminal that claims to be larger is not believed: each cell costs memory.
@@ -41,6 +43,10 @@ impl Screen<Stdout> {
     /// When standard output is no terminal, or it refuses; then it is as it was.
     pub fn take(look: Look) -> io::Result<Self> {
         let mut screen = Self::over(io::stdout(), look);
+        #[cfg(debug_assertions)]
+        {
+            screen.rehearsal = Rehearsal::asked();
+        }
         screen.enter()?;
         Ok(screen)
     }
@@ -69,6 +75,8 @@ impl<W: Write> Screen<W> {
             next: Buffer::empty(Rect::ZERO),
             copied: None,
             taken: false,
+            #[cfg(debug_assertions)]
+            rehearsal: None,
         }
     }
 
@@ -77,6 +85,10 @@ impl<W: Write> Screen<W> {
     /// # Errors
     /// When the writer fails.
     pub fn show(&mut self, state: &State) -> io::Result<()> {
+        #[cfg(debug_assertions)]
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.frame();
+        }
         let area = Rect::new(0, 0, state.size.0.min(LARGEST.0), state.size.1.min(LARGEST.1));
         if *self.next.area() != area {
             self.next = Buffer::empty(area);
@@ -127,8 +139,9 @@ impl Surface<Console> for Screen<Stdout> {
         Ok(())
     }
 
-    fn resume(&mut self) -> io::Result<()> {
-        self.enter()
+    fn resume(&mut self) -> io::Result<Option<(u16, u16)>> {
+        self.enter()?;
+        Ok(crossterm::terminal::size().ok())
     }
 }
 
@@ -147,13 +160,51 @@ pub fn give_back() {
     let _ = disable_raw_mode();
 }
 
-/// From now on a panic gives the terminal back before the hook that was installed earlier reports it.
+/// From now on a panic of this thread gives the terminal back before the hook that was installed earlier reports it.
 ///
-/// Install the reporter first. Nothing of the program's state is printed here.
+/// Install the reporter first. A panic of another thread is not the end of the program: feeds catch theirs and say so on
+/// the screen, which must not be torn down under them, and their text may quote what they were reading. Only its place is
+/// logged.
 pub fn install_panic_hook() {
     let report = std::panic::take_hook();
+    let owner = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
-        give_back();
-        report(info);
+        if std::thread::current().id() == owner {
+            give_back();
+            report(info);
+        } else {
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "a task panicked");
+        }
     }));
+}
+
+/// In debug builds only: `BAOWATCH_TEST_PANIC_AFTER_FRAMES=9` panics at the ninth frame, `9 aside` in another thread.
+#[cfg(debug_assertions)]
+#[derive(Debug)]
+struct Rehearsal {
+    left: u32,
+    aside: bool,
+}
+
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "a test wants to see what a panic does to the terminal")]
+impl Rehearsal {
+    fn asked() -> Option<Self> {
+        let asked = std::env::var("BAOWATCH_TEST_PANIC_AFTER_FRAMES").ok()?;
+        let (frames, aside) = asked.split_once(' ').map_or((asked.as_str(), false), |(frames, _)| (frames, true));
+        Some(Self { left: frames.parse().ok()?, aside })
+    }
+
+    fn frame(&mut self) {
+        let before = self.left;
+        self.left = before.saturating_sub(1);
+        match (before, self.aside) {
+            (1, false) => panic!("this panic was asked for by a test"),
+            (1, true) => {
+                let _ = std::thread::spawn(|| panic!("this panic aside was asked for by a test")).join();
+            }
+            (_, _) => {}
+        }
+    }
 }

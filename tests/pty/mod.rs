@@ -39,15 +39,20 @@ fn cells(n: u16) -> NonZero<u16> {
 impl Terminal {
     /// Starts the real binary with these arguments and this environment added to a bare one.
     pub fn start(args: &[&str], environment: &[(&str, String)], width: u16, height: u16) -> Self {
+        Self::run(env!("CARGO_BIN_EXE_baowatch"), args, environment, width, height)
+    }
+
+    /// The same with any program: a shell that has jobs, for instance.
+    pub fn run(program: &str, args: &[&str], environment: &[(&str, String)], width: u16, height: u16) -> Self {
         let pair = native_pty_system().openpty(size(width, height)).expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_baowatch"));
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
+        command.env("TERM", "xterm-256color");
+        command.env("PATH", std::env::var("PATH").unwrap_or_default());
         for (name, value) in environment {
             command.env(name, value);
         }
-        command.env("TERM", "xterm-256color");
-        command.env("PATH", std::env::var("PATH").unwrap_or_default());
         let child = pair.slave.spawn_command(command).expect("baowatch starts");
         drop(pair.slave);
         let parser = Arc::new(Mutex::new(vt100::Parser::new(cells(height), cells(width), 0)));
@@ -85,6 +90,10 @@ impl Terminal {
         self.parser.lock().unwrap().screen().hide_cursor()
     }
 
+    pub fn bracketed_paste(&self) -> bool {
+        self.parser.lock().unwrap().screen().bracketed_paste()
+    }
+
     pub fn type_in(&self, keys: &str) {
         let mut writer = self.writer.lock().unwrap();
         writer.write_all(keys.as_bytes()).unwrap();
@@ -119,6 +128,11 @@ impl Terminal {
     pub fn signal(&self, name: &str) {
         let status = std::process::Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Whether the process has ended.
+    pub fn ended(&self) -> bool {
+        self.child.lock().unwrap().try_wait().unwrap().is_some()
     }
 
     /// Waits for the process to end; its exit code.

@@ -1,5 +1,6 @@
 //! The loop: take what came in, stamp and record it, update, perform, draw if something changed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -153,8 +154,8 @@ where
             Input::Msg(msg) => Some(msg),
             Input::Event(event) => self.ears.hear(program, event),
         };
-        let mut pending = msg;
-        while let Some(msg) = pending.take() {
+        let mut pending: VecDeque<Msg> = msg.into_iter().collect();
+        while let Some(msg) = pending.pop_front() {
             self.seq += 1;
             let stamped = Stamped { at: self.clock.now(), seq: self.seq, msg };
             (self.record)(&stamped);
@@ -163,8 +164,9 @@ where
                     Some(Host::Suspend) => {
                         self.surface.suspend()?;
                         signals::stop_self();
-                        self.surface.resume()?;
-                        pending = Some(Msg::Resumed);
+                        let size = self.surface.resume()?;
+                        pending.push_back(Msg::Resumed);
+                        pending.extend(size.map(|(width, height)| Msg::Resized { width, height }));
                     }
                     Some(Host::Quit) => {}
                     None => self.hands.perform(effect),
@@ -186,8 +188,8 @@ impl<P> Surface<P> for NoScreen {
     fn suspend(&mut self) -> std::io::Result<()> {
         Ok(())
     }
-    fn resume(&mut self) -> std::io::Result<()> {
-        Ok(())
+    fn resume(&mut self) -> std::io::Result<Option<(u16, u16)>> {
+        Ok(None)
     }
 }
 

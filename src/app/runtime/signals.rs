@@ -24,7 +24,10 @@ pub async fn listen<E>(inbox: UnboundedSender<Input<E>>) {
 }
 
 /// Stops this process as Ctrl-Z does; returns when it is continued.
+///
+/// The whole group of the terminal's foreground, as the terminal itself would: a script around us would wait for us for
+/// ever if only we stopped.
 pub fn stop_self() {
     // Failing to stop is no harm: the program simply goes on.
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }

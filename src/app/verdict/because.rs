@@ -118,7 +118,10 @@ fn replicas(survey: &Survey<'_>) -> Vec<String> {
             }
             Condition::Sealed(_) if survey.lingering.iter().any(|(other, _, _)| other == name) => {}
             Condition::Sealed(_) => lines.push(format!("{name} sealed{lasted}")),
-            Condition::Uninitialised(_) => lines.push(format!("{name} says that it is not initialised{lasted}")),
+            Condition::Uninitialised(_) if lasted.is_empty() => {
+                lines.push(format!("{name} says that it is not initialised"));
+            }
+            Condition::Uninitialised(_) => lines.push(format!("{name} has said{lasted} that it is not initialised")),
             Condition::Gone(why) => lines.push(format!("{name} {why}")),
             Condition::Waiting(first) => lines.push(format!("{name} is waiting for {first}")),
             // What does not answer or cannot be seen is listed with what is not in sight.

@@ -64,11 +64,13 @@ fn kept_by_a_pod(survey: &Survey<'_>, fault: &Fault) -> Option<String> {
 /// What to do next, and the action that does it.
 pub(super) fn next(survey: &Survey<'_>, case: &Case<'_>) -> (String, Option<ActionId>) {
     let sealed = survey.unsealable().next().is_some();
-    let action = sealed.then_some(ActionId::Unseal);
+    // The action stands beside the words as their key, so it is named only where it is what they say.
+    let mut action = None;
     let says = match case {
         Case::NoVault(_) => format!("Look for it: kubectl{} get statefulsets,pods", in_namespace(survey.model)),
         Case::NotInitialised => format!("Initialise it: {} operator init", exec(survey.model, &first(survey))),
         Case::AllShut | Case::NoActive(_) | Case::NeedsHands | Case::Unproven(_) | Case::Survives(_) if sealed => {
+            action = Some(ActionId::Unseal);
             unseal(survey)
         }
         Case::AllShut => shut_without_shares(survey),
@@ -76,7 +78,11 @@ pub(super) fn next(survey: &Survey<'_>, case: &Case<'_>) -> (String, Option<Acti
             "Bring the missing replicas back: kubectl{} get pods -o wide, then their logs",
             in_namespace(survey.model)
         ),
-        Case::Lost(_) => lost(survey, sealed),
+        Case::Lost(_) => {
+            let (says, unseals) = lost(survey, sealed);
+            action = unseals.then_some(ActionId::Unseal);
+            says
+        }
         Case::Blind => blind(survey),
         Case::NeedsHands => "Before a planned restart, bring the share holders together".to_owned(),
         Case::Unproven(_) => prove(survey),
@@ -113,11 +119,12 @@ fn shut_without_shares(survey: &Survey<'_>) -> String {
     )
 }
 
-fn lost(survey: &Survey<'_>, sealed: bool) -> String {
+/// The words, and whether they begin with an unseal.
+fn lost(survey: &Survey<'_>, sealed: bool) -> (String, bool) {
     let recoverable = recoverable(survey);
     let namespace = in_namespace(survey.model);
     let hold = "Hold the pods: restart, drain and delete nothing";
-    match (&survey.keys, &survey.hands) {
+    let says = match (&survey.keys, &survey.hands) {
         (Keys::Faulty(object, Fault::Changed), _) => {
             format!("{hold}. Put the key the servers started with back into {object}")
         }
@@ -132,15 +139,19 @@ fn lost(survey: &Survey<'_>, sealed: bool) -> String {
             format!("{hold}. Save what can still be read. Ask whoever may hold a copy of the key")
         }
         (_, Hands::Dead(object, _) | Hands::Unmounted(object, _) | Hands::Partly(object, _)) if sealed => {
-            format!("{}; then mend what unseals: kubectl{namespace} describe {}", unseal(survey), kubectl_name(object))
+            let describe = format!("kubectl{namespace} describe {}", kubectl_name(object));
+            return (format!("{}; then mend what unseals: {describe}", unseal(survey)), true);
         }
         (_, Hands::Dead(object, _) | Hands::Unmounted(object, _) | Hands::Partly(object, _)) => {
             format!("Mend what unseals: kubectl{namespace} describe {}", kubectl_name(object))
         }
-        (_, Hands::NotNeeded | Hands::Alive(_) | Hands::NoneFound | Hands::Unseen(_)) if sealed => unseal(survey),
+        (_, Hands::NotNeeded | Hands::Alive(_) | Hands::NoneFound | Hands::Unseen(_)) if sealed => {
+            return (unseal(survey), true);
+        }
         (_, Hands::Alive(object)) => format!("Read its log: kubectl{namespace} logs {}", kubectl_name(object)),
         (_, Hands::NotNeeded | Hands::NoneFound | Hands::Unseen(_)) => shut_without_shares(survey),
-    }
+    };
+    (says, false)
 }
 
 fn blind(survey: &Survey<'_>) -> String {

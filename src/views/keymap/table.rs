@@ -19,6 +19,8 @@ const DOWN: Binding = Binding {
     available: |state| rows(state) > 1 || state.top().is_some(),
     does: Does::Ask(|_, _| Some(Intent::Move(1))),
 };
+/// Where a sheet is longer than its window the footer says how to see the rest.
+const SCROLL: Binding = Binding { label: |_| "scroll", rank: 4, ..DOWN };
 const UP: Binding =
     Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
 const PAGE_DOWN: Binding = Binding {
@@ -148,7 +150,7 @@ static HOME: &[Binding] = &[
     Binding { rank: 1, available: |state| state.zoom.is_some(), ..BACK },
 ];
 
-static HELP: &[Binding] = &[BACK, DOWN, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+static HELP: &[Binding] = &[BACK, SCROLL, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
 
 /// In the alerts and in a drawer the suggestion is that of the alert.
 const ALERT_ACTION: Binding = Binding {
@@ -188,7 +190,7 @@ static ALERTS: &[Binding] = &[
         available: has_alerts,
         does: Does::Ask(|_, _| Some(Intent::Silence)),
     },
-    DOWN,
+    Binding { label: |state| if state.alerts.all().len() > 1 { "next" } else { "" }, rank: 4, ..DOWN },
     UP,
     PAGE_DOWN,
     PAGE_UP,
@@ -196,7 +198,7 @@ static ALERTS: &[Binding] = &[
     FIRST,
 ];
 
-static DETAILS: &[Binding] = &[BACK, ALERT_ACTION, ACTIONS, COPY, DOWN, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+static DETAILS: &[Binding] = &[BACK, ALERT_ACTION, ACTIONS, COPY, SCROLL, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
 
 static ACTION_LIST: &[Binding] = &[
     BACK,

@@ -38,20 +38,33 @@ pub fn sheet(state: &State, look: &Look, dialog: &PlanDialog, room: usize, heigh
     sheet
 }
 
-/// The steps, one line each; in a small window the middle is folded, and says so.
+/// The steps with their whole details; where that takes too many rows, one line each; in a small window the middle is
+/// folded, and says so.
 fn steps(look: &Look, steps: &[Step], room: usize, most: usize) -> Vec<Line<'static>> {
     let digits = steps.len().to_string().len();
     let widest = steps.iter().map(|step| fmt::width(&step.says)).max().unwrap_or(0).min(room.saturating_sub(6));
-    let line = |(index, step): (usize, &Step)| {
+    let left = room.saturating_sub(widest + digits + 4);
+    let line = |index: usize, step: &Step, detail: &str| {
         let says = fmt::left(&fmt::middle(&step.says, widest), widest);
-        let left = room.saturating_sub(widest + digits + 4);
         Line::from(vec![
             look.span(Role::Dim, format!(" {} ", fmt::right(&(index + 1).to_string(), digits))),
             look.span(Role::Plain, says),
-            look.span(Role::Dim, format!("  {}", fmt::end(&step.detail, left))),
+            look.span(Role::Dim, format!("  {detail}")),
         ])
     };
-    let all: Vec<Line<'static>> = steps.iter().enumerate().map(line).collect();
+    let whole = |(index, step): (usize, &Step)| {
+        let mut details = fmt::wrap(&step.detail, left.max(12)).into_iter();
+        let first = line(index, step, &details.next().unwrap_or_default());
+        let indent = " ".repeat(room.saturating_sub(left));
+        let more = details.map(|detail| Line::from(vec![look.span(Role::Dim, format!("{indent}{detail}"))]));
+        std::iter::once(first).chain(more).collect::<Vec<_>>()
+    };
+    let full: Vec<Line<'static>> = steps.iter().enumerate().flat_map(whole).collect();
+    if full.len() <= most {
+        return full;
+    }
+    let short = |(index, step): (usize, &Step)| line(index, step, &fmt::end(&step.detail, left));
+    let all: Vec<Line<'static>> = steps.iter().enumerate().map(short).collect();
     if all.len() <= most {
         return all;
     }

@@ -30,7 +30,8 @@ pub fn sheet(look: &Look, dialog: &SharesDialog, room: usize) -> Sheet {
             look.mark(Mark::Ok, "Enough shares; the plan comes next. Nothing has been sent yet."),
         ]));
     } else {
-        let words = format!("{} to go. Type or paste each and press Enter.", count(missing as usize, "share"));
+        let each = if missing == 1 { "it" } else { "each" };
+        let words = format!("{} to go. Type or paste {each} and press Enter.", count(missing as usize, "share"));
         sheet.say(look, Role::Plain, "", &words, room);
     }
     sheet.say(look, Role::Dim, "", "Not shown, not logged, kept in memory only, wiped when this closes.", room);

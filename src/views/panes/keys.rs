@@ -58,8 +58,14 @@ impl Pane for Keys {
         entries.push(proof_entry(state, look, room));
         let reopens = &state.verdict.reopens;
         let how = format!("by {} ({})", reopens.by.word(), reopens.grade.word());
-        let because = if room.zoomed { format!("  {}", reopens.because) } else { String::new() };
-        entries.push(Entry::note(5, labelled(look, "reopens", vec![look.span(Role::Dim, how + &because)])));
+        entries.push(Entry::note(5, labelled(look, "reopens", vec![look.span(Role::Dim, how)])));
+        if room.zoomed {
+            for (index, text) in fmt::wrap(&reopens.because, room.width.saturating_sub(super::LABEL)).iter().enumerate()
+            {
+                let line = labelled(look, "", vec![look.span(Role::Dim, text.clone())]);
+                entries.push(Entry { joins: index > 0, ..Entry::note(6, line) });
+            }
+        }
         entries.extend(sight::entries(state, look, &FEEDS, room));
         entries
     }

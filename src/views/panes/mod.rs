@@ -20,17 +20,24 @@ pub struct Entry {
     pub weight: u8,
     /// What it shows, without the cursor's column.
     pub line: Line<'static>,
+    /// It goes on with the sentence of the line above.
+    pub joins: bool,
 }
 
 impl Entry {
     /// A line that can be selected.
     pub fn row(key: impl Into<String>, weight: u8, line: Line<'static>) -> Self {
-        Self { key: Some(key.into()), weight, line }
+        Self { key: Some(key.into()), weight, line, joins: false }
     }
 
     /// A line that only says something.
     pub const fn note(weight: u8, line: Line<'static>) -> Self {
-        Self { key: None, weight, line }
+        Self { key: None, weight, line, joins: false }
+    }
+
+    /// The next line of a sentence that began in the line above.
+    pub const fn more(weight: u8, line: Line<'static>) -> Self {
+        Self { key: None, weight, line, joins: true }
     }
 
     /// Air.
@@ -87,7 +94,8 @@ pub fn selected(state: &State, pane: PaneId) -> Option<String> {
         .or_else(|| rows.first().map(|row| row.key.clone()))
 }
 
-/// The entries that fit: the heaviest drop out first, then a window follows the selection.
+/// The entries that fit: the heaviest drop out first, then a window follows the selection. A sentence that lost its end
+/// says so.
 pub fn fit(mut entries: Vec<Entry>, height: usize, selected: Option<&str>) -> Vec<Entry> {
     let chosen = |entry: &Entry| entry.key.is_some() && entry.key.as_deref() == selected;
     while entries.len() > height {
@@ -98,7 +106,13 @@ pub fn fit(mut entries: Vec<Entry>, height: usize, selected: Option<&str>) -> Ve
             .max_by_key(|(index, entry)| (entry.weight, *index))
             .map(|(index, _)| index);
         let Some(index) = heaviest else { break };
-        entries.remove(index);
+        let joined = entries.remove(index).joins;
+        let before = index.checked_sub(1).and_then(|before| entries.get_mut(before));
+        if let Some(last) = before.filter(|_| joined).and_then(|entry| entry.line.spans.last_mut())
+            && !last.content.ends_with('…')
+        {
+            last.content.to_mut().push('…');
+        }
     }
     let at = entries.iter().position(chosen).unwrap_or(0);
     let first = (at + 1).saturating_sub(height).min(entries.len().saturating_sub(height));

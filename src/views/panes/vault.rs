@@ -75,7 +75,7 @@ impl Pane for Vault {
             entries.push(Entry::note(0, Line::from(vec![others])));
         }
         if let Some(trouble) = shown.iter().find_map(|replica| silence(replica)).filter(|_| !room.zoomed) {
-            entries.extend(sight::advice(look, trouble, room.width, 1));
+            entries.extend(sight::advice(state, look, trouble, room, 1));
         }
         entries.extend(sight::entries(state, look, &FEEDS, room));
         if let Some(line) = summary(state, look) {
