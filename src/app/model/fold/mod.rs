@@ -27,6 +27,8 @@ pub struct Restart {
     pub prints: Vec<Fingerprint>,
     /// The replica was seen sealed or silent since: an open answer is the new life's own and not the old one's echo.
     pub seen_down: bool,
+    /// When its server was first seen to run in this life: from here on an unsealer has seconds.
+    pub up: Option<Timestamp>,
 }
 
 /// Takes one report; what must be remembered comes back as effects.
@@ -133,7 +135,10 @@ fn workload(model: &mut Model, seen: Option<&WorkloadSeen>, now: Timestamp) {
 }
 
 fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
-    let before = model.pods.take().map(|observed| observed.value).unwrap_or_default();
+    let last = model.pods.take();
+    // Nobody watched in between (a sleeping laptop, a lost API server): who opened what then, nobody can say.
+    let watched = last.as_ref().is_some_and(|observed| observed.fresh(now, FeedId::Pods).is_some());
+    let before = last.map(|observed| observed.value).unwrap_or_default();
     let prints = model.keys_secret().map(super::keys_secret::KeysSecret::prints).unwrap_or_default();
     let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
     for old in &before {
@@ -160,9 +165,17 @@ fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
             None => known && !before.is_empty(),
         };
         if restarted {
-            let restart = Restart { at: now, prints: prints.clone(), seen_down: false };
-            model.restarts.insert(new.name.clone(), restart);
+            model.restarts.remove(&new.name);
             model.ours.remove(&new.name);
+            if watched {
+                let restart = Restart { at: now, prints: prints.clone(), seen_down: false, up: None };
+                model.restarts.insert(new.name.clone(), restart);
+            }
+        }
+        if let Some(restart) = model.restarts.get_mut(&new.name)
+            && new.server().is_some_and(|server| server.running)
+        {
+            restart.up.get_or_insert(now);
         }
     }
     model.pods = Some(Observed::new(seen.to_vec(), now));

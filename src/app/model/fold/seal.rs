@@ -18,6 +18,10 @@ use crate::app::time::age;
 /// request of the old life is still under way.
 const ECHO: SignedDuration = SignedDuration::from_secs(10);
 
+/// An unsealer opens a replica this soon after its server runs. After that it may as well have been a person with a
+/// share, and a person's share says nothing about the Secret: no proof is better than a false one.
+const BY_ITSELF: SignedDuration = SignedDuration::from_secs(30);
+
 /// Proofs kept; the newest say it all, the rest is history.
 const PROOFS_KEPT: usize = 50;
 
@@ -146,7 +150,15 @@ fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> 
         return Vec::new();
     }
     let Some(restart) = model.restarts.remove(name) else { return Vec::new() };
-    if own || !by_itself(model, &restart.prints, now) {
+    if own || !by_itself(model, name, &restart.prints, now) {
+        return Vec::new();
+    }
+    // Only shares can be given by hand: a seal that opens from a key or a provider has nobody else to thank.
+    let late = restart.up.is_some_and(|up| age(now, up) > BY_ITSELF);
+    if late && reopens(model, now).by == Mechanism::Secret {
+        let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
+        let detail = "too late to tell the unsealer from a person";
+        say(model, now, ObjectRef::pod(&namespace, name), "its opening proves nothing", detail, Tone::Plain);
         return Vec::new();
     }
     let proof = Proof {
@@ -171,11 +183,20 @@ pub(crate) fn keep(model: &mut Model, proof: Proof) -> Vec<Effect> {
 }
 
 /// Whether the mechanism itself can have opened the replica, with the keys that are still in place.
-fn by_itself(model: &Model, prints: &[crate::app::model::keys_secret::Fingerprint], now: Timestamp) -> bool {
+fn by_itself(
+    model: &Model,
+    name: &str,
+    prints: &[crate::app::model::keys_secret::Fingerprint],
+    now: Timestamp,
+) -> bool {
     let present = model.keys_secret().map(crate::app::model::keys_secret::KeysSecret::prints).unwrap_or_default();
     match reopens(model, now).by {
         Mechanism::Secret => {
-            let alive = unsealer(model).is_some_and(|u| !matches!(u.liveness, Liveness::Dead { .. }));
+            let alive = unsealer(model).is_some_and(|u| match &u.liveness {
+                Liveness::Running => true,
+                Liveness::Partly { missing } => !missing.iter().any(|pod| pod == name),
+                Liveness::Dead { .. } => false,
+            });
             alive && !prints.is_empty() && prints == present
         }
         Mechanism::Static => prints == present,
