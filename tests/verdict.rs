@@ -331,3 +331,16 @@ fn open_replicas_without_a_leader_serve_nobody() {
     let verdict = now(&model);
     assert!(!verdict.sentence.contains("others serve"), "{}", verdict.sentence);
 }
+
+#[test]
+fn the_only_replica_proves_itself_too() {
+    let mut model = of(1);
+    let only = |life| report(FeedId::Pods, vec![Fact::Pods(vec![world::pod(0, life)])]);
+    feed(&mut model, at(10), vec![only(1)]);
+    feed(&mut model, at(12), vec![report(FeedId::Pods, vec![Fact::Pods(Vec::new())])]);
+    feed(&mut model, at(14), vec![only(2)]);
+    feed(&mut model, at(15), vec![report(FeedId::Seal, vec![world::silent(0)])]);
+    let open = world::says(0, world::seal(false, Some(baowatch::app::model::seal::Role::Active)));
+    feed(&mut model, at(18), vec![report(FeedId::Seal, vec![open])]);
+    assert_eq!(model.proofs.len(), 1);
+}

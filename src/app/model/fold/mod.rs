@@ -162,7 +162,8 @@ fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
         let known = model.replica(&new.name).is_some_and(|replica| replica.answer.is_some());
         let restarted = match before.iter().find(|pod| pod.name == new.name) {
             Some(old) => old.life() != new.life(),
-            None => known && !before.is_empty(),
+            // The only pod of a vault leaves an empty list behind: what counts is that somebody watched it go.
+            None => known && watched,
         };
         if restarted {
             model.restarts.remove(&new.name);
