@@ -1,4 +1,12 @@
 //! The shape of the code, held by reading it: who may import whom, where the clock lives, how long a file may grow.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -113,7 +121,7 @@ fn only_confirmed_plans_become_acts_and_only_hands_perform_them() {
     let found: Vec<String> = offenders("src/backends", &verbs, &allowed)
         .into_iter()
         // A review is created, not stored: the API server answers it and forgets it.
-        .filter(|line| !line.contains("PostParams"))
+        .filter(|line| !line.contains("PostParams") && !line.contains(".replace([") && !line.contains(".replace('"))
         .collect();
     assert_none("Kubernetes is written to", found);
 }

@@ -27,7 +27,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Long enough for a busy machine; nothing here is judged by its speed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn asked(vault: &lab::Vault) -> Asked {
     Asked {

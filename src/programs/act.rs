@@ -93,13 +93,12 @@ fn list(state: &State, output: Output) -> Answer {
                 .collect();
             pretty(&serde_json::json!({"schema": "baowatch.actions/v1", "actions": rows}))
         }
-        Output::Text => rows
-            .iter()
-            .map(|(name, says, why)| {
-                let now = why.as_ref().map_or_else(|| "ready".to_owned(), |why| format!("not now: {}", why.what));
-                format!("{name:<10} {says}\n{:<10} {now}\n", "")
-            })
-            .collect(),
+        Output::Text => rows.iter().fold(String::new(), |mut out, (name, says, why)| {
+            let now = why.as_ref().map_or_else(|| "ready".to_owned(), |why| format!("not now: {}", why.what));
+            // Writing to a String cannot fail.
+            let _ = std::fmt::Write::write_fmt(&mut out, format_args!("{name:<10} {says}\n{:<10} {now}\n", ""));
+            out
+        }),
     };
     Answer::done(out)
 }
@@ -308,7 +307,7 @@ impl Headless {
         self.until(|state| state.run(id).is_none_or(|run| !run.underway())).await;
         let Some(run) = self.program.0.run(id) else { return refused(&Trouble::local("the run is gone", "", "")) };
         let told = plan_text::run(run);
-        let code = if matches!(run.phase, Phase::Succeeded(_)) { 0 } else { 1 };
+        let code = u8::from(!matches!(run.phase, Phase::Succeeded(_)));
         let interrupted = self.program.0.ended;
         match wanted.output {
             Output::Json => {

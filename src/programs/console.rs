@@ -27,6 +27,7 @@ use crate::app::runtime::tape::Tape;
 use crate::app::state::State;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::connect::NotConnected;
+use crate::backends::files::tapes;
 use crate::backends::hands::ConsoleHands;
 use crate::views::keymap::intent_for;
 use crate::views::terminal::{Screen, install_panic_hook};
@@ -105,7 +106,7 @@ async fn live(aim: Aim, look: Look) -> std::io::Result<Option<NotConnected>> {
     let began = clock::now();
     let mut state = State::new(aim.bound.settings.clone(), began);
     state.size = crossterm::terminal::size()?;
-    let mut tape = Tape::new(&state.settings, began);
+    let mut tape = record(&aim, &state, began);
     let mut program = Console(state);
     let (send, mut inbox) = unbounded_channel();
     let tasks = TaskTracker::new();
@@ -139,6 +140,20 @@ async fn live(aim: Aim, look: Look) -> std::io::Result<Option<NotConnected>> {
         Found::Failed(failed) => return Ok(Some(failed)),
     }
     Ok(None)
+}
+
+/// The session's tape: in memory, and in a file where one can be written. A full disk must not keep the console shut.
+fn record(aim: &Aim, state: &State, began: jiff::Timestamp) -> Tape {
+    let tape = || Tape::new(&state.settings, began);
+    let file = tapes::begin(aim.dirs.state_root(), began)
+        .map_err(|error| Trouble::local("the tape cannot be written", &error.to_string(), ""));
+    match file.and_then(|path| tape().also_to(&path)) {
+        Ok(tape) => tape,
+        Err(trouble) => {
+            tracing::warn!(%trouble, "this session is recorded in memory only");
+            tape()
+        }
+    }
 }
 
 /// What the search for the vault came to.

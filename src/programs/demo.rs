@@ -1,5 +1,6 @@
 //! `demo`: the console on the sandbox, live at any speed, or one screen of it as text.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,9 +82,9 @@ fn list() -> Answer {
     for (name, text) in scenarios() {
         match Scenario::parse(name, text) {
             Ok(scenario) => {
-                out.push_str(&format!("{name}\n  {}\n", scenario.title));
+                let _ = writeln!(out, "{name}\n  {}", scenario.title);
                 for line in crate::views::fmt::wrap(&scenario.says, 76) {
-                    out.push_str(&format!("  {line}\n"));
+                    let _ = writeln!(out, "  {line}");
                 }
                 out.push('\n');
             }
@@ -110,8 +111,7 @@ async fn live(stage: Stage, speed: u32, look: Look) -> std::io::Result<()> {
         runtime: tokio::runtime::Handle::current(),
     };
     let tools = tools(&world.sandbox, slots.clone());
-    let mut hands =
-        ConsoleHands::new(tools, Arc::new(VolatileJournal::default()), Arc::new(VolatileMemory::default()), shell);
+    let mut hands = ConsoleHands::new(tools, Arc::new(VolatileJournal::default()), Arc::new(VolatileMemory), shell);
     install_panic_hook();
     let mut screen = Screen::take(look)?;
     tasks.spawn(signals::listen(send.clone()));

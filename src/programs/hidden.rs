@@ -27,10 +27,7 @@ pub fn line(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
     let read = typed(&mut text);
     let _ = disable_raw_mode();
     let _ = writeln!(talk);
-    match read.map_err(failed)? {
-        true => Ok(text),
-        false => Err(Trouble::local("it was left", "", "Nothing was changed")),
-    }
+    if read.map_err(failed)? { Ok(text) } else { Err(Trouble::local("it was left", "", "Nothing was changed")) }
 }
 
 /// True for Enter, false for Ctrl-C and Esc.

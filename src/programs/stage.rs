@@ -72,8 +72,8 @@ impl World {
         let vault = &scenario.vault;
         // Reads like a uid, and is the same for a scenario on every machine.
         let hash = Sha256::digest(scenario.name.as_bytes());
-        let hex: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let uid = format!("5a4dbb0c-0000-4000-8000-{hex}");
+        let tail = hash.iter().take(6).fold(0_u64, |all, byte| (all << 8) | u64::from(*byte));
+        let uid = format!("5a4dbb0c-0000-4000-8000-{tail:012x}");
         Msg::Seen(Report {
             feed: FeedId::Workload,
             outcome: Ok(vec![Fact::Connected(ClusterSeen {

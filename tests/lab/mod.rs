@@ -1,4 +1,12 @@
 //! The real stack for tests: one `lab serve` a test process, its control API, and the real binary beside it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 #![allow(dead_code, reason = "each test file uses the part it needs")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -66,7 +74,7 @@ impl Lab {
     pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = UnixStream::connect(&self.control).expect("the lab's control socket");
-        stream.set_read_timeout(Some(Duration::from_secs(180))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(3))).unwrap();
         write!(
             stream,
             "{method} {path} HTTP/1.0\r\nHost: lab\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

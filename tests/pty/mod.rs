@@ -1,4 +1,13 @@
 //! A pseudo-terminal with a real emulator around the real binary: types keys, resizes, reads the screen.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test says what went wrong by panicking"
+)]
 #![allow(dead_code, reason = "each test file uses the part it needs")]
 
 use std::io::{Read, Write};
@@ -9,7 +18,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// How long a test waits for something to appear: long, because two cores run several servers beside it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,

@@ -1,4 +1,12 @@
 //! The proof: the real binary against a real OpenBao and a real Kubernetes API server, from the verdict to the repair.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 #[path = "../lab/mod.rs"]
 mod lab;

@@ -1,5 +1,6 @@
 //! The guarded action: opens what is sealed through the tunnel, and changes nothing else when it cannot.
 
+use base64::Engine as _;
 use serde_json::json;
 
 use crate::lab::{alert, lab, left_out, verdict};
@@ -80,7 +81,6 @@ fn a_wrong_key_in_the_secret_fails_with_the_right_words_and_changes_nothing() {
     if left_out() {
         return;
     }
-    use base64::Engine as _;
     let mut vault = lab().vault(json!({"replicas": 1, "unsealer": "none", "secret": "openbao-keys"}));
     let yaml = config(&vault);
     vault.configure(&yaml);

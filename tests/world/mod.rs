@@ -1,4 +1,12 @@
 //! Facts of a small vault, for tests that feed the core by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 #![allow(dead_code, reason = "each test file uses the part it needs")]
 
 pub mod fed;

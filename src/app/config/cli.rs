@@ -148,8 +148,8 @@ pub struct Demo {
     /// Begin this long into the scenario, e.g. 5m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub at: Option<SignedDuration>,
-    /// Type these keys, e.g. '2<Enter>', '<C-c>', 'r<Tab>y'
-    #[arg(long, value_name = "KEYS")]
+    /// Keys to type, in order.
+    #[arg(long, value_name = "KEYS", help = "Type these keys, e.g. '2<Enter>', '<C-c>', 'r<Tab>y'")]
     pub keys: Option<String>,
     /// Print the resulting screen of this size as text and exit
     #[arg(long, value_name = "WxH", value_parser = size)]

@@ -258,7 +258,17 @@ mod tests {
         assert_eq!(json["observedAt"], "2026-11-22T05:00:00Z");
         let mut verdict = keys(&json["verdict"]);
         verdict.sort();
-        let expected = ["because", "next", "recoverable", "reopens", "restartsToOutage", "sentence", "state", "was"];
+        let expected = [
+            "attribution",
+            "because",
+            "next",
+            "recoverable",
+            "reopens",
+            "restartsToOutage",
+            "sentence",
+            "state",
+            "was",
+        ];
         assert_eq!(verdict, expected);
         assert_eq!(json["feeds"].as_array().unwrap().len(), FeedId::ALL.len());
         assert_eq!(json["feeds"][0]["ageSeconds"], serde_json::Value::Null);

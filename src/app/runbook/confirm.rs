@@ -24,10 +24,15 @@ impl<T> Confirmed<T> {
 ///
 /// Refuses when the answer is not exact, the plan is older than [`LIFETIME`], the facts moved or went stale, a right is
 /// known to be missing, or the console now watches another vault.
-pub fn confirm(plan: Plan, answer: &str, model: &Model, now: Timestamp) -> Result<Confirmed<Plan>, (Plan, Trouble)> {
+pub fn confirm(
+    plan: Plan,
+    answer: &str,
+    model: &Model,
+    now: Timestamp,
+) -> Result<Confirmed<Plan>, Box<(Plan, Trouble)>> {
     match refusal(&plan, answer, model, now) {
         None => Ok(Confirmed(plan)),
-        Some(trouble) => Err((plan, trouble)),
+        Some(trouble) => Err(Box::new((plan, trouble))),
     }
 }
 

@@ -109,21 +109,25 @@ impl Journal {
 
 /// Whether `next` may follow `last`: a journal that breaks this is refused rather than believed.
 pub fn may_follow(last: Option<&Entry>, next: &Entry) -> bool {
+    let Some(last) = last else { return matches!(next, Entry::Begun { .. }) };
     match (last, next) {
-        (None, Entry::Begun { .. }) => true,
-        (None, _) | (Some(_), Entry::Begun { .. }) | (Some(Entry::Ended { .. }), _) => false,
         (
-            Some(Entry::Started { step: open, .. }),
+            Entry::Started { step: open, .. },
             Entry::Succeeded { step, .. } | Entry::Failed { step, .. } | Entry::Skipped { step, .. },
         ) => open == step,
-        (Some(Entry::Started { .. }), Entry::Started { .. }) | (Some(Entry::Failed { .. }), Entry::Started { .. }) => {
-            false
-        }
+        // Nothing begins twice or follows the end; one step at a time, and none after a failed one.
+        (_, Entry::Begun { .. })
+        | (Entry::Ended { .. }, _)
+        | (Entry::Started { .. } | Entry::Failed { .. }, Entry::Started { .. }) => false,
         (
-            Some(_),
-            Entry::Started { .. }
-            | Entry::Skipped { .. }
+            Entry::Begun { .. }
+            | Entry::Started { .. }
             | Entry::Succeeded { .. }
+            | Entry::Skipped { .. }
+            | Entry::Failed { .. },
+            Entry::Started { .. }
+            | Entry::Succeeded { .. }
+            | Entry::Skipped { .. }
             | Entry::Failed { .. }
             | Entry::Ended { .. },
         ) => true,

@@ -94,6 +94,7 @@ pub enum Phase {
 }
 
 #[derive(Debug, PartialEq, Serialize)]
+#[expect(clippy::large_enum_variant, reason = "a handful of runs a session; what was confirmed stays where it was put")]
 enum Authority {
     Told(Confirmed<Plan>),
     ReadBack(Box<Plan>),

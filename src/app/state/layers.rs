@@ -7,6 +7,7 @@ use crate::app::trouble::Trouble;
 
 /// One layer.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "the stack holds two or three layers, never a list of them")]
 pub enum Layer {
     /// The keys that work, generated from the keymap.
     Help {

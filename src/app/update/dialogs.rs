@@ -148,7 +148,8 @@ pub(super) fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
             let id = RunId(state.now.as_millisecond().unsigned_abs() * 1_000 + seq % 1_000);
             runs::start(state, confirmed, id)
         }
-        Err((plan, trouble)) => {
+        Err(refused) => {
+            let (plan, trouble) = *refused;
             dialog.plan = plan;
             dialog.refusal = Some(trouble);
             state.layers.push(Layer::Plan(dialog));

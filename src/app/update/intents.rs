@@ -73,8 +73,9 @@ fn show(state: &mut State, layer: Layer) {
 
 fn cycle(state: &mut State, step: i8) {
     let all = PaneId::ALL;
-    let at = all.iter().position(|pane| *pane == state.focus).unwrap_or(0) as i32;
-    let next = (at + i32::from(step)).rem_euclid(all.len() as i32) as usize;
+    let at = all.iter().position(|pane| *pane == state.focus).unwrap_or(0);
+    let forward = usize::from(step.unsigned_abs()) % all.len();
+    let next = (at + if step < 0 { all.len() - forward } else { forward }) % all.len();
     if let Some(pane) = all.get(next) {
         state.focus = *pane;
         if state.zoom.is_some() {
@@ -94,8 +95,8 @@ fn settle(state: &mut State, pane: PaneId) {
 }
 
 fn shifted(at: usize, by: i32, len: usize) -> usize {
-    let last = len.saturating_sub(1) as i64;
-    (at as i64 + i64::from(by)).clamp(0, last) as usize
+    let far = by.unsigned_abs() as usize;
+    if by < 0 { at.saturating_sub(far) } else { at.saturating_add(far).min(len.saturating_sub(1)) }
 }
 
 fn shift(state: &mut State, by: i32) {

@@ -124,8 +124,15 @@ fn lost(survey: &Survey<'_>, sealed: bool) -> String {
         (Keys::Faulty(object, _), _) if recoverable.by == "copy" => {
             format!("{hold}, {} neither. Read the key there and put it back into {object}", "the unsealer's")
         }
+        // The key beside this sentence asks for shares: the sentence must lead there.
+        (Keys::Faulty(..), _) if sealed => {
+            format!("{}. {hold}; ask whoever may hold a copy of the key", unseal(survey))
+        }
         (Keys::Faulty(..), _) => {
             format!("{hold}. Save what can still be read. Ask whoever may hold a copy of the key")
+        }
+        (_, Hands::Dead(object, _) | Hands::Unmounted(object, _) | Hands::Partly(object, _)) if sealed => {
+            format!("{}; then mend what unseals: kubectl{namespace} describe {}", unseal(survey), kubectl_name(object))
         }
         (_, Hands::Dead(object, _) | Hands::Unmounted(object, _) | Hands::Partly(object, _)) => {
             format!("Mend what unseals: kubectl{namespace} describe {}", kubectl_name(object))

@@ -11,6 +11,7 @@ mod journal_file;
 pub mod lock;
 pub mod memory;
 mod register;
+pub mod tapes;
 pub mod volatile;
 
 use std::path::Path;

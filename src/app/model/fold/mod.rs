@@ -146,7 +146,7 @@ fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
         match seen.iter().find(|pod| pod.name == old.name) {
             None => say(model, now, subject, "is gone", "", Tone::Notable),
             Some(new) if new.deleting && !old.deleting => {
-                say(model, now, subject, "is being deleted", "", Tone::Notable)
+                say(model, now, subject, "is being deleted", "", Tone::Notable);
             }
             Some(new) if new.uid != old.uid => {
                 say(model, now, subject, "was replaced by a new pod", "it starts sealed", Tone::Notable);
