@@ -371,3 +371,67 @@ fn people_open_what_nothing_in_the_cluster_opens() {
     model.expect.reopens = Some(Mechanism::People);
     assert_eq!(now(&model).reopens.grade, Grade::Configured);
 }
+
+#[test]
+fn a_proof_is_void_once_another_key_lies_where_the_proven_one_lay() {
+    let mut model = healthy();
+    model.history[0].at = at(-90_000);
+    model.proofs = vec![came_back(1, &[KEY])];
+    assert_eq!(now(&model).state, Standing::Survives);
+    // The proven key is put aside, and another takes its place.
+    hold(&mut model, |held| {
+        let mut aside = held.fields[0].clone();
+        aside.name = "key-old".into();
+        held.fields[0].prints = vec![print("another")];
+        held.fields.push(aside);
+    });
+    assert_eq!(now(&model).state, Standing::Unproven);
+    // The same key under another name: what unseals reads names.
+    hold(&mut model, |held| held.fields[0].name = "unseal-key".into());
+    assert_ne!(now(&model).state, Standing::Survives);
+}
+
+#[test]
+fn who_opened_it_late_or_unwatched_may_have_been_a_person() {
+    let open = |seconds: i64, wait: i64, watched: bool| {
+        let mut model = healthy();
+        let pods_at = |model: &mut Model, second, life| feed(model, at(second), vec![pods([1, 1, life])]);
+        if watched {
+            pods_at(&mut model, seconds - 5, 1);
+        }
+        pods_at(&mut model, seconds, 2);
+        feed(&mut model, at(seconds + 1), vec![seals([false, false, true])]);
+        feed(&mut model, at(seconds + wait), vec![seals([false, false, false])]);
+        model.proofs.len()
+    };
+    assert_eq!(open(600, 12, true), 1, "an unsealer");
+    assert_eq!(open(600, 45, true), 0, "perhaps a person");
+    assert_eq!(open(36_000, 12, false), 0, "nobody watched for hours");
+}
+
+#[test]
+fn open_replicas_without_a_leader_serve_nobody() {
+    let mut model = of(3);
+    no_unsealer(&mut model);
+    feed(&mut model, at(0), vec![seals([false, false, true])]);
+    each(&mut model, |seen| {
+        seen.role = Some(baowatch::app::model::seal::Role::Leaderless);
+        seen.leader = None;
+    });
+    world::fed::answer(&mut model, 2, world::fed::silent());
+    let verdict = now(&model);
+    assert!(!verdict.sentence.contains("others serve"), "{}", verdict.sentence);
+}
+
+#[test]
+fn the_only_replica_proves_itself_too() {
+    let mut model = of(1);
+    let only = |life| report(FeedId::Pods, vec![Fact::Pods(vec![world::pod(0, life)])]);
+    feed(&mut model, at(10), vec![only(1)]);
+    feed(&mut model, at(12), vec![report(FeedId::Pods, vec![Fact::Pods(Vec::new())])]);
+    feed(&mut model, at(14), vec![only(2)]);
+    feed(&mut model, at(15), vec![report(FeedId::Seal, vec![world::silent(0)])]);
+    let open = world::says(0, world::seal(false, Some(baowatch::app::model::seal::Role::Active)));
+    feed(&mut model, at(18), vec![report(FeedId::Seal, vec![open])]);
+    assert_eq!(model.proofs.len(), 1);
+}

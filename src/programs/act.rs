@@ -265,9 +265,9 @@ impl Headless {
 
     async fn type_shares(&mut self) -> Result<(), Trouble> {
         let Some(Layer::Shares(dialog)) = self.program.0.top() else { return Ok(()) };
-        let (slot, needed) = (dialog.slot, dialog.needed);
+        let (slot, needed, have) = (dialog.slot, dialog.needed, dialog.complete);
         talk(&format!("{}.\n", dialog.prompt));
-        for number in 1..=needed {
+        for number in have + 1..=needed {
             let prompt = format!("Share {number} of {needed} (not shown): ");
             let Some(text) = self.meanwhile(move || hidden::line(&prompt)).await else {
                 hidden::give_back();
@@ -279,7 +279,11 @@ impl Headless {
         }
         let (complete, pending) = self.session.slots.status(slot);
         if complete < needed {
-            return Err(Trouble::local("too few shares were typed", "", "Nothing was changed"));
+            return Err(Trouble::local(
+                "too few shares were typed",
+                "an empty line, or not hex or base64 of 32 or 33 bytes",
+                "Nothing was changed",
+            ));
         }
         self.say(Msg::Typed { slot, complete, pending });
         Ok(())

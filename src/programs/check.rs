@@ -71,6 +71,7 @@ fn recount(state: &mut State, remembered: Option<&Remembered>) {
     };
     let theirs =
         remembered.map(|memory| memory.alerts.iter().find(|held| held.rule == NO_ACTIVE).map(|held| held.since));
+    state.model.no_active_undated = theirs.is_none();
     state.model.no_active_since = match theirs {
         Some(Some(since)) => Some(ours.min(since)),
         Some(None) => Some(ours),

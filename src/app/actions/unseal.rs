@@ -60,10 +60,10 @@ fn draft(state: &State, request: &Request) -> Result<Offer, Trouble> {
     let source = match (&choices.secret, choices.typed) {
         (Some(secret), false) => Source::Secret(secret),
         (Some(_) | None, _) => match request.typed {
-            Some((slot, typed)) if typed >= threshold => Source::Typed(slot),
+            Some((slot, typed)) if typed >= wanting(&sealed, choices.reset) => Source::Typed(slot),
             Some(_) | None => {
                 let why = choices.why_typed.clone();
-                return Ok(Offer::NeedsShares { count: threshold, prompt: why });
+                return Ok(Offer::NeedsShares { count: wanting(&sealed, choices.reset), prompt: why });
             }
         },
     };
@@ -113,6 +113,16 @@ fn allowed(state: &State) -> Result<(), Trouble> {
 }
 
 type Sealed = Vec<(String, SealSeen)>;
+
+/// How many typed shares it takes: somebody else's are not asked for again, or share holders could never come one by one.
+fn wanting(sealed: &Sealed, reset: bool) -> u32 {
+    sealed.iter().map(|(_, seen)| missing(seen, reset)).max().unwrap_or(0)
+}
+
+fn missing(seen: &SealSeen, reset: bool) -> u32 {
+    let given = if reset { 0 } else { seen.progress };
+    seen.threshold.saturating_sub(given).max(1)
+}
 
 /// The sealed replicas that the plan is about, in the order in which they are opened: by ordinal, as OrderedReady needs.
 fn targets(state: &State, target: Option<&ObjectRef>) -> Result<Sealed, Trouble> {
@@ -193,7 +203,15 @@ fn choices<'a>(model: &'a Model, request: &Request, sealed: &Sealed, threshold: 
     let mut shown = Vec::new();
     let present = model.keys_secret();
     let secret = present.filter(|secret| secret.shares() >= threshold);
-    let shares = count(threshold as usize, "share");
+    let begun = sealed.iter().find(|(_, seen)| seen.progress > 0);
+    let reset = request.choices.get(usize::from(secret.is_some())) == Some(&1);
+    let shares = count(wanting(sealed, reset) as usize, "share");
+    let shares = match begun {
+        Some((name, seen)) if !reset => {
+            format!("{shares} more: {name} has {} of {} from somebody else", seen.progress, seen.threshold)
+        }
+        Some(_) | None => shares,
+    };
     let why_typed = match (secret, present, &model.keys) {
         (Some(secret), _, _) => format!("Type {shares}; {} is left alone", secret.object),
         (None, Some(secret), _) => {
@@ -234,7 +252,12 @@ fn steps(name: &str, seen: &SealSeen, source: &Source<'_>, reset: bool) -> Vec<S
             detail: format!("discards {}", count(seen.progress as usize, "share")),
         });
     }
-    for index in 0..seen.threshold {
+    let given = match source {
+        // The Secret's first shares may be the very ones that were given: all of them are offered.
+        Source::Secret(_) => seen.threshold,
+        Source::Typed(_) => missing(seen, reset),
+    };
+    for index in 0..given {
         let (share, detail) = match source {
             Source::Secret(secret) => {
                 let Some((place, print)) = distinct(secret).nth(index as usize) else { break };
@@ -245,7 +268,11 @@ fn steps(name: &str, seen: &SealSeen, source: &Source<'_>, reset: bool) -> Vec<S
         };
         steps.push(Step {
             kind: StepKind::Do(Op::SubmitShare { replica: name.to_owned(), share }),
-            says: format!("give {name} share {} of {}", index + 1, seen.threshold),
+            says: format!(
+                "give {name} share {} of {}",
+                index + 1 + seen.threshold.saturating_sub(given),
+                seen.threshold
+            ),
             detail,
         });
     }

@@ -88,6 +88,9 @@ pub struct Model {
     pub ours: BTreeMap<String, Timestamp>,
     /// Since when an active node has been missing; `None` while one serves or nobody can tell.
     pub no_active_since: Option<Timestamp>,
+    /// That moment only stands for "long enough": a single look cannot know it, and nobody may be told it.
+    #[serde(default)]
+    pub no_active_undated: bool,
     /// What the configuration says.
     pub expect: Expectations,
 }

@@ -110,8 +110,14 @@ impl Slots {
     }
 
     /// Enter: what is being typed is a complete secret now; nothing if nothing was typed.
+    ///
+    /// What cannot be a share stays in the field: its `status` says so, and the person can clear it.
     pub fn complete(&self, slot: SlotId) {
-        self.with(slot, Slot::finish);
+        self.with(slot, |slot| {
+            if slot.pending.trim().is_empty() || share_text::decode(&slot.pending).is_some() {
+                slot.finish();
+            }
+        });
     }
 
     /// How many secrets are complete, and how the one being typed looks; what
@@ -183,6 +189,14 @@ mod tests {
         assert_eq!(slots.with_nth(SLOT, 1, str::len), None);
         slots.forget(SLOT);
         assert_eq!(slots.status(SLOT), (0, Pending::Empty));
+    }
+
+    #[test]
+    fn what_cannot_be_a_share_is_not_taken_for_one() {
+        let slots = Slots::new();
+        typed(&slots, "not a share");
+        slots.complete(SLOT);
+        assert_eq!(slots.status(SLOT), (0, Pending::Typing));
     }
 
     #[test]

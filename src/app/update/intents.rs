@@ -14,9 +14,6 @@ use crate::app::state::panes::rows;
 /// A silence ends by itself after this long.
 const SILENCE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The longest answer a challenge can want; more is a paste gone astray.
-const LONGEST_ANSWER: usize = 300;
-
 /// Takes one intent.
 pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect> {
     match intent {
@@ -44,11 +41,7 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
             dialogs::offer(state, action, Request { target, ..Request::default() });
             return effects;
         }
-        Intent::Type(c) => edit(state, |answer| {
-            if !c.is_control() && answer.len() < LONGEST_ANSWER {
-                answer.push(c);
-            }
-        }),
+        Intent::Type(c) => type_answer(state, c),
         Intent::Erase => edit(state, |answer| {
             answer.pop();
         }),
@@ -235,6 +228,18 @@ fn suggested(state: &mut State) -> Vec<Effect> {
         },
     }
     effects
+}
+
+/// One character past the expected answer is kept, which is enough to be wrong: a share pasted into the wrong field is
+/// not held, and not shown.
+fn type_answer(state: &mut State, c: char) {
+    let Some(Layer::Plan(dialog)) = state.layers.last() else { return };
+    let longest = dialog.plan.challenge().chars().count() + 1;
+    edit(state, |answer| {
+        if !c.is_control() && answer.chars().count() < longest {
+            answer.push(c);
+        }
+    });
 }
 
 fn edit(state: &mut State, change: impl FnOnce(&mut String)) {

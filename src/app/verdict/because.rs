@@ -23,7 +23,8 @@ pub(super) fn because(survey: &Survey<'_>, case: &Case<'_>) -> Vec<String> {
     lines.extend(lingering(survey));
     lines.extend(replicas(survey));
     if let (false, Some(since)) = (survey.count.active, survey.model.no_active_since) {
-        lines.push(format!("No active node for {}", quiet(age(survey.now, since))));
+        let lasted = format!(" for {}", quiet(age(survey.now, since)));
+        lines.push(format!("No active node{}", if survey.model.no_active_undated { "" } else { &lasted }));
     }
     lines.extend(survey.likely.iter().map(|likely| format!("A restart is likely: {likely}")));
     lines.extend(survey.unseen.iter().map(|unseen| format!("Not in sight: {}", unseen.says())));

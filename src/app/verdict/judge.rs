@@ -349,20 +349,44 @@ impl<'a> Survey<'a> {
     /// replica that came back by itself proves anything.
     fn holds(&self, proof: &Proof, id: Option<&str>, prints: Option<&[Fingerprint]>) -> bool {
         let max = self.model.expect.proof_max_age;
+        if prints.is_some() && !self.same_fields(proof) {
+            return false;
+        }
         match (prints, proof.method) {
-            (Some(prints), Method::CameBack) => proof.holds(self.now, max, id, prints),
+            // Another key beside the proven one may be the one that is used.
+            (Some(prints), Method::CameBack) => {
+                proof.holds(self.now, max, id, prints) && prints.iter().all(|print| proof.prints.contains(print))
+            }
             // Shares prove what they are; fewer than the threshold open nothing, and a static seal takes none.
             (Some(prints), Method::OwnUnseal) => {
                 let mut used = proof.prints.clone();
                 used.sort();
                 used.dedup();
+                let mut held = prints.to_vec();
+                held.sort();
+                held.dedup();
+                let foreign = self.threshold.1 > 0 && held.len() as u32 > self.threshold.1;
                 self.reopens.by == Mechanism::Secret
+                    && !foreign
                     && used.len() as u32 >= self.threshold.0.max(1)
                     && proof.holds(self.now, max, id, prints)
             }
             (None, Method::CameBack) => proof.holds(self.now, max, id, &proof.prints),
             (None, Method::OwnUnseal) => false,
         }
+    }
+
+    /// Whether each key lies in the field in which it lay when it was proven, as far as that was seen: an unsealer reads
+    /// fields by name, and a key that was moved, or put aside for another, opens nothing.
+    fn same_fields(&self, proof: &Proof) -> bool {
+        let Some(now) = self.model.keys_secret() else { return true };
+        let then = self.model.history.iter().rev().find(|glimpse| glimpse.at <= proof.at);
+        let Some(then) = then.and_then(|glimpse| glimpse.seen.present()) else { return true };
+        let lies = |secret: &KeysSecret, name: &str, print: &Fingerprint| {
+            secret.fields.iter().any(|field| field.name == name && field.prints.contains(print))
+        };
+        let proven = then.fields.iter().flat_map(|field| field.prints.iter().map(move |print| (field, print)));
+        proven.filter(|(_, print)| proof.prints.contains(print)).all(|(field, print)| lies(now, &field.name, print))
     }
 
     /// Sealed replicas that key shares can open.

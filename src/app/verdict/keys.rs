@@ -235,10 +235,21 @@ fn changed_since_start(model: &Model, field: &FieldSeen) -> bool {
             return false;
         }
         let Some(started) = started(model, &replica.name) else { return false };
-        let then = model.history.iter().rev().find(|glimpse| glimpse.at <= started);
+        // The latest look before it started, or else the first one, if what it saw had been so since before that start.
+        let looked = model.history.iter().rev().find(|glimpse| glimpse.at <= started);
+        let first = || model.history.first().filter(|glimpse| unchanged_since(glimpse, started));
+        let then = looked.or_else(first);
         let then = then.and_then(|glimpse| glimpse.seen.present());
         let then = then.and_then(|secret| secret.fields.iter().find(|old| old.name == field.name));
         then.is_some_and(|old| !old.prints.is_empty() && old.prints != field.prints)
+    })
+}
+
+/// Whether this look found data that nobody had written since then, by the times that the object itself bears.
+fn unchanged_since(glimpse: &Glimpse, then: Timestamp) -> bool {
+    glimpse.seen.present().is_some_and(|secret| {
+        let mut writers = secret.owners.iter().filter(|owner| !owner.data.is_empty()).peekable();
+        writers.peek().is_some() && writers.all(|owner| owner.time.is_some_and(|time| time <= then))
     })
 }
 

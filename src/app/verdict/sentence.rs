@@ -12,6 +12,7 @@ pub(super) fn sentence(survey: &Survey<'_>, case: &Case<'_>, was: Option<&Was>) 
         Case::NoVault(why) => format!("DOWN: {why}"),
         Case::NotInitialised => "NOT INITIALISED YET: this vault is new and holds nothing".to_owned(),
         Case::AllShut => all_shut(survey),
+        Case::NoActive(_) if survey.model.no_active_undated => "DOWN: no active node serves".to_owned(),
         Case::NoActive(since) => {
             format!("DOWN: no active node has served for {}", quiet(age(survey.now, *since)))
         }
@@ -129,10 +130,12 @@ fn degraded(survey: &Survey<'_>) -> String {
     }
     let sealed = survey.count.sealed as usize;
     let expected = survey.count.expected;
+    // Open replicas without a leader serve nobody.
+    let others = if survey.count.active { ", others serve" } else { "" };
     if sealed > 0 {
-        format!("; {sealed} of {expected} sealed, others serve")
+        format!("; {sealed} of {expected} sealed{others}")
     } else {
-        format!("; {n} of {expected} not open, others serve")
+        format!("; {n} of {expected} not open{others}")
     }
 }
 

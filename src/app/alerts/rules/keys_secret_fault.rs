@@ -63,6 +63,8 @@ fn firing(model: &Model, fault: &Fault, sentence: String, now: Timestamp) -> Fir
         "Restart nothing. Put the key the servers started with back"
     } else if open {
         "Restart nothing: the vault runs from memory. Ask whoever may hold a copy of the key, and put it back"
+    } else if reopens(model, now).by == Mechanism::Static {
+        "Ask whoever may hold a copy of the key, put it back, and delete the pod: a static seal takes no typed key"
     } else {
         "Ask whoever may hold a copy of the key; unseal by typing it"
     };

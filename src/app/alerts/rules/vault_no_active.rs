@@ -80,7 +80,7 @@ fn judge(model: &Model, now: Timestamp) -> Finding {
                 why,
                 next,
                 action: sealed.then_some(ActionId::Unseal),
-                evidence_since: model.no_active_since,
+                evidence_since: model.no_active_since.filter(|_| !model.no_active_undated),
             })
         }
     }

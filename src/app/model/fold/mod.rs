@@ -27,10 +27,10 @@ pub struct Restart {
     pub prints: Vec<Fingerprint>,
     /// The vault's own cluster id before it: another one after it means that somebody initialised the vault anew.
     pub cluster_id: Option<String>,
-    /// Since when the new life was seen sealed.
-    pub sealed_since: Option<Timestamp>,
     /// The replica was seen sealed or silent since: an open answer is the new life's own and not the old one's echo.
     pub seen_down: bool,
+    /// When its server was first seen to run in this life: from here on an unsealer has seconds.
+    pub up: Option<Timestamp>,
 }
 
 /// Takes one report; what must be remembered comes back as effects.
@@ -137,8 +137,10 @@ fn workload(model: &mut Model, seen: Option<&WorkloadSeen>, now: Timestamp) {
 }
 
 fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
-    let first_look = model.pods.is_none();
-    let before = model.pods.take().map(|observed| observed.value).unwrap_or_default();
+    let last = model.pods.take();
+    // Nobody watched in between (a sleeping laptop, a lost API server): who opened what then, nobody can say.
+    let watched = last.as_ref().is_some_and(|observed| observed.fresh(now, FeedId::Pods).is_some());
+    let before = last.map(|observed| observed.value).unwrap_or_default();
     let cluster_id =
         model.cluster_id().or_else(|| model.heard.as_ref()?.value.cluster_id.as_deref()).map(str::to_owned);
     let prints = model.keys_secret().map(super::keys_secret::KeysSecret::prints).unwrap_or_default();
@@ -164,18 +166,27 @@ fn pods(model: &mut Model, seen: &[PodSeen], now: Timestamp) {
         let known = model.replica(&new.name).is_some_and(|replica| replica.answer.is_some());
         let restarted = match before.iter().find(|pod| pod.name == new.name) {
             Some(old) => old.life() != new.life(),
-            None => known && !first_look,
+            // The only pod of a vault leaves an empty list behind: what counts is that somebody watched it go.
+            None => known && watched,
         };
         if restarted {
-            let restart = Restart {
-                at: now,
-                prints: prints.clone(),
-                cluster_id: cluster_id.clone(),
-                sealed_since: None,
-                seen_down: false,
-            };
-            model.restarts.insert(new.name.clone(), restart);
+            model.restarts.remove(&new.name);
             model.ours.remove(&new.name);
+            if watched {
+                let restart = Restart {
+                    at: now,
+                    prints: prints.clone(),
+                    cluster_id: cluster_id.clone(),
+                    seen_down: false,
+                    up: None,
+                };
+                model.restarts.insert(new.name.clone(), restart);
+            }
+        }
+        if let Some(restart) = model.restarts.get_mut(&new.name)
+            && new.server().is_some_and(|server| server.running)
+        {
+            restart.up.get_or_insert(now);
         }
     }
     model.pods = Some(Observed::new(seen.to_vec(), now));

@@ -19,9 +19,9 @@ use crate::app::time::age;
 /// request of the old life is still under way.
 const ECHO: SignedDuration = SignedDuration::from_secs(10);
 
-/// What opens by itself does so within seconds, a raft follower within a minute. Who was sealed for longer may have been
-/// opened by somebody's hands, and no answer of the server tells the two apart.
-const BY_ITSELF: SignedDuration = SignedDuration::from_mins(2);
+/// An unsealer opens a replica this soon after its server runs. After that it may as well have been a person with a
+/// share, and a person's share says nothing about the Secret: no proof is better than a false one.
+const BY_ITSELF: SignedDuration = SignedDuration::from_secs(30);
 
 /// A kubelet brings a changed Secret into a running pod's volume within a minute or two.
 const MOUNTED: SignedDuration = SignedDuration::from_mins(3);
@@ -143,7 +143,7 @@ fn active(model: &mut Model, now: Timestamp) {
 fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> Vec<Effect> {
     let open = answer.said().filter(|seen| seen.open());
     let Some(seen) = open else {
-        down(model, name, answer, now);
+        down(model, name, answer);
         return Vec::new();
     };
     let own = model.ours.contains_key(name);
@@ -156,9 +156,16 @@ fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> 
         return Vec::new();
     }
     let Some(restart) = model.restarts.remove(name) else { return Vec::new() };
-    let lay = restart.sealed_since.is_some_and(|since| age(now, since) > BY_ITSELF);
     let anew = matches!((&restart.cluster_id, &seen.cluster_id), (Some(then), Some(today)) if then != today);
-    if own || lay || anew || !by_itself(model, name, &restart, now) {
+    if own || anew || !by_itself(model, name, &restart, now) {
+        return Vec::new();
+    }
+    // Only shares can be given by hand: a seal that opens from a key or a provider has nobody else to thank.
+    let late = restart.up.is_some_and(|up| age(now, up) > BY_ITSELF);
+    if late && reopens(model, now).by == Mechanism::Secret {
+        let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
+        let detail = "too late to tell the unsealer from a person";
+        say(model, now, ObjectRef::pod(&namespace, name), "its opening proves nothing", detail, Tone::Plain);
         return Vec::new();
     }
     let proof = Proof {
@@ -183,18 +190,12 @@ pub(crate) fn keep(model: &mut Model, proof: Proof) -> Vec<Effect> {
 }
 
 /// Notes how the new life was seen before it opened.
-fn down(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) {
+fn down(model: &mut Model, name: &str, answer: &SealAnswer) {
     let Some(restart) = model.restarts.get_mut(name) else { return };
     restart.seen_down = true;
-    match answer.said() {
-        Some(seen) if seen.initialized => {
-            restart.sealed_since.get_or_insert(now);
-        }
-        // A follower that joins says so too. Without the id of before, a vault made anew would look like the old one.
-        Some(_) if restart.cluster_id.is_none() => {
-            model.restarts.remove(name);
-        }
-        Some(_) | None => {}
+    // A follower that joins says so too. Without the id of before, a vault made anew would look like the old one.
+    if answer.said().is_some_and(|seen| !seen.initialized) && restart.cluster_id.is_none() {
+        model.restarts.remove(name);
     }
 }
 
