@@ -15,7 +15,15 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
             &[$(($name, include_str!(concat!("../../../assets/scenarios/", $name, ".toml")))),*]
         };
     }
-    shipped!["keys-wiped", "healthy", "sealed-after-restart", "fresh-install", "api-server-gone", "quorum-lost", "applied-by-hand"]
+    shipped![
+        "keys-wiped",
+        "healthy",
+        "sealed-after-restart",
+        "fresh-install",
+        "api-server-gone",
+        "quorum-lost",
+        "applied-by-hand"
+    ]
 }
 
 /// The seal of the simulated vault.
