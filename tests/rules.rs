@@ -275,7 +275,7 @@ fn each_fault_of_the_keys_has_its_rule() {
         }
     }
     let mut model = healthy();
-    feed(&mut model, at(60), vec![keys("200", &[])]);
+    feed(&mut model, at(1), vec![keys("200", &[])]);
     assert!(fired(&model, "keys-secret-empty", "openbao-keys").why.contains("unknown"));
 }
 

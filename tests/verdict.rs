@@ -401,7 +401,8 @@ fn who_opened_it_late_or_unwatched_may_have_been_a_person() {
         }
         pods_at(&mut model, seconds, 2);
         feed(&mut model, at(seconds + 1), vec![seals([false, false, true])]);
-        feed(&mut model, at(seconds + wait), vec![seals([false, false, false])]);
+        let looked = vec![keys("100", &[KEY]), world::unsealers(Liveness::Running), seals([false, false, false])];
+        feed(&mut model, at(seconds + wait), looked);
         model.proofs.len()
     };
     assert_eq!(open(600, 12, true), 1, "an unsealer");
@@ -432,6 +433,6 @@ fn the_only_replica_proves_itself_too() {
     feed(&mut model, at(14), vec![only(2)]);
     feed(&mut model, at(15), vec![report(FeedId::Seal, vec![world::silent(0)])]);
     let open = world::says(0, world::seal(false, Some(baowatch::app::model::seal::Role::Active)));
-    feed(&mut model, at(18), vec![report(FeedId::Seal, vec![open])]);
+    feed(&mut model, at(18), vec![keys("100", &[KEY]), report(FeedId::Seal, vec![open])]);
     assert_eq!(model.proofs.len(), 1);
 }

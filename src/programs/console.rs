@@ -147,7 +147,7 @@ async fn live(aim: Aim, look: Look) -> std::io::Result<Option<NotConnected>> {
     tasks.spawn(listen(send.clone()));
     let found: Arc<Mutex<Found>> = Arc::default();
     let search = tasks.spawn(search(aim, send.clone(), hands.clone(), Arc::clone(&found), slots.clone()));
-    let mut ears = Typist { slots: slots.clone() };
+    let mut ears = Typist::new(slots.clone());
     let mut desk = Desk {
         clock: &WallClock as &dyn Clock,
         hands: &mut hands.clone(),
@@ -240,9 +240,14 @@ pub async fn listen(send: UnboundedSender<Input<Event>>) {
 
 /// Turns the terminal's events into messages. Characters of a secret go into its slot and no further.
 pub struct Typist {
-    /// Where typed secrets are kept.
-    pub slots: Slots,
+    slots: Slots,
+    /// When the last character of a secret came in.
+    typed: Option<std::time::Instant>,
 }
+
+/// Longer than the gaps within what a terminal without bracketed paste pours in, shorter than a person's turn to the next
+/// field: what comes within it after the last share is the rest of a paste, and may be a share too many.
+const POURED: Duration = Duration::from_millis(300);
 
 impl Ears<Console, Event> for Typist {
     fn hear(&mut self, program: &Console, event: Event) -> Option<Msg> {
@@ -250,6 +255,14 @@ impl Ears<Console, Event> for Typist {
         match event {
             Event::Resize(width, height) => Some(Msg::Resized { width, height }),
             Event::Key(key) if key.kind != KeyEventKind::Release => {
+                let secret = state.secret_focus().is_some();
+                if !secret && self.typed.is_some_and(|at| at.elapsed() < POURED) {
+                    self.typed = Some(clock::instant());
+                    return None;
+                }
+                if secret {
+                    self.typed = Some(clock::instant());
+                }
                 if let Some(intent) = intent_for(state, &key) {
                     return Some(Msg::Intent(intent));
                 }
@@ -279,6 +292,11 @@ impl Ears<Console, Event> for Typist {
 }
 
 impl Typist {
+    /// Keeps what is typed in these slots.
+    pub const fn new(slots: Slots) -> Self {
+        Self { slots, typed: None }
+    }
+
     fn typed(&self, slot: crate::app::id::SlotId) -> Msg {
         let (complete, pending) = self.slots.status(slot);
         Msg::Typed { slot, complete, pending }

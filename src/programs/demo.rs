@@ -126,7 +126,7 @@ async fn live(stage: Stage, speed: u32, look: Look) -> std::io::Result<()> {
         clock: &clock,
         hands: &mut hands,
         surface: &mut screen,
-        ears: &mut Typist { slots: slots.clone() },
+        ears: &mut Typist::new(slots.clone()),
         record: &mut |_| {},
         seq: tape.len() as u64,
     };
