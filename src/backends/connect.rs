@@ -44,11 +44,11 @@ pub struct Asked {
     pub env_address: Option<(String, String)>,
     /// `vault.members`: names and addresses of replicas.
     pub members: Vec<(String, String)>,
-    /// `vault.ca`, `VAULT_CACERT`, `BAO_CACERT`.
+    /// `vault.caFile`, `VAULT_CACERT`, `BAO_CACERT`.
     pub ca_file: Option<PathBuf>,
     /// `vault.serverName`.
     pub server_name: Option<String>,
-    /// `vault.scheme`, where the configuration overrules what is found.
+    /// `vault.tls`, where the configuration overrules what is found.
     pub tls: Option<bool>,
     /// `vault.port`, likewise.
     pub port: Option<u16>,
