@@ -96,7 +96,16 @@ pub fn check(basis: &[Basis], model: &Model, now: Timestamp) -> Result<(), Troub
                 "Wait until it is live again, then ask for the plan anew; nothing was changed",
             ));
         }
-        if fact.today(model).as_ref() != Some(fact) {
+        let today = fact.today(model);
+        if today.is_none() {
+            return Err(Trouble::new(
+                TroubleKind::Refused,
+                &format!("{} cannot be seen now", fact.subject()),
+                "what a plan rests on must be seen when it is confirmed",
+                "Wait until it answers again, then ask for the plan anew; nothing was changed",
+            ));
+        }
+        if today.as_ref() != Some(fact) {
             return Err(Trouble::new(
                 TroubleKind::Refused,
                 &format!("{} changed since the plan was made", fact.subject()),

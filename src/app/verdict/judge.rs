@@ -107,12 +107,26 @@ pub fn judge(model: &Model, now: Timestamp, sighted: Option<(Standing, Timestamp
         sentence: sentence::sentence(&survey, &case, was.as_ref()),
         because: because::because(&survey, &case),
         next,
-        restarts_to_outage: if case.standing() == Standing::Down { Some(0) } else { survey.count.restarts_to_outage() },
+        restarts_to_outage: match case.standing() {
+            Standing::Down => Some(0),
+            // What cannot be seen to serve cannot be counted down from.
+            Standing::Blind if survey.count.open == 0 => None,
+            Standing::Blind
+            | Standing::WillNotReopen
+            | Standing::NeedsHands
+            | Standing::Unproven
+            | Standing::Survives => survey.count.restarts_to_outage(),
+        },
         recoverable: recover::recoverable(&survey),
         reopens: survey.reopens,
         was,
         action,
     }
+}
+
+/// The newest proof that holds for the keys and the mechanism as they stand: what the verdict itself rests on.
+pub fn standing_proof(model: &Model, now: Timestamp) -> Option<&Proof> {
+    Survey::of(model, now).proof()
 }
 
 impl<'a> Survey<'a> {
@@ -321,19 +335,11 @@ impl<'a> Survey<'a> {
         if let Some((name, _, _)) = self.lingering.first() {
             return Case::Unproven(Doubt::Lingers(name));
         }
-        let id = self.model.cluster_id();
-        let ids =
-            self.model.replicas.iter().filter_map(|replica| self.model.said(&replica.name)?.cluster_id.as_deref());
-        // Replicas of two vaults under one name: somebody initialised one of them anew.
-        let split = { ids }.any(|other| Some(other) != id);
-        let prints = match &self.keys {
-            Keys::Plausible(_) => self.model.keys_secret().map(KeysSecret::prints),
-            Keys::NotNeeded | Keys::Elsewhere(_) | Keys::BeforeInit(_) | Keys::Unseen(_) | Keys::Faulty(..) => None,
-        };
-        let holds = |proof: &&Proof| !split && self.holds(proof, id, prints.as_deref());
-        if let Some(proof) = self.model.proofs.iter().rev().find(holds) {
+        if let Some(proof) = self.proof() {
             return Case::Survives(proof);
         }
+        let id = self.model.cluster_id();
+        let split = self.split();
         let Some(last) = self.model.proofs.last() else { return Case::Unproven(Doubt::None) };
         let other_vault = matches!((last.cluster_id.as_deref(), id), (Some(then), Some(now)) if then != now);
         Case::Unproven(if other_vault || split {
@@ -343,6 +349,26 @@ impl<'a> Survey<'a> {
         } else {
             Doubt::OtherKeys(last)
         })
+    }
+
+    /// Replicas of two vaults under one name: somebody initialised one of them anew.
+    fn split(&self) -> bool {
+        let id = self.model.cluster_id();
+        let mut ids =
+            self.model.replicas.iter().filter_map(|replica| self.model.said(&replica.name)?.cluster_id.as_deref());
+        ids.any(|other| Some(other) != id)
+    }
+
+    /// The newest proof that speaks for the mechanism as it stands.
+    pub fn proof(&self) -> Option<&'a Proof> {
+        let prints = match &self.keys {
+            Keys::Plausible(_) => self.model.keys_secret().map(KeysSecret::prints),
+            Keys::NotNeeded | Keys::Elsewhere(_) => None,
+            Keys::BeforeInit(_) | Keys::Unseen(_) | Keys::Faulty(..) => return None,
+        };
+        let id = self.model.cluster_id();
+        let split = self.split();
+        self.model.proofs.iter().rev().find(|proof| !split && self.holds(proof, id, prints.as_deref()))
     }
 
     /// Whether this proof speaks for the mechanism as it stands. Where no key can be seen (a KMS, a key file), only a

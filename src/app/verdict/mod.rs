@@ -14,7 +14,7 @@ mod sentence;
 pub mod sight;
 pub mod unsealing;
 
-pub use judge::judge;
+pub use judge::{judge, standing_proof};
 
 /// The six states; the first that holds, from the top, wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]

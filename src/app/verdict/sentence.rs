@@ -144,7 +144,7 @@ fn price(survey: &Survey<'_>) -> String {
     match (survey.count.restarts_to_outage(), survey.count.expected) {
         (None, _) => String::new(),
         (Some(0), _) => "; nobody serves now".to_owned(),
-        (Some(1), 1) => "; one restart is an outage until then".to_owned(),
+        (Some(1), 1) => "; one restart is an outage until it is open again".to_owned(),
         (Some(1), _) => "; one restart more is an outage".to_owned(),
         (Some(n), _) => format!("; {} at once are an outage", in_words(n).to_lowercase()),
     }

@@ -147,6 +147,10 @@ async fn by_pods(
     let mut sets = sets.into_iter();
     match (sets.next(), sets.next()) {
         (Some((name, pods)), None) => {
+            // Who may not list may still be allowed to read the one whose name the pods told.
+            if let Ok(Some(set)) = kube.stateful_set(namespace, &name).await {
+                return Ok(Found::of(set));
+            }
             notes.push(denied.to_string());
             Ok(Found { namespace: namespace.to_owned(), name, set: None, pods })
         }

@@ -12,6 +12,7 @@ use crate::app::model::unsealer::{Liveness, SecretUse, UnsealerSeen};
 use crate::app::state::State;
 use crate::app::text::count;
 use crate::app::time::{age, quiet, spoken};
+use crate::app::verdict::{Standing, standing_proof};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
 
@@ -312,9 +313,12 @@ pub fn proof_word(state: &State) -> (Mark, String) {
     };
     let max = state.model.expect.proof_max_age;
     let prints = state.model.keys_secret().map(KeysSecret::prints).unwrap_or_default();
-    let holds = state.model.proofs.iter().rev().find(|p| p.holds(state.now, max, state.model.cluster_id(), &prints));
-    match holds {
+    match standing_proof(&state.model, state.now) {
         Some(proof) => (Mark::Ok, format!("proven {}", fmt::when(state.now, proof.at))),
+        // What it was made with cannot be seen now.
+        None if state.verdict.state == Standing::Blind => {
+            (Mark::Unknown, format!("last proven {}", fmt::when(state.now, last.at)))
+        }
         None if age(state.now, last.at) > max => {
             (Mark::Warn, format!("{} old, limit {}", spoken(age(state.now, last.at)), spoken(max)))
         }

@@ -16,7 +16,7 @@ use super::unsealer::{Liveness, UnsealersSeen};
 use super::workload::{PodSeen, WorkloadSeen};
 use crate::app::effect::Effect;
 use crate::app::id::{FeedId, ObjectRef};
-use crate::app::trouble::Trouble;
+use crate::app::trouble::{Trouble, TroubleKind};
 
 /// A life of a replica that ended, waiting for the next one to open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +88,9 @@ fn complain(model: &mut Model, feed: FeedId, trouble: &Trouble, now: Timestamp) 
     }
     if news {
         let subject = feed_ref(feed);
-        say(model, now, subject, &trouble.what, &trouble.why, Tone::Notable);
+        // What does not exist here is no bad news.
+        let tone = if trouble.kind == TroubleKind::Absent { Tone::Plain } else { Tone::Notable };
+        say(model, now, subject, &trouble.what, &trouble.why, tone);
     }
 }
 
