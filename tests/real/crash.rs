@@ -79,6 +79,8 @@ fn the_console_shows_a_run_in_doubt_and_offers_the_rest() {
     console.wait_for("An earlier session ended in the middle");
     console.wait_for("openbao-0 is sealed");
     console.wait_until("the replica", |screen| screen.contains("✗ sealed"));
+    // The rest is given from the Secret once the Secret was seen; before that, shares would be asked for.
+    console.wait_for("✓ 3 shares");
     console.type_in("r");
     console.wait_for("Type");
     console.type_in("openbao-0\r");
