@@ -10,7 +10,7 @@ use baowatch::app::config::resolve;
 use baowatch::app::report::text::Paint;
 use baowatch::backends;
 use baowatch::programs::config::Answer;
-use baowatch::programs::{act, check, config, console, demo, log, shell};
+use baowatch::programs::{act, check, config, console, demo, keys, log, shell};
 use baowatch::views::theme::{Glyphs, Look, Theme};
 
 fn main() -> ExitCode {
@@ -51,7 +51,7 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
         Some(Command::Completions { shell }) => return shell::completions(*shell),
         Some(Command::Man) => return shell::manual(),
         Some(Command::Config(args)) => return config::run(cli, args.command, env),
-        Some(Command::Demo(_) | Command::Check(_) | Command::Act(_)) | None => {}
+        Some(Command::Demo(_) | Command::Check(_) | Command::Act(_) | Command::Keys(_)) | None => {}
     }
     let (resolved, dirs) = match config::open(&cli.global, env) {
         Ok(opened) => opened,
@@ -68,6 +68,7 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
     }
     match (&cli.command, cli.print) {
         (Some(Command::Check(wanted)), _) => check::run(cli, wanted, env, paint(resolved.look)).await,
+        (Some(Command::Keys(wanted)), _) => keys::run(cli, &wanted.command, env).await,
         (Some(Command::Act(wanted)), _) => act::run(cli, &wanted.command, env).await,
         (_, Some(size)) => check::screen(cli, size, &look, env).await,
         (_, None) => console::run(cli, look, env).await,

@@ -76,6 +76,7 @@ async fn feeds_outlive_the_api_server() {
         selector: target.selector.clone(),
         keys_secret: None,
         seal: Arc::new(NoSeal),
+        held: baowatch::backends::feeds::Held::nothing(),
         digest_fields: Arc::new(|data| {
             use baowatch::app::model::keys_secret::{FieldSeen, Purpose, Shape};
             let field = |name: &String| FieldSeen {

@@ -54,6 +54,7 @@ fn feeds(target: &Target) -> Vec<Box<dyn Feed>> {
         selector: target.selector.clone(),
         keys_secret: None,
         seal: Arc::new(NoSeal),
+        held: baowatch::backends::feeds::Held::nothing(),
         digest_fields: Arc::new(|_| Vec::new()),
     })
 }

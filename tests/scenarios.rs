@@ -56,6 +56,7 @@ impl Watch {
             selector: None,
             keys_secret: None,
             seal: Arc::new(Reader(BaoRead::new(sandbox.clone()), sandbox.clone())),
+            held: baowatch::backends::feeds::Held::nothing(),
             digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
         });
         // Who tells the others what to look at goes first.

@@ -24,6 +24,7 @@ use world::{at, keys, pod, pods, print, report, seal, seals, unsealers, workload
 
 fn came_back(days: i64, prints: &[&str]) -> Proof {
     Proof {
+        answer: baowatch::app::model::proof::Answer::Accepted,
         method: Method::CameBack,
         at: at(-days * 86_400),
         replica: "openbao-1".into(),

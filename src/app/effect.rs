@@ -31,6 +31,14 @@ pub enum Effect {
     RememberHistory(Vec<Glimpse>),
     /// Keep a proof across restarts.
     RememberProof(Proof),
+    /// Open the keystore: with the passphrase or recovery code in this slot, or, without one, with the keyring or the
+    /// keyfile where those are there; answered by [`Msg::Unlocked`](super::msg::Msg::Unlocked).
+    Unlock {
+        /// What was typed.
+        typed: Option<SlotId>,
+    },
+    /// Close the keystore again and wipe what it was opened with.
+    LockKeystore,
     /// Throw away (and zeroize) whatever was typed into a slot.
     ForgetSlot(SlotId),
     /// Stop the process group, as Ctrl-Z does, with the terminal given back first.

@@ -62,12 +62,30 @@ pub enum FeedId {
     Unsealers,
     /// What this identity may do: answers of SelfSubjectAccessReview.
     Rights,
+    /// The header of the local keystore.
+    Keystore,
+    /// Copies of the keystore in other places, each read when it is due.
+    Copies,
+    /// Key files of other programs that the keystore keeps a copy of.
+    Custody,
+    /// The register beside the vault: ConfigMap `baowatch-register`.
+    Register,
 }
 
 impl FeedId {
     /// Every feed there is.
-    pub const ALL: [Self; 6] =
-        [Self::Seal, Self::KeysSecret, Self::Pods, Self::Workload, Self::Unsealers, Self::Rights];
+    pub const ALL: [Self; 10] = [
+        Self::Seal,
+        Self::KeysSecret,
+        Self::Pods,
+        Self::Workload,
+        Self::Unsealers,
+        Self::Rights,
+        Self::Keystore,
+        Self::Copies,
+        Self::Custody,
+        Self::Register,
+    ];
 
     /// The name used in `check --output json` and on the screen.
     pub const fn name(self) -> &'static str {
@@ -78,6 +96,10 @@ impl FeedId {
             Self::Workload => "workload",
             Self::Unsealers => "unsealers",
             Self::Rights => "rights",
+            Self::Keystore => "keystore",
+            Self::Copies => "copies",
+            Self::Custody => "custody",
+            Self::Register => "register",
         }
     }
 
@@ -85,9 +107,9 @@ impl FeedId {
     pub const fn period(self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_secs(match self {
             Self::Seal => 2,
-            Self::KeysSecret | Self::Pods => 5,
-            Self::Workload | Self::Unsealers => 15,
-            Self::Rights => 60,
+            Self::KeysSecret | Self::Pods | Self::Keystore => 5,
+            Self::Workload | Self::Unsealers | Self::Custody | Self::Register => 15,
+            Self::Rights | Self::Copies => 60,
         })
     }
 
@@ -152,16 +174,38 @@ impl fmt::Display for RuleId {
 pub enum ActionId {
     /// Open sealed replicas with unseal key shares.
     Unseal,
+    /// Put the keys Secret back from the keystore.
+    RestoreKeysSecret,
+    /// Take the keys from the Secret into the keystore.
+    SaveKeys,
+    /// Prove on the live vault that keys are its keys, changing nothing.
+    ProveKeys,
+    /// Bring copies of the keystore up to date.
+    CopyKeystore,
+    /// Put a key file in custody back to where it belongs.
+    RestoreCustody,
 }
 
 impl ActionId {
     /// Every action there is.
-    pub const ALL: [Self; 1] = [Self::Unseal];
+    pub const ALL: [Self; 6] = [
+        Self::Unseal,
+        Self::RestoreKeysSecret,
+        Self::SaveKeys,
+        Self::ProveKeys,
+        Self::CopyKeystore,
+        Self::RestoreCustody,
+    ];
 
     /// The name on the command line and in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Unseal => "unseal",
+            Self::RestoreKeysSecret => "restore-keys-secret",
+            Self::SaveKeys => "save-keys",
+            Self::ProveKeys => "prove-keys",
+            Self::CopyKeystore => "copy-keystore",
+            Self::RestoreCustody => "restore-custody",
         }
     }
 }

@@ -59,6 +59,13 @@ pub enum Msg {
         /// What was found.
         finding: Result<Finding, Trouble>,
     },
+    /// The keystore was opened, or not.
+    Unlocked {
+        /// Which slot opened it, in words: `slot 2, keyring`; or why none did.
+        opened: Result<String, Trouble>,
+        /// Whether something typed was tried.
+        typed: bool,
+    },
     /// Runs that an earlier session left unfinished.
     Unfinished(Vec<Journal>),
     /// The process was asked to end (SIGTERM, SIGHUP): no questions.

@@ -45,6 +45,8 @@ impl Program for Watcher {
                 Effect::Journal { .. }
                 | Effect::Act(_)
                 | Effect::Probe(_)
+                | Effect::Unlock { .. }
+                | Effect::LockKeystore
                 | Effect::ForgetSlot(_)
                 | Effect::Suspend => None,
             })

@@ -27,4 +27,7 @@ pub struct Settings {
     pub expect: Expectations,
     /// `--read-only`: no action is offered.
     pub read_only: bool,
+    /// `keystore.lockAfter`: an unlocked keystore that is not used for so long locks itself; five minutes where unset.
+    #[serde(default)]
+    pub lock_after: Option<SignedDuration>,
 }

@@ -9,16 +9,25 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::app::effect::{Effect, Sight};
-use crate::app::id::{FeedId, RunId};
+use crate::app::id::{FeedId, RunId, SlotId};
 use crate::app::model::{keys_secret::Glimpse, proof::Proof};
 use crate::app::msg::Msg;
 use crate::app::ports::{Hands, JournalStore, Memory};
 use crate::app::runbook::{journal::Entry, op::Outcome};
 use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::keystore::Opener;
 
+mod copy;
+mod custody;
+mod perform;
+mod prove;
+mod register;
+mod secret;
+mod tools;
 mod unseal;
 
-pub use unseal::{Tools, perform, probe};
+pub use perform::{perform, probe};
+pub use tools::{Gear, Tools};
 
 /// Asks a feed to look at once; of depth one, so that it may be called as often as one likes.
 pub type LookNow = Arc<dyn Fn(FeedId) + Send + Sync>;
@@ -71,6 +80,17 @@ impl Hands<Effect> for ConsoleHands {
                 };
                 self.shell.tasks.spawn_on(task, &self.shell.runtime);
             }
+            Effect::Unlock { typed } => {
+                let (tools, send) = (Arc::clone(&self.tools), self.shell.send.clone());
+                // A derivation blocks for half a second, a keyring perhaps for a prompt.
+                let task = self.shell.runtime.spawn_blocking(move || {
+                    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| unlock(&tools, typed)));
+                    let opened = opened.unwrap_or_else(|_| Err(broke("unlocking the keystore")));
+                    let _ = send.send(Msg::Unlocked { opened, typed: typed.is_some() });
+                });
+                drop(task);
+            }
+            Effect::LockKeystore => self.tools.keeper.lock(),
             Effect::RememberHistory(history) => self.disk.put(Job::History(history)),
             Effect::RememberProof(proof) => self.disk.put(Job::Proof(proof)),
             Effect::ForgetSlot(slot) => self.tools.slots.forget(slot),
@@ -175,6 +195,16 @@ impl Job {
             Self::History(history) => memory.keep_history(&history).map(|()| 0),
             Self::Proof(proof) => memory.keep_proof(&proof).map(|()| 0),
         }
+    }
+}
+
+/// Opens the keystore with what was typed, or with what is at hand. Blocks.
+pub fn unlock(tools: &Tools, typed: Option<SlotId>) -> Result<String, Trouble> {
+    let Some(slot) = typed else { return tools.keeper.unlock_silently() };
+    let opener = tools.slots.with_nth(slot, 0, Opener::typed);
+    match opener {
+        Some(opener) => tools.keeper.unlock(&opener),
+        None => Err(Trouble::local("nothing was typed", "", "Type the passphrase or the recovery code")),
     }
 }
 

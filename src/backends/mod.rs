@@ -3,10 +3,12 @@
 pub mod backoff;
 pub mod bao;
 pub mod connect;
+pub mod copies;
 pub mod feeds;
 pub mod files;
 pub mod hands;
 pub mod keys;
+pub mod keystore;
 pub mod kube;
 pub mod sandbox;
 pub mod supervisor;

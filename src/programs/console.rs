@@ -268,6 +268,7 @@ impl Ears<Console, Event> for Typist {
                 }
                 let slot = state.secret_focus()?;
                 match key.code {
+                    KeyCode::Enter if state.passphrase_focus() => self.slots.complete_as_is(slot),
                     KeyCode::Enter => self.slots.complete(slot),
                     KeyCode::Backspace => self.slots.backspace(slot),
                     KeyCode::Char('u') if key.modifiers == crossterm::event::KeyModifiers::CONTROL => {
@@ -281,7 +282,11 @@ impl Ears<Console, Event> for Typist {
             Event::Paste(text) => {
                 let text = zeroize::Zeroizing::new(text);
                 if let Some(slot) = state.secret_focus() {
-                    self.slots.paste(slot, &text);
+                    if state.passphrase_focus() {
+                        self.slots.paste_as_is(slot, &text);
+                    } else {
+                        self.slots.paste(slot, &text);
+                    }
                     return Some(self.typed(slot));
                 }
                 None

@@ -6,6 +6,7 @@ pub mod config;
 pub mod console;
 pub mod demo;
 pub mod hidden;
+pub mod keys;
 pub mod log;
 pub mod plan_text;
 pub mod session;

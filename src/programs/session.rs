@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -9,25 +10,31 @@ use tokio_util::task::TaskTracker;
 use crate::app::config::cli::Global;
 use crate::app::config::env::Env;
 use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
-use crate::app::config::resolve::{Bound, Reach, Resolved};
-use crate::app::id::FeedId;
+use crate::app::config::resolve::{Bound, Reach, Resolved, TokenSource};
+use crate::app::id::{FeedId, Identity};
 use crate::app::model::fact::{Fact, Report};
 use crate::app::model::workload::WorkloadSeen;
 use crate::app::msg::Msg;
 use crate::app::ports::{FactSink, Memory};
+use crate::app::runtime::clock::WallClock;
 use crate::app::runtime::desk::Input;
 use crate::app::runtime::slots::Slots;
 use crate::app::trouble::Trouble;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::connect::{Asked, NotConnected, Target, connect};
-use crate::backends::feeds::{self, Deps, Vault};
+use crate::backends::copies::Copies;
+use crate::backends::feeds::{self, Deps, Held, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
 use crate::backends::files::memory::FileMemory;
-use crate::backends::hands::{ConsoleHands, Shell, Tools, WatcherHands};
+use crate::backends::hands::{ConsoleHands, Gear, Shell, Tools, WatcherHands};
 use crate::backends::keys::{FieldNames, Salt, digest};
+use crate::backends::keystore::Keeper;
+use crate::backends::keystore::store::FileStore;
+use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
+use crate::backends::kube::port::KubeWrite;
 use crate::backends::supervisor::{Handle, Supervisor};
 
 /// What is known before anything was connected to.
@@ -104,6 +111,8 @@ pub struct Session {
     transport: Arc<dyn Transport>,
     names: FieldNames,
     salt: Salt,
+    held: Held,
+    token: Option<SecretString>,
     memory: Arc<FileMemory>,
     journal: Arc<FileJournal>,
     /// Where typed secrets are kept.
@@ -125,11 +134,15 @@ impl Session {
         let tasks = TaskTracker::new();
         let transport = Arc::new(target.transport(tasks.clone())?);
         let names = field_names(plan.bound.keys_secret.as_ref());
+        let held = held(&target.cluster.identity, &salt, plan, &folder)?;
+        let token = token(plan.bound.token.as_ref())?;
         Ok(Self {
             target,
             transport,
             names,
             salt,
+            held,
+            token,
             memory,
             journal,
             slots: Slots::default(),
@@ -175,6 +188,7 @@ impl Session {
             keys_secret: self.target.keys_secret.clone(),
             seal: Arc::new(BaoRead::new(Arc::clone(&self.transport))),
             digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
+            held: self.held.clone(),
         };
         let sink = Arc::new(Inbox(inbox.clone()));
         Supervisor::start(feeds::all(deps), sink, &self.tasks, &self.stop)
@@ -201,13 +215,25 @@ impl Session {
 
     /// Hands that may act, once told yes.
     pub fn console_hands<E: Send + 'static>(&self, feeds: Handle, inbox: &UnboundedSender<Input<E>>) -> ConsoleHands {
-        let tools = Tools::new(
-            Arc::clone(&self.transport),
-            self.target.kube.clone(),
-            self.names.clone(),
-            self.salt.clone(),
-            self.slots.clone(),
-        );
+        let tools = Tools::new(Gear {
+            transport: Arc::clone(&self.transport),
+            kube: self.target.kube.clone(),
+            kube_write: self
+                .target
+                .forward
+                .as_ref()
+                .map(|forward| Arc::new(KubeApply::new(forward.client.clone())) as Arc<dyn KubeWrite>),
+            names: self.names.clone(),
+            salt: self.salt.clone(),
+            slots: self.slots.clone(),
+            keeper: self.held.keeper.clone(),
+            copies: Arc::clone(&self.held.copies),
+            token: self.token.clone(),
+            identity: self.target.cluster.identity.clone(),
+            holder: self.held.holder.clone(),
+            folder: Some(self.folder.clone()),
+            clock: Arc::new(WallClock),
+        });
         let (journal, memory) = (Arc::clone(&self.journal), Arc::clone(&self.memory));
         ConsoleHands::new(tools, journal, memory, self.shell(feeds, inbox))
     }
@@ -246,6 +272,43 @@ impl<E: Send> FactSink for Inbox<E> {
     fn report(&self, report: Report) {
         // After the end nobody listens any more, and nobody needs to.
         let _ = self.0.send(Input::Msg(Msg::Seen(report)));
+    }
+}
+
+/// The keystore of this vault and its copies, as far as this machine knows of them.
+fn held(identity: &Identity, salt: &Salt, plan: &Aim, folder: &std::path::Path) -> Result<Held, Trouble> {
+    let entry = &plan.bound.keystore;
+    let path = entry.path.clone().unwrap_or_else(|| plan.dirs.keystore(identity));
+    let store = Arc::new(FileStore(path));
+    let keyfile = entry.keyfile.clone();
+    let silently = Arc::new(move |_: &crate::backends::keystore::header::Header| {
+        let _ = &keyfile;
+        Vec::new()
+    });
+    let holder = entry.holder.clone().unwrap_or_else(|| "this machine".to_owned());
+    Ok(Held {
+        keeper: Keeper::new(store, identity.clone(), salt.clone(), silently, false),
+        copies: Arc::new(Copies::new(Some(folder.to_owned()))),
+        holder,
+    })
+}
+
+/// The token that was given for this vault, read once.
+fn token(source: Option<&TokenSource>) -> Result<Option<SecretString>, Trouble> {
+    match source {
+        None => Ok(None),
+        Some(TokenSource::Variable { token, .. }) => Ok(Some(token.clone())),
+        Some(TokenSource::File(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let text = zeroize::Zeroizing::new(text);
+                Ok(Some(SecretString::from(text.trim().to_owned())))
+            }
+            Err(error) => Err(Trouble::local(
+                &format!("the token file {} cannot be read", path.display()),
+                &error.kind().to_string(),
+                "Check the path and its permissions, or leave tokenFile out",
+            )),
+        },
     }
 }
 

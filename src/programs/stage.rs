@@ -24,9 +24,9 @@ use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::feeds::seal::SealReader;
 use crate::backends::feeds::{self, Deps, Feed, Vault};
-use crate::backends::hands::{Tools, perform, probe};
+use crate::backends::hands::{Gear, Tools, perform, probe, unlock};
 use crate::backends::keys::{FieldNames, Salt, digest};
-use crate::backends::kube::port::Kube;
+use crate::backends::kube::port::{Kube, KubeWrite};
 use crate::backends::sandbox::Sandbox;
 use crate::backends::sandbox::scenario::Scenario;
 use crate::views::keymap::{Keyboard, intent_for};
@@ -58,6 +58,7 @@ impl World {
                 read: BaoRead::new(Arc::clone(&sandbox) as Arc<dyn Transport>),
             }),
             digest_fields: Arc::new(|data| digest(data, &FieldNames::default(), &salt())),
+            held: sandbox.held(),
         };
         let mut feeds: Vec<(Box<dyn Feed>, Timestamp)> =
             feeds::all(deps).into_iter().map(|feed| (feed, start)).collect();
@@ -122,13 +123,28 @@ impl SealReader for Reader {
 
 /// The sandbox's keys are made up from a seed, and so is its salt: the same screen on every machine.
 pub fn salt() -> Salt {
-    Salt(b"baowatch sandbox".to_vec())
+    crate::backends::sandbox::salt()
 }
 
 /// What operations on the sandbox are performed with.
 pub fn tools(sandbox: &Arc<Sandbox>, slots: Slots) -> Tools {
     let transport = Arc::clone(sandbox) as Arc<dyn Transport>;
-    Tools::new(transport, Some(Arc::clone(sandbox) as Arc<dyn Kube>), FieldNames::default(), salt(), slots)
+    let held = sandbox.held();
+    Tools::new(Gear {
+        transport,
+        kube: Some(Arc::clone(sandbox) as Arc<dyn Kube>),
+        kube_write: Some(Arc::clone(sandbox) as Arc<dyn KubeWrite>),
+        names: FieldNames::default(),
+        salt: salt(),
+        slots,
+        identity: held.keeper.identity().clone(),
+        keeper: held.keeper,
+        copies: held.copies,
+        holder: held.holder,
+        token: None,
+        folder: None,
+        clock: Arc::clone(sandbox) as Arc<dyn crate::app::ports::Clock>,
+    })
 }
 
 /// A console on a sandbox.
@@ -210,6 +226,14 @@ impl Stage {
                 self.slots.forget(slot);
                 None
             }
+            Effect::Unlock { typed } => {
+                let opened = unlock(&self.tools, typed);
+                Some(Msg::Unlocked { opened, typed: typed.is_some() })
+            }
+            Effect::LockKeystore => {
+                self.tools.lock_keystore();
+                None
+            }
             Effect::RememberHistory(_) | Effect::RememberProof(_) | Effect::Suspend | Effect::Quit => None,
         }
     }
@@ -226,6 +250,7 @@ impl Stage {
         }
         match keys::character(&event) {
             Some(c) => self.slots.push_char(slot, c),
+            None if keys::is(&event, "<Enter>") && self.state().passphrase_focus() => self.slots.complete_as_is(slot),
             None if keys::is(&event, "<Enter>") => self.slots.complete(slot),
             None if keys::is(&event, "<BS>") => self.slots.backspace(slot),
             None => return,

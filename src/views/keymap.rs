@@ -36,6 +36,8 @@ pub enum Context {
     Actions,
     /// Shares are being typed.
     Shares,
+    /// The keystore is being unlocked.
+    Unlock,
     /// A plan waits for its challenge.
     Plan,
     /// A run and its steps.
@@ -48,12 +50,13 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of the help, with its heading.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::Home, "Overview and panes"),
         (Self::Alerts, "Alerts"),
         (Self::Details, "Details"),
         (Self::Actions, "Actions"),
         (Self::Shares, "Typing shares"),
+        (Self::Unlock, "Unlocking the keystore"),
         (Self::Plan, "A plan"),
         (Self::Run, "A run"),
         (Self::Leave, "Leaving while something runs"),
@@ -70,6 +73,7 @@ impl Context {
             Some(Layer::Details { .. }) => Self::Details,
             Some(Layer::Actions { .. }) => Self::Actions,
             Some(Layer::Shares(_)) => Self::Shares,
+            Some(Layer::Unlock(_)) => Self::Unlock,
             Some(Layer::Plan(_)) => Self::Plan,
             Some(Layer::Run { .. }) => Self::Run,
             Some(Layer::Leave) => Self::Leave,

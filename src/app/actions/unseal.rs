@@ -88,25 +88,12 @@ fn draft(state: &State, request: &Request) -> Result<Offer, Trouble> {
 }
 
 fn allowed(state: &State) -> Result<(), Trouble> {
-    if state.settings.read_only {
-        return Err(refused(
-            "this console only looks",
-            "it was started with --read-only",
-            "Start it without --read-only",
-        ));
-    }
+    super::allowed(state)?;
     if state.settings.expect.address_only {
         return Err(refused(
             "the vault is known by one address only",
             "it may be a load balancer, and unseal must reach one named replica",
             "List the replicas under vault.members in the configuration, or use a Kubernetes context",
-        ));
-    }
-    if let Some(run) = state.underway() {
-        return Err(refused(
-            "another run is going on",
-            &run.plan().title,
-            "Wait until it ends; its dialog shows where it stands",
         ));
     }
     Ok(())

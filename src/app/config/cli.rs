@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::cli_keys::KeysArgs;
+
 /// Would your OpenBao or Vault survive a restart, right now?
 ///
 /// Without a command: the live console on the current kubeconfig context. Needs no config file.
@@ -116,6 +118,14 @@ Examples:
     Check(Check),
     /// Guided actions without the full-screen console
     Act(ActArgs),
+    /// The encrypted keystore of this vault's keys: make it, fill it, copy it, prove it
+    #[command(after_help = "\
+Examples:
+  baowatch keys init                              make it, under a passphrase
+  baowatch keys import                            take the keys from the cluster's Secret
+  baowatch keys copy add stick --file /media/stick/prod.keystore
+  baowatch keys verify && baowatch keys prove")]
+    Keys(KeysArgs),
     /// The config file: check it, print an example, say where it lies
     Config(ConfigArgs),
     /// Print completions for a shell
@@ -248,6 +258,8 @@ pub struct ActionArgs {
 pub enum SharesFrom {
     /// The keys Secret.
     Secret,
+    /// The encrypted keystore.
+    Keystore,
     /// Typed, hidden.
     Prompt,
 }

@@ -48,6 +48,26 @@ pub struct Cluster {
     pub environment: Option<Environment>,
     /// The vault in it.
     pub vault: Vault,
+    /// The encrypted keystore of its keys.
+    pub keystore: KeystoreEntry,
+}
+
+/// The keystore of a cluster.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct KeystoreEntry {
+    /// The file; in the data folder where it is left out.
+    pub path: Option<PathBuf>,
+    /// A file of 32 random bytes, mode 0400, that opens it without anybody being asked.
+    pub keyfile: Option<PathBuf>,
+    /// An unlocked keystore that nobody uses locks itself after this long.
+    #[serde(deserialize_with = "spoken")]
+    pub lock_after: Option<SignedDuration>,
+    /// What this machine is called in the register; user and host where it is left out.
+    pub holder: Option<String>,
+    /// How often copies are read back and compared.
+    #[serde(deserialize_with = "spoken")]
+    pub check_copies_every: Option<SignedDuration>,
 }
 
 /// The vault of a cluster.

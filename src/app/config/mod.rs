@@ -1,6 +1,7 @@
 //! The command line, the config file, and how they are resolved into one answer.
 
 pub mod cli;
+pub mod cli_keys;
 pub mod env;
 pub mod example;
 pub mod file;

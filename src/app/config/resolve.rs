@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::cli::{Global, ThemeName, VaultName};
 use super::env::Env;
-use super::file::{Cluster, ConfigFile, KeysSecretEntry, Member, Tls};
+use super::file::{Cluster, ConfigFile, KeysSecretEntry, KeystoreEntry, Member, Tls};
 use super::nearest::nearest;
 use crate::app::model::Expectations;
 use crate::app::model::fact::Environment;
@@ -132,6 +132,8 @@ pub struct Bound {
     pub keys_secret: Option<KeysSecretEntry>,
     /// The token that belongs to this vault, where one does.
     pub token: Option<TokenSource>,
+    /// The keystore.
+    pub keystore: KeystoreEntry,
     /// People holding shares are how it is meant to be.
     pub people_declared: bool,
     /// For the core.
@@ -228,9 +230,14 @@ impl Resolved {
             tls: vault.tls,
             port: vault.port,
             keys_secret: vault.keys_secret.clone(),
+            settings: self.settings(
+                cluster.unwrap_or(&Cluster::default()),
+                url.is_some() && vault.members.is_empty(),
+                token.is_some(),
+            ),
+            keystore: cluster.map(|cluster| cluster.keystore.clone()).unwrap_or_default(),
             token,
             people_declared: vault.people || vault.reopens == Some(Mechanism::People),
-            settings: self.settings(vault, url.is_some() && vault.members.is_empty()),
             notes,
             reach,
         })
@@ -315,7 +322,8 @@ impl Resolved {
         same_address(theirs, url?).then(|| TokenSource::Variable { name, token: token.clone() })
     }
 
-    fn settings(&self, vault: &super::file::Vault, address_only: bool) -> Settings {
+    fn settings(&self, cluster: &Cluster, address_only: bool, token: bool) -> Settings {
+        let (vault, keystore) = (&cluster.vault, &cluster.keystore);
         let timing = |rule: &super::file::Rule| RuleTiming { hold: rule.hold, clear: rule.clear, off: rule.off };
         let expect = Expectations::default();
         Settings {
@@ -326,8 +334,10 @@ impl Resolved {
                 root_token_required: vault.root_token_required,
                 keys_secret_configured: vault.keys_secret.is_some(),
                 address_only,
+                token,
             },
             read_only: self.read_only,
+            lock_after: keystore.lock_after,
         }
     }
 }

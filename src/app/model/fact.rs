@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::CopySeen;
+use super::custody::CustodySeen;
 use super::keys_secret::{Glimpse, KeysSeen};
+use super::keystore::KeystoreLook;
 use super::proof::Proof;
+use super::register::RegisterSeen;
 use super::seal::SealAnswer;
 use super::unsealer::UnsealersSeen;
 use super::workload::{PodSeen, WorkloadSeen};
@@ -94,6 +98,14 @@ pub enum Fact {
     Keys(KeysSeen),
     /// What this identity may do.
     Rights(Vec<RightSeen>),
+    /// The local keystore.
+    Keystore(KeystoreLook),
+    /// Its copies, all of them: those not read this time with what was known of them.
+    Copies(Vec<CopySeen>),
+    /// Key files in custody.
+    Custody(Vec<CustodySeen>),
+    /// The register beside the vault, or that there is none.
+    Register(Option<RegisterSeen>),
     /// What an earlier session wrote down.
     Recalled {
         /// The Secret's life so far, oldest first.

@@ -1,11 +1,15 @@
 //! What is known: facts folded into one model, each with its age. Nothing here concludes anything.
 
 pub mod attribution;
+pub mod copies;
+pub mod custody;
 pub mod fact;
 pub mod fold;
 pub mod keys_secret;
+pub mod keystore;
 pub mod observed;
 pub mod proof;
+pub mod register;
 pub mod reopens;
 pub mod seal;
 pub mod timeline;
@@ -18,10 +22,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::id::FeedId;
+use copies::CopySeen;
+use custody::CustodySeen;
 use fact::{ClusterSeen, RightSeen};
 use keys_secret::{Glimpse, KeysSecret, KeysSeen};
+use keystore::{KeystoreLook, KeystoreSeen};
 use observed::{FeedHealth, FeedState, Observed};
 use proof::Proof;
+use register::RegisterSeen;
 use reopens::Mechanism;
 use seal::{Replica, Role, SealSeen};
 use timeline::Timeline;
@@ -41,6 +49,9 @@ pub struct Expectations {
     pub keys_secret_configured: bool,
     /// The vault is known by one address only, which may be a load balancer: it is watched, and never unsealed.
     pub address_only: bool,
+    /// A token was given for this vault: a token file or a variable that belongs to it.
+    #[serde(default)]
+    pub token: bool,
 }
 
 impl Default for Expectations {
@@ -51,6 +62,7 @@ impl Default for Expectations {
             root_token_required: false,
             keys_secret_configured: false,
             address_only: false,
+            token: false,
         }
     }
 }
@@ -72,6 +84,18 @@ pub struct Model {
     pub unsealers: Option<Observed<UnsealersSeen>>,
     /// The keys Secret.
     pub keys: Option<Observed<KeysSeen>>,
+    /// The local keystore.
+    #[serde(default)]
+    pub keystore: Option<Observed<KeystoreLook>>,
+    /// Its copies.
+    #[serde(default)]
+    pub copies: Option<Observed<Vec<CopySeen>>>,
+    /// Key files in custody.
+    #[serde(default)]
+    pub custody: Option<Observed<Vec<CustodySeen>>>,
+    /// The register beside the vault; `Some(None)` when there is none.
+    #[serde(default)]
+    pub register: Option<Observed<Option<RegisterSeen>>>,
     /// What we may do.
     pub rights: Option<Observed<Vec<RightSeen>>>,
     /// How the feeds are doing.
@@ -132,6 +156,16 @@ impl Model {
     /// The keys Secret if it was confirmed recently.
     pub fn fresh_keys(&self, now: Timestamp) -> Option<&KeysSeen> {
         self.keys.as_ref()?.fresh(now, FeedId::KeysSecret)
+    }
+
+    /// The header of the local keystore, whatever its age, if there is one that can be read.
+    pub fn keystore(&self) -> Option<&KeystoreSeen> {
+        self.keystore.as_ref()?.value.present()
+    }
+
+    /// The register beside the vault, whatever its age, if there is one.
+    pub fn register(&self) -> Option<&RegisterSeen> {
+        self.register.as_ref()?.value.as_ref()
     }
 
     /// The StatefulSet, whatever its age.

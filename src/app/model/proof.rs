@@ -1,4 +1,4 @@
-//! Evidence that these very keys open this very vault, with its date.
+//! Evidence that these very keys open this very vault, or that they do not, with its date.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,10 @@ pub enum Method {
     CameBack,
     /// Our own unseal was accepted with shares from that source: those shares.
     OwnUnseal,
+    /// A rotation with verification was begun, the server took the shares for its key, and it was cancelled: those shares.
+    Rotation,
+    /// The same with recovery keys. They are the recovery keys; they reopen nothing.
+    Recovery,
 }
 
 impl Method {
@@ -25,8 +29,21 @@ impl Method {
         match self {
             Self::CameBack => "a replica came back by itself",
             Self::OwnUnseal => "our own unseal was accepted",
+            Self::Rotation => "the live server took these shares for its key",
+            Self::Recovery => "the live server took these for its recovery keys",
         }
     }
+}
+
+/// What the vault said to the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// They are its keys.
+    #[default]
+    Accepted,
+    /// They are not.
+    Refused,
 }
 
 /// A proof: which keys, which vault, how, when.
@@ -34,6 +51,9 @@ impl Method {
 pub struct Proof {
     /// How.
     pub method: Method,
+    /// What came of it. A refusal is evidence too: these keys open nothing here.
+    #[serde(default)]
+    pub answer: Answer,
     /// When.
     pub at: Timestamp,
     /// On which replica.
@@ -53,15 +73,33 @@ impl Proof {
         cluster_id: Option<&str>,
         prints: &[Fingerprint],
     ) -> bool {
-        let same_vault = match (self.cluster_id.as_deref(), cluster_id) {
+        let young = self.at <= now + AHEAD && age(now, self.at) <= max_age;
+        self.answer == Answer::Accepted && young && self.same_vault(cluster_id) && same_keys(&self.prints, prints)
+    }
+
+    /// Whether it says that this vault does not take these keys. That does not age: a key that was wrong stays wrong
+    /// until the vault or the key is another one.
+    pub fn denies(&self, cluster_id: Option<&str>, prints: &[Fingerprint]) -> bool {
+        self.answer == Answer::Refused && self.same_vault(cluster_id) && same_keys(&self.prints, prints)
+    }
+
+    fn same_vault(&self, cluster_id: Option<&str>) -> bool {
+        match (self.cluster_id.as_deref(), cluster_id) {
             (Some(then), Some(today)) => then == today,
             // Of which vault it was cannot be told: a vault that was initialised anew may have its old Secret still.
             (None, Some(_)) => false,
             (_, None) => true,
-        };
-        let young = self.at <= now + AHEAD && age(now, self.at) <= max_age;
-        same_vault && young && same_keys(&self.prints, prints)
+        }
     }
+}
+
+/// What the vault last said to exactly these keys, by a test of the keys themselves.
+pub fn last_answer<'a>(proofs: &'a [Proof], cluster_id: Option<&str>, prints: &[Fingerprint]) -> Option<&'a Proof> {
+    proofs
+        .iter()
+        .filter(|proof| proof.method != Method::Recovery)
+        .filter(|proof| proof.same_vault(cluster_id) && !prints.is_empty() && same_keys(&proof.prints, prints))
+        .max_by_key(|proof| proof.at)
 }
 
 /// Equality as sets: the order of fields in a Secret means nothing. A part of the set proves nothing of the rest, and

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::guard::Basis;
 use super::op::Op;
-use crate::app::id::{ActionId, ObjectRef};
+use crate::app::id::{ActionId, FeedId, ObjectRef};
+use crate::app::model::keys_secret::Fingerprint;
 
 /// A plan not yet confirmed is void after this long: the world it describes has moved on.
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(2);
@@ -46,6 +47,39 @@ pub enum Expect {
         /// The replica.
         replica: String,
     },
+    /// The keys Secret holds exactly these keys, in a look younger than the step.
+    KeysAre {
+        /// Their fingerprints.
+        prints: Vec<Fingerprint>,
+    },
+    /// The keystore's current generation holds exactly these keys, in a look younger than the step.
+    KeystoreHolds {
+        /// Their fingerprints.
+        prints: Vec<Fingerprint>,
+    },
+    /// This copy is byte for byte the keystore, in a check younger than the step.
+    CopySame {
+        /// The copy's name.
+        copy: String,
+    },
+    /// This file in custody is back, with its mode and owner, in a look younger than the step.
+    CustodySame {
+        /// The name it was given.
+        name: String,
+    },
+}
+
+impl Expect {
+    /// The feed that can see it.
+    pub const fn feed(&self) -> FeedId {
+        match self {
+            Self::Open { .. } => FeedId::Seal,
+            Self::KeysAre { .. } => FeedId::KeysSecret,
+            Self::KeystoreHolds { .. } => FeedId::Keystore,
+            Self::CopySame { .. } => FeedId::Copies,
+            Self::CustodySame { .. } => FeedId::Custody,
+        }
+    }
 }
 
 /// One line under "Will".
@@ -141,6 +175,11 @@ pub enum Offer {
     NeedsShares {
         /// How many.
         count: u32,
+        /// What for: the prompt.
+        prompt: String,
+    },
+    /// First the keystore must be unlocked; then ask again.
+    NeedsUnlock {
         /// What for: the prompt.
         prompt: String,
     },

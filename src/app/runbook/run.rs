@@ -4,15 +4,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::confirm::Confirmed;
+use super::expected;
 use super::journal::{Entry, Journal};
 use super::op::{Op, Outcome, ShareRef};
-use super::plan::{Expect, Plan, StepKind};
+use super::plan::{Plan, StepKind};
+use super::ready::{self, Ready};
 use crate::app::effect::Effect;
 use crate::app::id::{FeedId, RunId};
 use crate::app::model::Model;
 use crate::app::model::keys_secret::Fingerprint;
-use crate::app::time::{age, spoken};
-use crate::app::trouble::{Trouble, TroubleKind};
+use crate::app::model::proof::Proof;
+use crate::app::time::age;
+use crate::app::trouble::Trouble;
 
 /// One operation on its way to the hands. Built only by a [`Run`] that holds a [`Confirmed`] plan.
 #[derive(Debug, PartialEq, Serialize)]
@@ -114,6 +117,7 @@ pub struct Run {
     authority: Authority,
     at: usize,
     begun_on_disk: bool,
+    proofs: Vec<Proof>,
 }
 
 impl Run {
@@ -128,6 +132,7 @@ impl Run {
             authority: Authority::Told(confirmed),
             at: 0,
             begun_on_disk: false,
+            proofs: Vec::new(),
         };
         let effect = Effect::Journal { run: id, entry: Entry::Begun { at: now, plan: Box::new(plan) } };
         (run, vec![effect])
@@ -174,7 +179,16 @@ impl Run {
         let at = plan.steps.len();
         let authority = Authority::ReadBack(Box::new(plan));
         Some((
-            Self { id: journal.run, began, steps, phase: Phase::LeftBehind, authority, at, begun_on_disk: true },
+            Self {
+                id: journal.run,
+                began,
+                steps,
+                phase: Phase::LeftBehind,
+                authority,
+                at,
+                begun_on_disk: true,
+                proofs: Vec::new(),
+            },
             effects,
         ))
     }
@@ -239,25 +253,32 @@ impl Run {
         if !self.underway() || step != self.at || !matches!(self.steps.get(step), Some(StepState::Running(_))) {
             return Vec::new();
         }
-        match outcome {
+        let feed = match self.plan().steps.get(step).map(|step| &step.kind) {
+            Some(StepKind::Do(op)) => op.feed(),
+            Some(StepKind::Await { expect, .. }) => expect.feed(),
+            None => FeedId::Seal,
+        };
+        let (state, entry) = match outcome {
             Outcome::Done { evidence } => {
-                let mut effects =
-                    self.close(StepState::Done(evidence.clone(), now), Entry::Succeeded { at: now, step, evidence });
-                effects.push(Effect::LookNow(FeedId::Seal));
-                effects
+                (StepState::Done(evidence.clone(), now), Entry::Succeeded { at: now, step, evidence })
             }
-            Outcome::Unneeded { why } => {
-                let mut effects = self.close(StepState::Skipped(why.clone()), Entry::Skipped { at: now, step, why });
-                effects.push(Effect::LookNow(FeedId::Seal));
-                effects
+            Outcome::Proven { evidence, proof } => {
+                self.proofs.push(proof);
+                (StepState::Done(evidence.clone(), now), Entry::Succeeded { at: now, step, evidence })
             }
+            Outcome::Unneeded { why } => (StepState::Skipped(why.clone()), Entry::Skipped { at: now, step, why }),
             Outcome::Failed { trouble } => {
-                let mut effects =
-                    self.close(StepState::Failed(trouble.clone()), Entry::Failed { at: now, step, trouble });
-                effects.push(Effect::LookNow(FeedId::Seal));
-                effects
+                (StepState::Failed(trouble.clone()), Entry::Failed { at: now, step, trouble })
             }
-        }
+        };
+        let mut effects = self.close(state, entry);
+        effects.push(Effect::LookNow(feed));
+        effects
+    }
+
+    /// What the vault said to keys in the course of it.
+    pub fn proofs(&self) -> &[Proof] {
+        &self.proofs
     }
 
     /// Takes away what a dead session left behind: its journal gets its last line.
@@ -274,7 +295,10 @@ impl Run {
         for (step, state) in self.plan().steps.iter().zip(&self.steps) {
             match (&step.kind, state) {
                 (
-                    StepKind::Do(Op::SubmitShare { replica: to, share: ShareRef::Secret { print, .. } }),
+                    StepKind::Do(Op::SubmitShare {
+                        replica: to,
+                        share: ShareRef::Secret { print, .. } | ShareRef::Keystore { print, .. },
+                    }),
                     StepState::Done(..),
                 ) if to == replica => {
                     prints.push(print.clone());
@@ -316,13 +340,13 @@ impl Run {
         let Some(StepKind::Await { expect, within }) = plan.steps.get(step).map(|s| s.kind.clone()) else {
             return Vec::new();
         };
-        if let Some(evidence) = seen(&expect, model, since) {
+        if let Some(evidence) = expected::seen(&expect, model, since) {
             return self.close(StepState::Done(evidence.clone(), now), Entry::Succeeded { at: now, step, evidence });
         }
         if age(now, since) <= within {
             return Vec::new();
         }
-        let trouble = not_seen(&expect, model, within);
+        let trouble = expected::not_seen(&expect, model, within);
         self.close(StepState::Failed(trouble.clone()), Entry::Failed { at: now, step, trouble })
     }
 
@@ -332,7 +356,7 @@ impl Run {
             return self.end(Phase::Succeeded(now), "succeeded", now);
         };
         if let StepKind::Do(op) = &kind {
-            match precondition(op, self.plan(), model, now) {
+            match ready::precondition(op, self.plan(), model, now) {
                 Ready::Go => {}
                 Ready::Unneeded(why) => {
                     return self.close(StepState::Skipped(why.clone()), Entry::Skipped { at: now, step, why });
@@ -353,9 +377,7 @@ impl Run {
             (Authority::Told(_), Some(StepKind::Do(op))) => {
                 vec![Effect::Act(Act { run: self.id, step: self.at, op: op.clone() })]
             }
-            (Authority::Told(_), Some(StepKind::Await { .. })) => {
-                vec![Effect::LookNow(FeedId::Seal)]
-            }
+            (Authority::Told(_), Some(StepKind::Await { expect, .. })) => vec![Effect::LookNow(expect.feed())],
             (Authority::ReadBack(_), _) | (_, None) => Vec::new(),
         }
     }
@@ -370,74 +392,5 @@ impl Run {
     fn end(&mut self, phase: Phase, how: &str, now: Timestamp) -> Vec<Effect> {
         self.phase = phase;
         vec![Effect::Journal { run: self.id, entry: Entry::Ended { at: now, how: how.to_owned() } }]
-    }
-}
-
-enum Ready {
-    Go,
-    Unneeded(String),
-    No(Trouble),
-}
-
-/// Each step checks its own precondition: changes that our own earlier steps made are expected, others stop the run.
-fn precondition(op: &Op, plan: &Plan, model: &Model, now: Timestamp) -> Ready {
-    let replica = op.replica();
-    if model.cluster.as_ref().map(|cluster| &cluster.identity) != Some(&plan.identity) {
-        return Ready::No(Trouble::new(
-            TroubleKind::Refused,
-            "this console watches another vault now",
-            "the run was confirmed for the one before",
-            "Look at that vault, then ask for the plan anew; nothing further was done",
-        ));
-    }
-    let fresh = model.fresh_said(replica, now);
-    match fresh {
-        Some(seen) if seen.open() => Ready::Unneeded(format!("{replica} is open already")),
-        Some(seen) if !seen.initialized => Ready::No(Trouble::new(
-            TroubleKind::Refused,
-            &format!("{replica} says that it is not initialised"),
-            "an uninitialised server has nothing to unseal; a raft follower joins first",
-            "Look at the Vault pane; nothing further was done",
-        )),
-        Some(_) => Ready::Go,
-        None => Ready::No(Trouble::unreachable(
-            &format!("{replica} does not answer any more"),
-            "it vanished between the plan and this step",
-            "Wait until the replica is back and ask for the plan anew; shares given so far died with it or are shown as progress",
-        )),
-    }
-}
-
-fn seen(expect: &Expect, model: &Model, since: Timestamp) -> Option<String> {
-    match expect {
-        Expect::Open { replica } => {
-            let answer = model.replica(replica)?.answer.as_ref()?;
-            let said = answer.value.said()?;
-            (answer.at >= since && said.open())
-                .then(|| format!("seen open by the seal feed at {}", crate::app::time::clock(answer.at)))
-        }
-    }
-}
-
-fn not_seen(expect: &Expect, model: &Model, within: jiff::SignedDuration) -> Trouble {
-    match expect {
-        Expect::Open { replica } => {
-            let why = match model.said(replica) {
-                None => "it does not answer".to_owned(),
-                Some(seen) if seen.progress > 0 => {
-                    format!("it is sealed with {} of {} shares given", seen.progress, seen.threshold)
-                }
-                Some(_) => {
-                    "it took the shares and stays sealed: a raft follower that cannot reach its leader does this"
-                        .to_owned()
-                }
-            };
-            Trouble::new(
-                TroubleKind::Refused,
-                &format!("{replica} was not seen open within {}", spoken(within)),
-                &why,
-                "Open the leader first, look at this replica's log, then ask for the plan anew",
-            )
-        }
     }
 }

@@ -120,6 +120,25 @@ impl Slots {
         });
     }
 
+    /// Enter behind a passphrase or a recovery code: whatever was typed is complete. White space at its ends counts.
+    pub fn complete_as_is(&self, slot: SlotId) {
+        self.with(slot, |slot| {
+            if !slot.pending.is_empty() {
+                let mut done = buffer();
+                done.push_str(&slot.pending);
+                // One at a time: what did not open it is not kept.
+                slot.complete.clear();
+                slot.complete.push(done);
+                slot.pending.zeroize();
+            }
+        });
+    }
+
+    /// A paste into a passphrase: its first line, as it is.
+    pub fn paste_as_is(&self, slot: SlotId, text: &str) {
+        self.with(slot, |slot| text.lines().next().unwrap_or_default().chars().for_each(|c| slot.push(c)));
+    }
+
     /// How many secrets are complete, and how the one being typed looks; what
     /// [`Msg::Typed`](crate::app::msg::Msg::Typed) may say.
     pub fn status(&self, slot: SlotId) -> (u32, Pending) {

@@ -35,6 +35,8 @@ pub enum Layer {
     },
     /// Shares are being typed, hidden.
     Shares(SharesDialog),
+    /// The keystore is being unlocked.
+    Unlock(UnlockDialog),
     /// A plan waits for its challenge.
     Plan(PlanDialog),
     /// A run and its steps: going on, or ended and kept until dismissed.
@@ -67,6 +69,29 @@ pub struct SharesDialog {
     pub target: Option<ObjectRef>,
     /// Choices made so far in its plan.
     pub choices: Vec<usize>,
+}
+
+/// The dialog in which the keystore is unlocked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnlockDialog {
+    /// Where the runtime keeps what is typed.
+    pub slot: SlotId,
+    /// Whether anything has been typed.
+    pub pending: Pending,
+    /// Since when a slot is being tried: a passphrase takes about half a second on purpose.
+    pub trying: Option<jiff::Timestamp>,
+    /// Why the last try failed.
+    pub refusal: Option<Trouble>,
+    /// What for.
+    pub prompt: String,
+    /// The action that asked.
+    pub action: ActionId,
+    /// Its target.
+    pub target: Option<ObjectRef>,
+    /// Choices made so far in its plan.
+    pub choices: Vec<usize>,
+    /// Shares typed for it so far.
+    pub typed: Option<(SlotId, u32)>,
 }
 
 /// What has the focus in a plan's dialog.

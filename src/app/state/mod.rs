@@ -16,6 +16,20 @@ use super::time::Stamped;
 use super::verdict::{Standing, Verdict};
 use layers::Layer;
 
+/// Whether the keystore is open in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lock {
+    /// It is not.
+    Locked,
+    /// It is, by this slot; last used then.
+    Open {
+        /// Which slot opened it, in words.
+        slot: String,
+        /// When it was opened or last used: it locks itself when idle.
+        used: Timestamp,
+    },
+}
+
 /// The state of the console.
 #[derive(Debug, PartialEq)]
 pub struct State {
@@ -47,6 +61,8 @@ pub struct State {
     pub size: (u16, u16),
     /// The next secret slot.
     pub next_slot: u64,
+    /// Whether the keystore is open in this process, and since when it was last used.
+    pub keystore: Lock,
     /// A short remark in the footer, and when it was made: `copied`, `nothing to do here`.
     pub remark: Option<(String, Timestamp)>,
     /// Text for the clipboard, to be taken by the surface once; never a secret.
@@ -75,6 +91,7 @@ impl State {
             runs: Vec::new(),
             size: (80, 24),
             next_slot: 1,
+            keystore: Lock::Locked,
             remark: None,
             clipboard: None,
             ended: false,
@@ -90,6 +107,7 @@ impl State {
     pub fn secret_focus(&self) -> Option<SlotId> {
         match self.top() {
             Some(Layer::Shares(dialog)) => Some(dialog.slot),
+            Some(Layer::Unlock(dialog)) => Some(dialog.slot),
             Some(
                 Layer::Help { .. }
                 | Layer::Alerts { .. }
@@ -102,6 +120,11 @@ impl State {
             )
             | None => None,
         }
+    }
+
+    /// Whether what goes into that slot is a passphrase or a recovery code, of any form, rather than a share.
+    pub fn passphrase_focus(&self) -> bool {
+        matches!(self.top(), Some(Layer::Unlock(_)))
     }
 
     /// Whether letters go into a visible field (a challenge) rather than to the keymap.

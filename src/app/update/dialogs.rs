@@ -7,16 +7,16 @@ use crate::app::id::{ActionId, ObjectRef, RunId, SlotId};
 use crate::app::msg::Pending;
 use crate::app::runbook::confirm::confirm;
 use crate::app::runbook::guard;
-use crate::app::runbook::op::{Op, ShareRef};
 use crate::app::runbook::plan::{LIFETIME, Offer, Plan, StepKind};
-use crate::app::state::State;
-use crate::app::state::layers::{Field, Layer, PlanDialog, SharesDialog};
+use crate::app::state::layers::{Field, Layer, PlanDialog, SharesDialog, UnlockDialog};
+use crate::app::state::{Lock, State};
 use crate::app::time::within;
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// Asks an action for its plan and opens what it answers. Shares typed for an earlier form of the plan are passed on.
-pub(super) fn offer(state: &mut State, action: ActionId, request: Request) {
-    let Some(found) = actions::find(action) else { return };
+pub(super) fn offer(state: &mut State, action: ActionId, request: Request) -> Vec<Effect> {
+    let Some(found) = actions::find(action) else { return Vec::new() };
+    let mut effects = Vec::new();
     let layer = match found.offer(state, &request) {
         Offer::Ready(plan) => Layer::Plan(PlanDialog {
             plan: *plan,
@@ -40,8 +40,24 @@ pub(super) fn offer(state: &mut State, action: ActionId, request: Request) {
                 choices: request.choices,
             })
         }
+        Offer::NeedsUnlock { prompt } => {
+            // A keyring or a keyfile may open it without anybody being asked.
+            effects.push(Effect::Unlock { typed: None });
+            Layer::Unlock(UnlockDialog {
+                slot: new_slot(state),
+                pending: Pending::Empty,
+                trying: Some(state.now),
+                refusal: None,
+                prompt,
+                action,
+                target: request.target,
+                choices: request.choices,
+                typed: request.typed,
+            })
+        }
     };
     state.layers.push(layer);
+    effects
 }
 
 fn new_slot(state: &mut State) -> SlotId {
@@ -51,22 +67,36 @@ fn new_slot(state: &mut State) -> SlotId {
 }
 
 /// What must be thrown away with a layer.
-pub(super) fn forget(layer: &Layer) -> Option<Effect> {
-    match layer {
-        Layer::Shares(dialog) => Some(Effect::ForgetSlot(dialog.slot)),
-        Layer::Plan(dialog) => dialog.typed.map(|(slot, _)| Effect::ForgetSlot(slot)),
+pub(super) fn forget(layer: &Layer) -> Vec<Effect> {
+    let slots = match layer {
+        Layer::Shares(dialog) => vec![dialog.slot],
+        Layer::Unlock(dialog) => std::iter::once(dialog.slot).chain(dialog.typed.map(|(slot, _)| slot)).collect(),
+        Layer::Plan(dialog) => dialog.typed.map(|(slot, _)| slot).into_iter().collect(),
         Layer::Help { .. }
         | Layer::Alerts { .. }
         | Layer::Details { .. }
         | Layer::Actions { .. }
         | Layer::Run { .. }
         | Layer::Leave
-        | Layer::Refused(_) => None,
-    }
+        | Layer::Refused(_) => Vec::new(),
+    };
+    slots.into_iter().map(Effect::ForgetSlot).collect()
 }
 
 /// Something was typed into a slot; with the last share the plan appears.
 pub(super) fn typed(state: &mut State, slot: SlotId, complete: u32, pending: Pending) -> Vec<Effect> {
+    if let Some(Layer::Unlock(dialog)) = state.layers.last_mut() {
+        if dialog.slot != slot || dialog.trying.is_some() {
+            return Vec::new();
+        }
+        dialog.pending = pending;
+        if complete == 0 {
+            return Vec::new();
+        }
+        dialog.trying = Some(state.now);
+        dialog.refusal = None;
+        return vec![Effect::Unlock { typed: Some(slot) }];
+    }
     let Some(Layer::Shares(dialog)) = state.layers.last_mut() else { return Vec::new() };
     if dialog.slot != slot {
         return Vec::new();
@@ -78,13 +108,65 @@ pub(super) fn typed(state: &mut State, slot: SlotId, complete: u32, pending: Pen
     }
     let (action, target, choices) = (dialog.action, dialog.target.clone(), dialog.choices.clone());
     state.layers.pop();
-    offer(state, action, Request { target, choices, typed: Some((slot, complete)) });
-    match state.layers.last() {
-        // The world moved while somebody typed, and the action says no: nothing may keep the shares.
-        Some(Layer::Refused(_)) => vec![Effect::ForgetSlot(slot)],
-        Some(_) | None => Vec::new(),
+    let mut effects = offer(state, action, Request { target, choices, typed: Some((slot, complete)) });
+    // The world moved while somebody typed, and the action says no: nothing may keep the shares.
+    if let Some(Layer::Refused(_)) = state.layers.last() {
+        effects.push(Effect::ForgetSlot(slot));
+    }
+    effects
+}
+
+/// The keystore was opened, or not: with it open the action is asked again.
+pub(super) fn unlocked(state: &mut State, opened: Result<String, Trouble>, typed: bool) -> Vec<Effect> {
+    let waiting = matches!(state.layers.last(), Some(Layer::Unlock(_)));
+    match opened {
+        Ok(_) if !waiting => {
+            // Nobody waits for it any more: it is not left open behind a dialog that was taken away.
+            state.keystore = Lock::Locked;
+            vec![Effect::LockKeystore]
+        }
+        Ok(slot) => {
+            state.keystore = Lock::Open { slot, used: state.now };
+            let Some(Layer::Unlock(dialog)) = state.layers.pop() else { return Vec::new() };
+            let request = Request { target: dialog.target, choices: dialog.choices, typed: dialog.typed };
+            let mut effects = vec![Effect::ForgetSlot(dialog.slot)];
+            effects.extend(offer(state, dialog.action, request));
+            if let (Some(Layer::Refused(_)), Some((slot, _))) = (state.layers.last(), dialog.typed) {
+                effects.push(Effect::ForgetSlot(slot));
+            }
+            effects
+        }
+        Err(trouble) => {
+            let Some(Layer::Unlock(dialog)) = state.layers.last_mut() else { return Vec::new() };
+            dialog.trying = None;
+            dialog.pending = Pending::Empty;
+            // That nothing opened it by itself is no news: somebody is asked now.
+            dialog.refusal = typed.then_some(trouble);
+            vec![Effect::ForgetSlot(dialog.slot)]
+        }
     }
 }
+
+/// Time passed: a keystore that nobody uses locks itself.
+pub(super) fn relock(state: &mut State) -> Vec<Effect> {
+    let busy = state.underway().is_some_and(|run| {
+        run.plan().steps.iter().any(|step| matches!(&step.kind, StepKind::Do(op) if op.opens_keystore()))
+    });
+    let limit = state.settings.lock_after.unwrap_or(LOCK_AFTER);
+    let now = state.now;
+    let Lock::Open { used, .. } = &mut state.keystore else { return Vec::new() };
+    if busy {
+        *used = now;
+    }
+    if within(now, *used, limit) {
+        return Vec::new();
+    }
+    state.keystore = Lock::Locked;
+    vec![Effect::LockKeystore]
+}
+
+/// An unlocked keystore that is not used for so long locks itself.
+const LOCK_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 /// The focus to the next field of the plan's dialog.
 pub(super) fn next_field(state: &mut State) {
@@ -115,25 +197,19 @@ pub(super) fn again(state: &mut State, choices: Option<Vec<usize>>, focus: Field
     let Some(Layer::Plan(dialog)) = state.layers.pop() else { return Vec::new() };
     let choices = choices.unwrap_or_else(|| dialog.plan.choices.iter().map(|choice| choice.chosen).collect());
     let typed = dialog.typed;
-    offer(state, dialog.plan.action, Request { target: dialog.target, choices, typed });
+    let mut effects = offer(state, dialog.plan.action, Request { target: dialog.target, choices, typed });
     match (state.layers.last_mut(), typed) {
-        (Some(Layer::Plan(dialog)), _) => {
-            dialog.focus = focus;
-            Vec::new()
-        }
+        (Some(Layer::Plan(dialog)), _) => dialog.focus = focus,
         // The action says no now: nothing may keep the shares.
-        (Some(Layer::Refused(_)), Some((slot, _))) => vec![Effect::ForgetSlot(slot)],
-        (Some(_) | None, _) => Vec::new(),
+        (Some(Layer::Refused(_)), Some((slot, _))) => effects.push(Effect::ForgetSlot(slot)),
+        (Some(_) | None, _) => {}
     }
+    effects
 }
 
-/// How many typed shares a plan uses.
-fn typed_shares(plan: &Plan) -> u32 {
-    let used = plan.steps.iter().filter_map(|step| match &step.kind {
-        StepKind::Do(Op::SubmitShare { share: ShareRef::Typed { index, .. }, .. }) => Some(index + 1),
-        StepKind::Do(_) | StepKind::Await { .. } => None,
-    });
-    used.max().unwrap_or(0)
+/// Whether a plan uses what was typed.
+fn uses_typed(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(&step.kind, StepKind::Do(op) if op.slot().is_some()))
 }
 
 /// Enter in a plan's dialog: runs the plan if it still holds and its challenge is answered exactly.
@@ -146,7 +222,7 @@ pub(super) fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
     match confirm(dialog.plan, &dialog.answer, &state.model, state.now) {
         Ok(confirmed) => {
             let id = RunId(state.now.as_millisecond().unsigned_abs() * 1_000 + seq % 1_000);
-            let unused = dialog.typed.filter(|_| typed_shares(confirmed.get()) == 0);
+            let unused = dialog.typed.filter(|_| !uses_typed(confirmed.get()));
             let mut effects = runs::start(state, confirmed, id);
             // Typed for a form of the plan that was not chosen in the end.
             effects.extend(unused.map(|(slot, _)| Effect::ForgetSlot(slot)));

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{dialogs, leave, pop};
 use crate::app::actions::{self, Request};
 use crate::app::effect::Effect;
-use crate::app::id::{ObjectRef, PaneId, RuleId};
+use crate::app::id::{ActionId, ObjectRef, PaneId, RuleId};
 use crate::app::intent::Intent;
 use crate::app::state::State;
 use crate::app::state::layers::{Field, Layer};
@@ -37,8 +37,8 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
         }
         Intent::Suggested => return suggested(state),
         Intent::Offer { action, target } => {
-            let effects = clear_layers(state);
-            dialogs::offer(state, action, Request { target, ..Request::default() });
+            let mut effects = clear_layers(state);
+            effects.extend(dialogs::offer(state, action, Request { target, ..Request::default() }));
             return effects;
         }
         Intent::Type(c) => type_answer(state, c),
@@ -66,7 +66,7 @@ fn show(state: &mut State, layer: Layer) {
     let same = state.layers.last().is_some_and(|top| std::mem::discriminant(top) == std::mem::discriminant(&layer));
     if same {
         state.layers.pop();
-    } else if !matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Plan(_))) {
+    } else if !matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_))) {
         state.layers.push(layer);
     }
 }
@@ -109,7 +109,9 @@ fn shift(state: &mut State, by: i32) {
             *selected = alerts.get(shifted(at, by, alerts.len())).cloned();
         }
         Some(Layer::Actions { cursor, .. }) => *cursor = shifted(*cursor, by, actions::all().len()),
-        Some(Layer::Shares(_) | Layer::Plan(_) | Layer::Run { .. } | Layer::Leave | Layer::Refused(_)) => {}
+        Some(
+            Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_) | Layer::Run { .. } | Layer::Leave | Layer::Refused(_),
+        ) => {}
         None => {
             let pane = state.zoom.unwrap_or(state.focus);
             let rows = rows(state, pane);
@@ -150,20 +152,28 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
         }
         Some(Layer::Actions { cursor, target }) => {
             let (chosen, target) = (actions::all().get(*cursor).map(|action| action.id()), target.clone());
-            let target = target.filter(|object| object.kind == "Pod");
-            if let Some(action) = chosen {
-                state.layers.pop();
-                dialogs::offer(state, action, Request { target, ..Request::default() });
-            }
-            Vec::new()
+            let Some(action) = chosen else { return Vec::new() };
+            state.layers.pop();
+            dialogs::offer(state, action, Request { target: aim(action, target), ..Request::default() })
         }
         Some(Layer::Plan(_)) => dialogs::accept(state, seq),
         Some(Layer::Help { .. } | Layer::Details { .. } | Layer::Run { .. } | Layer::Leave | Layer::Refused(_)) => {
             // Enter takes away what only informs; on the question it means no.
             back(state)
         }
-        Some(Layer::Shares(_)) => Vec::new(),
+        Some(Layer::Shares(_) | Layer::Unlock(_)) => Vec::new(),
     }
+}
+
+/// What of a selection means something to an action: a pod to an unseal, a file to its restoring, a copy to its writing.
+fn aim(action: ActionId, selected: Option<ObjectRef>) -> Option<ObjectRef> {
+    let kind = match action {
+        ActionId::Unseal => "Pod",
+        ActionId::RestoreCustody => "KeyFile",
+        ActionId::CopyKeystore => "Copy",
+        ActionId::RestoreKeysSecret | ActionId::SaveKeys | ActionId::ProveKeys => return None,
+    };
+    selected.filter(|object| object.kind == kind)
 }
 
 fn back(state: &mut State) -> Vec<Effect> {
@@ -197,12 +207,12 @@ fn suggested(state: &mut State) -> Vec<Effect> {
         let rest =
             state.run(*run).filter(|run| !run.underway()).map(|run| (run.plan().action, run.plan().target.clone()));
         let Some((action, target)) = rest else { return Vec::new() };
-        let effects = pop(state);
-        let target = Some(target).filter(|object| object.kind == "Pod");
-        dialogs::offer(state, action, Request { target, ..Request::default() });
+        let mut effects = pop(state);
+        let target = aim(action, Some(target));
+        effects.extend(dialogs::offer(state, action, Request { target, ..Request::default() }));
         return effects;
     }
-    if matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Plan(_) | Layer::Leave)) {
+    if matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_) | Layer::Leave)) {
         return Vec::new();
     }
     let from_alert = match state.layers.last() {
@@ -216,11 +226,11 @@ fn suggested(state: &mut State) -> Vec<Effect> {
         Some(_) | None => None,
     };
     let wanted = from_alert.or_else(|| state.verdict.action.map(|action| (action, None)));
-    let effects = clear_layers(state);
+    let mut effects = clear_layers(state);
     match wanted {
         Some((action, target)) => {
-            let target = target.filter(|object| object.kind == "Pod");
-            dialogs::offer(state, action, Request { target, ..Request::default() });
+            let request = Request { target: aim(action, target), ..Request::default() };
+            effects.extend(dialogs::offer(state, action, request));
         }
         None => match first_alert(state) {
             Some((_, subject)) => state.layers.push(Layer::Details { subject, scroll: 0 }),
@@ -261,6 +271,7 @@ fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
             | Layer::Details { .. }
             | Layer::Actions { .. }
             | Layer::Shares(_)
+            | Layer::Unlock(_)
             | Layer::Run { .. }
             | Layer::Refused(_),
         )

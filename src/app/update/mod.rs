@@ -28,10 +28,12 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
         Msg::Journaled { run, written } => runs::journaled(state, run, &written),
         Msg::StepEnded { run, step, outcome } => runs::step_ended(state, run, step, outcome),
         Msg::Probed { run, step, finding } => runs::probed(state, run, step, &finding),
+        Msg::Unlocked { opened, typed } => dialogs::unlocked(state, opened, typed),
         Msg::Unfinished(journals) => runs::unfinished(state, &journals),
         Msg::Terminate => leave(state),
     };
     effects.extend(runs::observe(state));
+    effects.extend(dialogs::relock(state));
     conclude(state);
     effects
 }
@@ -39,7 +41,8 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
 /// Ends the program.
 fn leave(state: &mut State) -> Vec<Effect> {
     state.ended = true;
-    let mut effects: Vec<Effect> = state.layers.drain(..).filter_map(|layer| dialogs::forget(&layer)).collect();
+    let mut effects: Vec<Effect> = state.layers.drain(..).flat_map(|layer| dialogs::forget(&layer)).collect();
+    effects.push(Effect::LockKeystore);
     effects.push(Effect::Quit);
     effects
 }
@@ -64,7 +67,7 @@ const REMARK_STAYS: jiff::SignedDuration = jiff::SignedDuration::from_secs(4);
 /// Takes the topmost layer away; whatever was typed into it is forgotten.
 fn pop(state: &mut State) -> Vec<Effect> {
     let Some(layer) = state.layers.pop() else { return Vec::new() };
-    let mut effects: Vec<Effect> = dialogs::forget(&layer).into_iter().collect();
+    let mut effects: Vec<Effect> = dialogs::forget(&layer);
     if let Layer::Run { run } = layer {
         effects.extend(runs::dismissed(state, run));
     }

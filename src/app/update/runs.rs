@@ -3,7 +3,7 @@
 use crate::app::effect::Effect;
 use crate::app::id::{FeedId, RunId};
 use crate::app::model::fold;
-use crate::app::model::proof::{Method, Proof};
+use crate::app::model::proof::{Answer, Method, Proof};
 use crate::app::model::timeline::{Moment, Tone};
 use crate::app::model::unsealer::Liveness;
 use crate::app::runbook::confirm::Confirmed;
@@ -76,9 +76,11 @@ fn with(state: &mut State, id: RunId, step: impl FnOnce(&mut Run, &State) -> Vec
     let was_underway = run.underway();
     let mut effects = step(&mut run, state);
     for effect in &effects {
-        if let Effect::Act(act) = effect {
+        if let Effect::Act(act) = effect
+            && let Some(replica) = act.op().unseals()
+        {
             // From here on its opening is our doing and proves nothing about the mechanism.
-            state.model.ours.insert(act.op().replica().to_owned(), state.now);
+            state.model.ours.insert(replica.to_owned(), state.now);
         }
     }
     if was_underway && !run.underway() {
@@ -91,6 +93,10 @@ fn with(state: &mut State, id: RunId, step: impl FnOnce(&mut Run, &State) -> Vec
 
 fn ended(state: &mut State, run: &Run) -> Vec<Effect> {
     let mut effects = Vec::new();
+    // What the vault said to keys holds however the run went on.
+    for proof in run.proofs() {
+        effects.extend(fold::seal::keep(&mut state.model, proof.clone()));
+    }
     match &run.phase {
         Phase::Succeeded(_) => {
             tell(state, run, "succeeded", Tone::Plain);
@@ -107,11 +113,8 @@ fn ended(state: &mut State, run: &Run) -> Vec<Effect> {
         .steps
         .iter()
         .filter_map(|step| match &step.kind {
-            StepKind::Do(crate::app::runbook::op::Op::SubmitShare {
-                share: crate::app::runbook::op::ShareRef::Typed { slot, .. },
-                ..
-            }) => Some(*slot),
-            StepKind::Do(_) | StepKind::Await { .. } => None,
+            StepKind::Do(op) => op.slot(),
+            StepKind::Await { .. } => None,
         })
         .collect();
     effects.extend(slots.into_iter().map(Effect::ForgetSlot));
@@ -143,6 +146,7 @@ fn proofs(state: &State, run: &Run) -> Vec<Proof> {
             let cluster_id = state.model.said(replica).and_then(|seen| seen.cluster_id.clone());
             (!prints.is_empty()).then(|| Proof {
                 method: Method::OwnUnseal,
+                answer: Answer::Accepted,
                 at: state.now,
                 replica: replica.clone(),
                 cluster_id,

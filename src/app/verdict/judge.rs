@@ -384,7 +384,7 @@ impl<'a> Survey<'a> {
                 proof.holds(self.now, max, id, prints) && prints.iter().all(|print| proof.prints.contains(print))
             }
             // Shares prove what they are; fewer than the threshold open nothing, and a static seal takes none.
-            (Some(prints), Method::OwnUnseal) => {
+            (Some(prints), Method::OwnUnseal | Method::Rotation) => {
                 let mut used = proof.prints.clone();
                 used.sort();
                 used.dedup();
@@ -398,7 +398,7 @@ impl<'a> Survey<'a> {
                     && proof.holds(self.now, max, id, prints)
             }
             (None, Method::CameBack) => proof.holds(self.now, max, id, &proof.prints),
-            (None, Method::OwnUnseal) => false,
+            (None, Method::OwnUnseal | Method::Rotation) | (_, Method::Recovery) => false,
         }
     }
 

@@ -36,6 +36,10 @@ const fn noun(feed: FeedId) -> &'static str {
         FeedId::Workload => "the StatefulSet",
         FeedId::Unsealers => "what could unseal",
         FeedId::Rights => "our own rights",
+        FeedId::Keystore => "the keystore",
+        FeedId::Copies => "the copies of the keystore",
+        FeedId::Custody => "the key files in custody",
+        FeedId::Register => "the register",
     }
 }
 
@@ -66,6 +70,10 @@ pub fn missing(model: &Model, which: FeedId, now: Timestamp) -> Option<Unseen> {
         FeedId::Unsealers => seen(model.unsealers.as_ref(), which, now),
         FeedId::KeysSecret => seen(model.keys.as_ref(), which, now),
         FeedId::Rights => seen(model.rights.as_ref(), which, now),
+        FeedId::Keystore => seen(model.keystore.as_ref(), which, now),
+        FeedId::Copies => seen(model.copies.as_ref(), which, now),
+        FeedId::Custody => seen(model.custody.as_ref(), which, now),
+        FeedId::Register => seen(model.register.as_ref(), which, now),
         // Each replica is observed by itself: see `replicas::condition`.
         FeedId::Seal => (None, true),
     };

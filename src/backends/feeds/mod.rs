@@ -1,7 +1,11 @@
 //! The feeds: each looks at one kind of thing and reports facts. One file a feed, one line in the registry.
 
+pub mod copies;
+pub mod custody;
 pub mod keys_secret;
+pub mod keystore;
 pub mod pods;
+pub mod register;
 pub mod rights;
 pub mod roster;
 pub mod seal;
@@ -13,9 +17,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::app::id::FeedId;
+use crate::app::id::{FeedId, Identity};
 use crate::app::model::fact::Fact;
 use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::copies::Copies;
+use crate::backends::keys::Salt;
+use crate::backends::keystore::Keeper;
+use crate::backends::keystore::store::MemoryStore;
 use crate::backends::kube::keys_secret::DigestFields;
 use crate::backends::kube::port::Kube;
 use roster::{Keys, Roster, Shared};
@@ -56,27 +64,65 @@ pub struct Deps {
     pub seal: Arc<dyn SealReader>,
     /// Turns the Secret's values into names, lengths, shapes and fingerprints.
     pub digest_fields: Arc<DigestFields>,
+    /// What is held of the keys elsewhere.
+    pub held: Held,
+}
+
+/// What is held of the keys on this machine and in other places.
+#[derive(Clone)]
+pub struct Held {
+    /// The keystore.
+    pub keeper: Keeper,
+    /// Its copies.
+    pub copies: Arc<Copies>,
+    /// What this machine is called in the register.
+    pub holder: String,
+}
+
+impl Held {
+    /// Nothing at all, for tests that are about something else.
+    pub fn nothing() -> Self {
+        let store = Arc::new(MemoryStore::new("/nowhere", None));
+        let (identity, salt) = (Identity("nobody".to_owned()), Salt(b"nothing".to_vec()));
+        Self {
+            keeper: Keeper::new(store, identity, salt, Arc::new(|_| Vec::new()), false),
+            copies: Arc::new(Copies::new(None)),
+            holder: "nobody".to_owned(),
+        }
+    }
+
+    fn feeds(self, kube: Option<&Arc<dyn Kube>>, vault: &Vault) -> [Box<dyn Feed>; 4] {
+        [
+            Box::new(keystore::KeystoreFeed(self.keeper.clone())),
+            Box::new(copies::CopiesFeed(Arc::clone(&self.copies))),
+            Box::new(custody::CustodyFeed(self.keeper.clone())),
+            Box::new(register::RegisterFeed { kube: kube.cloned(), vault: vault.clone(), held: self }),
+        ]
+    }
 }
 
 /// Every feed there is, one of each id.
 pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
-    let Deps { kube, vault, members, selector, keys_secret, seal, digest_fields } = deps;
+    let Deps { kube, vault, members, selector, keys_secret, seal, digest_fields, held } = deps;
+    let held = held.feeds(kube.as_ref(), &vault);
     let members = (!members.is_empty()).then_some(members);
     let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown });
     let seal = Box::new(seal::SealFeed::new(roster.clone(), seal));
     let Some(kube) = kube else {
-        let others = FeedId::ALL.into_iter().filter(|id| *id != FeedId::Seal);
-        let absent = others.map(|id| Box::new(NoCluster(id)) as Box<dyn Feed>);
-        return std::iter::once(seal as Box<dyn Feed>).chain(absent).collect();
+        let of_clusters =
+            [FeedId::KeysSecret, FeedId::Pods, FeedId::Workload, FeedId::Unsealers, FeedId::Rights].into_iter();
+        let absent = of_clusters.map(|id| Box::new(NoCluster(id)) as Box<dyn Feed>);
+        return std::iter::once(seal as Box<dyn Feed>).chain(absent).chain(held).collect();
     };
-    vec![
+    let of_cluster: [Box<dyn Feed>; 6] = [
         seal,
         Box::new(keys_secret::KeysSecretFeed::new(Arc::clone(&kube), vault.clone(), roster.clone(), digest_fields)),
         Box::new(pods::PodsFeed::new(Arc::clone(&kube), vault.clone(), roster.clone())),
         Box::new(workload::WorkloadFeed::new(Arc::clone(&kube), vault.clone(), roster.clone())),
         Box::new(unsealers::UnsealersFeed::new(Arc::clone(&kube), vault.clone(), roster.clone(), keys_secret)),
         Box::new(rights::RightsFeed::new(kube, vault, roster)),
-    ]
+    ];
+    of_cluster.into_iter().chain(held).collect()
 }
 
 /// Stands where a feed needs a cluster and there is none.

@@ -64,9 +64,14 @@ impl Dirs {
         &self.state
     }
 
-    /// What outlives state: nothing yet lies there.
+    /// What outlives state.
     pub fn data_root(&self) -> &Path {
         &self.data
+    }
+
+    /// The keystore of one cluster and vault, whether it exists or not.
+    pub fn keystore(&self, identity: &Identity) -> PathBuf {
+        self.data.join(format!("{}.keystore", identity.folder()))
     }
 
     /// The state folder of one cluster and vault, made where it is missing.

@@ -19,7 +19,7 @@ use std::path::Path;
 use crate::app::trouble::Trouble;
 
 /// The sentence for a file that cannot be used as it is.
-fn left_alone(path: &Path, why: &str) -> Trouble {
+pub(in crate::backends) fn left_alone(path: &Path, why: &str) -> Trouble {
     Trouble::local(
         &format!("{} cannot be read", path.display()),
         why,
@@ -28,7 +28,7 @@ fn left_alone(path: &Path, why: &str) -> Trouble {
 }
 
 /// The sentence for a write that failed.
-fn not_written(path: &Path, error: &std::io::Error) -> Trouble {
+pub(in crate::backends) fn not_written(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::local(
         &format!("{} cannot be written", path.display()),
         &error.to_string(),
@@ -37,7 +37,7 @@ fn not_written(path: &Path, error: &std::io::Error) -> Trouble {
 }
 
 /// Reads a small file; `None` where there is none. What is longer than `longest` is not ours.
-fn read_small(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, Trouble> {
+pub(in crate::backends) fn read_small(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, Trouble> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.len() > longest => return Err(left_alone(path, "it is longer than such a file can be")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -51,7 +51,7 @@ fn read_small(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, Trouble> {
 }
 
 /// Why JSON of ours cannot be read: the place, never the value (serde quotes values).
-fn json_why(error: &serde_json::Error) -> String {
+pub(in crate::backends) fn json_why(error: &serde_json::Error) -> String {
     let sort = match error.classify() {
         serde_json::error::Category::Io => "it could not be read through",
         serde_json::error::Category::Syntax => "it is not JSON",

@@ -1,82 +1,33 @@
-//! The two changes that exist so far, a share and a reset, each to one replica that was looked at right before.
-
-use std::sync::Arc;
+//! A share or a reset, each to one replica that was looked at right before.
 
 use zeroize::Zeroize as _;
 
 use crate::app::id::{ObjectRef, SlotId};
 use crate::app::model::keys_secret::Fingerprint;
-use crate::app::runbook::op::{Op, Outcome, ShareRef};
+use crate::app::runbook::op::ShareRef;
 use crate::app::runbook::run::Finding;
-use crate::app::runtime::slots::Slots;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::bao::read::BaoRead;
-use crate::backends::bao::transport::Transport;
 use crate::backends::bao::wire::SealStatus;
-use crate::backends::bao::write::BaoWrite;
 use crate::backends::keys::digest::implausible;
-use crate::backends::keys::{FieldNames, Salt, SecretShare, fingerprint, nth_share};
-use crate::backends::kube::port::Kube;
+use crate::backends::keys::{SecretShare, fingerprint, nth_share};
 
-/// What an operation is performed with.
-pub struct Tools {
-    read: BaoRead,
-    write: BaoWrite,
-    /// Reads the keys Secret at the moment of use; `None` without Kubernetes.
-    kube: Option<Arc<dyn Kube>>,
-    names: FieldNames,
-    salt: Salt,
-    pub(super) slots: Slots,
-}
+use super::perform::Said;
+use super::tools::Tools;
 
-impl Tools {
-    /// The one place where a writing client is made.
-    pub fn new(
-        transport: Arc<dyn Transport>,
-        kube: Option<Arc<dyn Kube>>,
-        names: FieldNames,
-        salt: Salt,
-        slots: Slots,
-    ) -> Self {
-        let read = BaoRead::new(Arc::clone(&transport));
-        Self { read, write: BaoWrite::new(transport), kube, names, salt, slots }
-    }
-}
-
-/// Performs one operation of a confirmed plan.
-pub async fn perform(op: &Op, tools: &Tools) -> Outcome {
-    let done = match op {
-        Op::SubmitShare { replica, share } => submit(replica, share, tools).await,
-        Op::ResetUnseal { replica } => reset(replica, tools).await,
-    };
-    match done {
-        Ok(Said::Done(evidence)) => Outcome::Done { evidence },
-        Ok(Said::Unneeded(why)) => Outcome::Unneeded { why },
-        Err(trouble) => Outcome::Failed { trouble },
-    }
-}
-
-/// What came of it when nothing failed. Only what was really sent and taken may ever count as evidence.
-#[derive(Debug, PartialEq, Eq)]
-enum Said {
-    Done(String),
-    Unneeded(String),
-}
-
-/// Looks at what became of an operation, without changing anything.
-pub async fn probe(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
-    let replica = op.replica();
+/// Whether the replica is open now, and how many shares it has.
+pub(super) async fn probe(replica: &str, tools: &Tools) -> Result<Finding, Trouble> {
     let status = tools.read.seal_status(replica).await?;
     Ok(Finding { says: format!("{replica} is {}", stands(&status)) })
 }
 
-async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<Said, Trouble> {
+pub(super) async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<Said, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
         return Ok(Said::Unneeded(format!("{replica} was already open; nothing was sent")));
     }
     let share = match share {
         ShareRef::Secret { object, index, print } => from_secret(object, *index, print, tools).await?,
+        ShareRef::Keystore { generation, index, print } => from_keystore(*generation, *index, print, tools)?,
         ShareRef::Typed { slot, index } => typed(*slot, *index, tools)?,
     };
     match tools.write.submit_share(replica, &share).await {
@@ -85,7 +36,7 @@ async fn submit(replica: &str, share: &ShareRef, tools: &Tools) -> Result<Said, 
     }
 }
 
-async fn reset(replica: &str, tools: &Tools) -> Result<Said, Trouble> {
+pub(super) async fn reset(replica: &str, tools: &Tools) -> Result<Said, Trouble> {
     let before = look(replica, tools).await?;
     if !before.is_sealed() {
         return Ok(Said::Unneeded(format!("{replica} was already open; nothing was sent")));
@@ -157,6 +108,21 @@ async fn from_secret(
             "the key in the Secret changed since the plan was made; nothing was sent",
             &format!("{object} does not hold the key {print} in that place any more"),
             "Look at the Keys pane for who changed it, then ask for the plan anew",
+        )
+    })
+}
+
+fn from_keystore(generation: u32, index: u32, print: &Fingerprint, tools: &Tools) -> Result<SecretShare, Trouble> {
+    let share = tools.keeper.with(|opened| {
+        let keys = opened.payload().generation(generation)?;
+        let bytes = keys.shares.get(index as usize)?.expose();
+        Some(SecretShare::of(zeroize::Zeroizing::new(bytes.to_vec())))
+    })?;
+    share.filter(|share| fingerprint(&tools.salt, share.bytes()) == *print).ok_or_else(|| {
+        refused(
+            "the keystore does not hold that share any more; nothing was sent",
+            &format!("generation {generation} has no share {print} in that place"),
+            "Look at the Keys pane, then ask for the plan anew",
         )
     })
 }
@@ -236,10 +202,10 @@ fn stands(status: &SealStatus) -> String {
     }
 }
 
-fn refused(what: &str, why: &str, next: &str) -> Trouble {
+pub(super) fn refused(what: &str, why: &str, next: &str) -> Trouble {
     Trouble::new(TroubleKind::Refused, what, why, next)
 }
 
-fn joined(parts: &[&str]) -> String {
+pub(super) fn joined(parts: &[&str]) -> String {
     parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }

@@ -42,7 +42,7 @@ impl SecretShare {
         &self.text
     }
 
-    pub(super) fn of(bytes: Zeroizing<Vec<u8>>) -> Self {
+    pub(in crate::backends) fn of(bytes: Zeroizing<Vec<u8>>) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
         for byte in bytes.iter() {
             // Writing to a string cannot fail.

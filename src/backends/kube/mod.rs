@@ -1,5 +1,6 @@
 //! Kubernetes: the port through which it is read, the real client behind it, digests of objects into facts.
 
+pub mod apply;
 pub mod candidates;
 pub mod client;
 pub mod digest;

@@ -6,6 +6,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use zeroize::Zeroizing;
 
 use crate::app::trouble::Trouble;
 
@@ -61,4 +62,24 @@ pub trait Kube: Send + Sync {
     async fn may(&self, access: &Access) -> Result<bool, Trouble>;
     /// A watch that reports errors and goes on; back-off is inside. Ends never.
     fn watch(&self, what: Watched) -> BoxStream<'static, Result<Change, Trouble>>;
+}
+
+/// Fields of one Secret that are written.
+pub struct SecretApply {
+    pub namespace: String,
+    pub name: String,
+    /// Key in `data` and value; wiped when dropped.
+    pub fields: Vec<(String, Zeroizing<Vec<u8>>)>,
+    /// Make it immutable too.
+    pub immutable: bool,
+}
+
+/// Changes a cluster. Only `backends::hands` uses one. Every call is a server-side apply as field manager `baowatch` that
+/// names our fields and no others; a 403 becomes `Trouble::denied` as for [`Kube`].
+#[async_trait]
+pub trait KubeWrite: Send + Sync {
+    /// Applies fields of a Secret, taking them over from whoever owned them; makes the Secret where there is none.
+    async fn apply_secret(&self, apply: SecretApply) -> Result<(), Trouble>;
+    /// Applies fields of a ConfigMap; makes it where there is none.
+    async fn apply_config_map(&self, namespace: &str, name: &str, data: Vec<(String, String)>) -> Result<(), Trouble>;
 }

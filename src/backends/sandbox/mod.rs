@@ -5,8 +5,10 @@
 //! it is. The contract tests run against it and against real servers, so that it does not lie.
 
 mod api;
+mod apply;
 mod cluster;
 pub mod event;
+mod held;
 mod http;
 mod mount;
 mod objects;
@@ -25,6 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::ports::Clock;
 use event::Event;
+pub use held::salt;
 use scenario::Scenario;
 use world::World;
 

@@ -3,7 +3,6 @@
 use super::{
     Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
 };
-use crate::app::id::ActionId;
 use crate::app::intent::Intent;
 use crate::app::state::State;
 
@@ -83,7 +82,7 @@ const SUGGESTED: Binding = Binding {
     keys: &["r"],
     shown: None,
     label: |state| match state.verdict.action {
-        Some(ActionId::Unseal) => ActionId::Unseal.name(),
+        Some(action) => action.name(),
         None => "why",
     },
     says: "do what the sentence suggests: opens its plan, or the details where there is nothing to plan",
@@ -230,6 +229,28 @@ static SHARES: &[Binding] = &[
         shown: None,
         label: |_| "clear",
         says: "type this share anew",
+        rank: 2,
+        available: ALWAYS,
+        does: Does::Slot,
+    },
+    Binding { label: |_| "leave it", says: "leave; what was typed is wiped", ..BACK },
+];
+
+static UNLOCK: &[Binding] = &[
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "unlock",
+        says: "try what was typed on every slot that it could open",
+        rank: 1,
+        available: ALWAYS,
+        does: Does::Slot,
+    },
+    Binding {
+        keys: &["<C-u>"],
+        shown: None,
+        label: |_| "clear",
+        says: "type it anew",
         rank: 2,
         available: ALWAYS,
         does: Does::Slot,
@@ -392,6 +413,7 @@ pub(super) fn own(context: Context) -> &'static [Binding] {
         Context::Details => DETAILS,
         Context::Actions => ACTION_LIST,
         Context::Shares => SHARES,
+        Context::Unlock => UNLOCK,
         Context::Plan => PLAN,
         Context::Run => RUN,
         Context::Leave => LEAVE,
@@ -403,7 +425,7 @@ pub(super) fn own(context: Context) -> &'static [Binding] {
 pub(super) fn everywhere(context: Context) -> &'static [Binding] {
     match context {
         Context::Home | Context::Alerts | Context::Details | Context::Actions | Context::Run => LETTERS,
-        Context::Help | Context::Shares | Context::Plan | Context::Leave | Context::Refused => HELD,
+        Context::Help | Context::Shares | Context::Unlock | Context::Plan | Context::Leave | Context::Refused => HELD,
     }
 }
 

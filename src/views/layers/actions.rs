@@ -36,6 +36,7 @@ pub fn sheet(state: &State, look: &Look, cursor: usize, target: Option<&ObjectRe
             Offer::NeedsShares { count: needed, .. } => {
                 (Mark::Absent, format!("asks for {} first, typed hidden", count(needed as usize, "share")))
             }
+            Offer::NeedsUnlock { .. } => (Mark::Absent, "asks to unlock the keystore first".to_owned()),
             Offer::Refused(trouble) => {
                 let words =
                     if trouble.why.is_empty() { trouble.what } else { format!("{}: {}", trouble.what, trouble.why) };

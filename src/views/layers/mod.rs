@@ -18,6 +18,7 @@ pub mod plan;
 pub mod refused;
 pub mod run;
 pub mod shares;
+mod unlock;
 
 /// What a layer wants to show.
 #[derive(Debug, Default)]
@@ -116,7 +117,7 @@ const fn widest(layer: &Layer) -> u16 {
     match layer {
         Layer::Help { .. } | Layer::Alerts { .. } | Layer::Details { .. } => 110,
         Layer::Plan(_) | Layer::Run { .. } => 100,
-        Layer::Actions { .. } | Layer::Shares(_) | Layer::Leave | Layer::Refused(_) => 80,
+        Layer::Actions { .. } | Layer::Shares(_) | Layer::Unlock(_) | Layer::Leave | Layer::Refused(_) => 80,
     }
 }
 
@@ -127,6 +128,7 @@ fn sheet(state: &State, look: &Look, layer: &Layer, room: usize, height: usize) 
         Layer::Details { subject, scroll } => details::sheet(state, look, subject, *scroll, room),
         Layer::Actions { cursor, target } => actions::sheet(state, look, *cursor, target.as_ref(), room),
         Layer::Shares(dialog) => shares::sheet(look, dialog, room),
+        Layer::Unlock(dialog) => unlock::sheet(state, look, dialog, room),
         Layer::Plan(dialog) => plan::sheet(state, look, dialog, room, height),
         Layer::Run { run } => run::sheet(state, look, *run, room, height),
         Layer::Leave => leave::sheet(state, look, room),

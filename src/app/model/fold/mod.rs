@@ -1,5 +1,6 @@
 //! Facts folded into the model: what is new, what moved, what the timeline says of it.
 
+mod held;
 mod keys;
 pub(crate) mod seal;
 
@@ -59,6 +60,10 @@ fn fold(model: &mut Model, fact: &Fact, now: Timestamp) -> Vec<Effect> {
         Fact::Unsealers(seen) => unsealers(model, seen, now),
         Fact::Keys(seen) => return keys::fold(model, seen, now),
         Fact::Rights(seen) => model.rights = Some(Observed::new(seen.clone(), now)),
+        Fact::Keystore(seen) => held::keystore(model, seen, now),
+        Fact::Copies(seen) => held::copies(model, seen, now),
+        Fact::Custody(seen) => held::custody(model, seen, now),
+        Fact::Register(seen) => held::register(model, seen.as_ref(), now),
         Fact::Recalled { history, proofs } => {
             model.history.clone_from(history);
             model.proofs.clone_from(proofs);

@@ -8,7 +8,7 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::keys_secret::Fingerprint;
 use crate::app::model::observed::Observed;
-use crate::app::model::proof::{Method, Proof};
+use crate::app::model::proof::{Answer, Method, Proof};
 use crate::app::model::reopens::{Mechanism, reopens};
 use crate::app::model::seal::{Role, SealAnswer, SealSeen};
 use crate::app::model::timeline::Tone;
@@ -170,6 +170,7 @@ fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> 
     }
     let proof = Proof {
         method: Method::CameBack,
+        answer: Answer::Accepted,
         at: now,
         replica: name.to_owned(),
         cluster_id: seen.cluster_id.clone().or(restart.cluster_id),

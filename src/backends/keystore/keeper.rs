@@ -1,0 +1,213 @@
+//! The one place in a session through which the keystore is reached: locked, or open for a while.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::error::KeystoreError;
+use super::format;
+use super::opened::{Opened, hex};
+use super::slot::{DataKey, Opener};
+use super::store::Store;
+use crate::app::id::Identity;
+use crate::app::model::keystore::KeystoreLook;
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::keys::Salt;
+
+/// What opens the keystore without anybody being asked: the keyring, then a configured keyfile.
+pub type Silently = dyn Fn(&super::header::Header) -> Vec<Opener> + Send + Sync;
+
+/// The keystore of one vault. Clones share whether it is open.
+#[derive(Clone)]
+pub struct Keeper {
+    store: Arc<dyn Store>,
+    identity: Identity,
+    salt: Salt,
+    open: Arc<Mutex<Option<(DataKey, u32)>>>,
+    silently: Arc<Silently>,
+    /// It was there before: its absence is a loss.
+    expected: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Keeper {
+    /// A keeper of what lies in this store. `expected`: an earlier session saw a keystore there.
+    pub fn new(store: Arc<dyn Store>, identity: Identity, salt: Salt, silently: Arc<Silently>, expected: bool) -> Self {
+        Self { store, identity, salt, open: Arc::default(), silently, expected: Arc::new(expected.into()) }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &std::path::Path {
+        self.store.path()
+    }
+
+    /// The identity whose keys it holds.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The salt of this session's fingerprints.
+    pub const fn salt(&self) -> &Salt {
+        &self.salt
+    }
+
+    /// The bytes of the file as they are now.
+    pub fn bytes(&self) -> Result<Option<Vec<u8>>, Trouble> {
+        self.store.read()
+    }
+
+    /// What its header says, without opening it.
+    pub fn look(&self) -> KeystoreLook {
+        let path = self.path().display().to_string();
+        let bytes = match self.store.read() {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                let expected = self.expected.load(std::sync::atomic::Ordering::Relaxed);
+                return KeystoreLook::Absent { path, expected };
+            }
+            Err(trouble) => return KeystoreLook::Unreadable { path, trouble },
+        };
+        let parts = format::parts(&bytes).and_then(|parts| {
+            if parts.header.identity == self.identity {
+                Ok(parts)
+            } else {
+                Err(KeystoreError::Foreign(parts.header.identity.0.clone()))
+            }
+        });
+        match parts {
+            Ok(parts) => {
+                self.expected.store(true, std::sync::atomic::Ordering::Relaxed);
+                let comparable = parts.header.salt == hex(&self.salt.0);
+                KeystoreLook::Present(Box::new(parts.header.seen(&path, &digest(&bytes), comparable)))
+            }
+            Err(error) => KeystoreLook::Unreadable { path, trouble: error.trouble(self.path()) },
+        }
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        self.lock_state().is_some()
+    }
+
+    /// Opens it; which slot did, in words. Blocks for a derivation.
+    pub fn unlock(&self, with: &Opener) -> Result<String, Trouble> {
+        let opened = self.opened_by(with)?;
+        *self.lock_state() = Some((opened.key().clone(), opened.opened_by()));
+        Ok(opened.opened_by_words())
+    }
+
+    /// Opens it with what is at hand, asking nobody.
+    pub fn unlock_silently(&self) -> Result<String, Trouble> {
+        let bytes = self.existing()?;
+        let parts = format::parts(&bytes).map_err(|error| error.trouble(self.path()))?;
+        let mut last = None;
+        for opener in (self.silently)(&parts.header) {
+            match self.unlock(&opener) {
+                Ok(words) => return Ok(words),
+                Err(trouble) => last = Some(trouble),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            Trouble::new(
+                TroubleKind::Refused,
+                "nothing at hand opens the keystore",
+                "no keyring entry and no keyfile of it was found",
+                "Type its passphrase or its recovery code",
+            )
+        }))
+    }
+
+    /// Closes it.
+    pub fn lock(&self) {
+        *self.lock_state() = None;
+    }
+
+    /// Opens a keystore of this vault without keeping it open.
+    pub fn opened_by(&self, with: &Opener) -> Result<Opened, Trouble> {
+        let bytes = self.existing()?;
+        Opened::open(&bytes, Some(&self.identity), with).map_err(|error| error.trouble(self.path()))
+    }
+
+    /// Lends the opened keystore as it is in the file now.
+    pub fn with<R>(&self, use_it: impl FnOnce(&Opened) -> R) -> Result<R, Trouble> {
+        Ok(use_it(&self.reopened()?))
+    }
+
+    /// Changes it: locked against other writers, written whole, read back and opened before this returns.
+    pub fn change<R>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Opened) -> Result<R, Trouble>,
+    ) -> Result<R, Trouble> {
+        let _guard = self.store.lock()?;
+        let mut opened = self.reopened()?;
+        let result = change(&mut opened)?;
+        self.write(&mut opened, now)?;
+        Ok(result)
+    }
+
+    /// Makes a new one; refuses where there is anything already. It is open afterwards.
+    pub fn create(&self, mut new: Opened, now: Timestamp) -> Result<(), Trouble> {
+        let _guard = self.store.lock()?;
+        if self.store.read()?.is_some() {
+            return Err(Trouble::new(
+                TroubleKind::Refused,
+                &format!("there is a keystore already: {}", self.path().display()),
+                "what it holds would be lost",
+                "Use it, or move it away yourself; nothing was changed",
+            ));
+        }
+        self.write(&mut new, now)?;
+        *self.lock_state() = Some((new.key().clone(), new.opened_by()));
+        Ok(())
+    }
+
+    fn write(&self, opened: &mut Opened, now: Timestamp) -> Result<(), Trouble> {
+        let bytes = opened.seal(now).map_err(|error| error.trouble(self.path()))?;
+        self.store.replace(&bytes)?;
+        let back = self.existing()?;
+        let reread = Opened::open_with_key(&back, Some(&self.identity), opened.key(), opened.opened_by())
+            .map_err(|error| error.trouble(self.path()))?;
+        if back != bytes || reread.payload() != opened.payload() {
+            return Err(Trouble::local(
+                &format!("{} was written and reads back differently", self.path().display()),
+                "the disk, or another program that does not keep to the lock",
+                "Check the disk and the file's copies before anything else",
+            ));
+        }
+        Ok(())
+    }
+
+    fn reopened(&self) -> Result<Opened, Trouble> {
+        let Some((key, by)) = self.lock_state().clone() else {
+            return Err(Trouble::new(
+                TroubleKind::Refused,
+                "the keystore is locked",
+                "it locks itself when nobody uses it",
+                "Unlock it and ask again; nothing was changed",
+            ));
+        };
+        let bytes = self.existing()?;
+        Opened::open_with_key(&bytes, Some(&self.identity), &key, by).map_err(|error| error.trouble(self.path()))
+    }
+
+    fn existing(&self) -> Result<Vec<u8>, Trouble> {
+        self.store.read()?.ok_or_else(|| {
+            Trouble::new(
+                TroubleKind::Absent,
+                &format!("there is no keystore at {}", self.path().display()),
+                "",
+                "Make one with `baowatch keys init`, or bring a copy of it back",
+            )
+        })
+    }
+
+    fn lock_state(&self) -> std::sync::MutexGuard<'_, Option<(DataKey, u32)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// SHA-256 in hex: what a copy is compared with.
+pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}

@@ -1,0 +1,20 @@
+//! The encrypted keystore: one file for one vault, opened by any one of its slots.
+//!
+//! Every byte of the format is described in `assets/keystore-format.md`.
+
+pub mod error;
+pub mod format;
+pub mod header;
+pub mod kdf;
+pub mod keeper;
+pub mod opened;
+pub mod payload;
+pub mod recovery;
+pub mod slot;
+pub mod store;
+
+pub use error::KeystoreError;
+pub use keeper::Keeper;
+pub use opened::Opened;
+pub use payload::{Generation, Payload, SecretBytes};
+pub use slot::Opener;

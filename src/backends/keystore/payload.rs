@@ -1,0 +1,110 @@
+//! What is sealed inside: shares, root tokens, seal keys and key files, in types that cannot be printed.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+/// Bytes that nobody may see. Wiped when dropped; base64 in the payload.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    /// Takes them over.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Lends them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for SecretBytes {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut text = Zeroizing::new(String::with_capacity(self.0.len().div_ceil(3) * 4));
+        STANDARD.encode_string(self.0.as_slice(), &mut text);
+        to.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretBytes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Base64;
+        impl Visitor<'_> for Base64 {
+            type Value = SecretBytes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("base64")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretBytes, E> {
+                STANDARD.decode(text).map(SecretBytes::new).map_err(|_| E::custom("not base64"))
+            }
+        }
+        from.deserialize_str(Base64).map_err(|_| D::Error::custom("not base64"))
+    }
+}
+
+/// The sealed content. Generations and files are described in the header; here are only their bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Payload {
+    /// One for each generation of the header, in the same order.
+    pub generations: Vec<Generation>,
+    /// One for each version of each file in custody.
+    pub custody: Vec<CustodyBytes>,
+}
+
+/// The secrets of one generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Generation {
+    /// Its number.
+    pub number: u32,
+    /// The shares, or the one static key, decoded.
+    pub shares: Vec<SecretBytes>,
+    /// The root token.
+    pub root_token: Option<SecretBytes>,
+    /// Fields of the Secret, byte for byte, where they were taken from one.
+    pub fields: Vec<FieldBytes>,
+}
+
+/// One field of the Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FieldBytes {
+    /// Its key in `data`.
+    pub name: String,
+    /// Its value.
+    pub bytes: SecretBytes,
+}
+
+/// One version of a key file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CustodyBytes {
+    /// The name it was given.
+    pub name: String,
+    /// Which version.
+    pub number: u32,
+    /// Its content.
+    pub bytes: SecretBytes,
+}
+
+impl Payload {
+    /// The secrets of this generation.
+    pub fn generation(&self, number: u32) -> Option<&Generation> {
+        self.generations.iter().find(|generation| generation.number == number)
+    }
+}

@@ -1,0 +1,46 @@
+//! Unlocking the keystore: a passphrase or a recovery code, hidden. Never what was typed, and never how long it is.
+
+use ratatui::text::{Line, Span};
+
+use super::Sheet;
+use crate::app::msg::Pending;
+use crate::app::state::State;
+use crate::app::state::layers::UnlockDialog;
+use crate::app::time::{age, quiet};
+use crate::views::theme::{Look, Mark, Role};
+
+/// Writes it.
+pub fn sheet(state: &State, look: &Look, dialog: &UnlockDialog, room: usize) -> Sheet {
+    let mut sheet = Sheet::new(look, "Unlock the keystore");
+    sheet.say(look, Role::Plain, "", &dialog.prompt, room);
+    if let Some(keystore) = state.model.keystore() {
+        let slots: Vec<String> =
+            keystore.slots.iter().map(|slot| format!("{} {}", slot.kind.word(), slot.label)).collect();
+        sheet.say(look, Role::Dim, "", &format!("{} opens with: {}", keystore.path, slots.join(", ")), room);
+    }
+    sheet.blank();
+    let mut line = vec![look.span(Role::Plain, "  passphrase or recovery code  ".to_owned())];
+    match dialog.trying {
+        Some(since) => {
+            line.push(look.span(Role::Dim, format!("trying for {}", quiet(age(state.now, since)))));
+        }
+        None => {
+            if dialog.pending != Pending::Empty {
+                line.push(look.span(Role::Plain, "••••".to_owned()));
+            }
+            line.push(look.span(Role::Accent, "▏".to_owned()));
+        }
+    }
+    line.push(Span::raw(" "));
+    sheet.lines.push(Line::from(line));
+    sheet.focus = Some(sheet.lines.len().saturating_sub(1));
+    if let Some(trouble) = &dialog.refusal {
+        sheet.blank();
+        sheet.lines.push(Line::from(vec![look.mark(Mark::Bad, &trouble.what)]));
+        sheet.say(look, Role::Plain, "", &trouble.why, room);
+        sheet.say(look, Role::Dim, "", &trouble.next, room);
+    }
+    sheet.blank();
+    sheet.say(look, Role::Dim, "", "Not shown, not logged, wiped when this closes. It locks itself when idle.", room);
+    sheet
+}
