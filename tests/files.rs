@@ -224,6 +224,7 @@ fn everybody_who_makes_the_salt_gets_the_same() {
 
 fn proof(second: i64) -> Proof {
     Proof {
+        answer: baowatch::app::model::proof::Answer::Accepted,
         method: Method::CameBack,
         at: at(second),
         replica: "openbao-0".into(),

@@ -165,6 +165,8 @@ impl Session {
                 self.forgotten.push(slot);
             }
             Effect::LookNow(_)
+            | Effect::Unlock { .. }
+            | Effect::LockKeystore
             | Effect::Probe(_)
             | Effect::RememberHistory(_)
             | Effect::RememberProof(_)

@@ -66,7 +66,7 @@ impl Watch {
             FeedId::Pods => 2,
             FeedId::KeysSecret => 3,
             FeedId::Seal => 4,
-            FeedId::Rights => 5,
+            FeedId::Rights | FeedId::Keystore | FeedId::Copies | FeedId::Custody | FeedId::Register => 5,
         });
         let mut watch = Self { state: State::new(Settings::default(), scenario.start), sandbox, feeds, seq: 0 };
         let cluster = ClusterSeen {

@@ -33,6 +33,7 @@ fn no_unsealer(model: &mut Model) {
 
 fn came_back(days: i64, prints: &[&str]) -> Proof {
     Proof {
+        answer: baowatch::app::model::proof::Answer::Accepted,
         method: Method::CameBack,
         at: at(-days * 86_400),
         replica: "openbao-1".into(),
