@@ -25,7 +25,7 @@ use baowatch::app::runtime::slots::Slots;
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::bao::transport::{Method, Request, Response, Transport};
-use baowatch::backends::hands::{ConsoleHands, Shell, Tools, WatcherHands, perform, probe};
+use baowatch::backends::hands::{ConsoleHands, Gear, Shell, Tools, WatcherHands, perform, probe};
 use baowatch::backends::keys::{FieldNames, Salt, digest};
 use baowatch::backends::kube::port::{Access, Change, Kube, Watched};
 use futures::stream::BoxStream;
@@ -201,7 +201,8 @@ fn scene() -> Scene {
     let cluster = Arc::new(Cluster(Mutex::new(Ok(Some(keys)))));
     let slots = Slots::new();
     let kube: Arc<dyn Kube> = Arc::clone(&cluster) as Arc<dyn Kube>;
-    let tools = Tools::new(Arc::new(fake.clone()), Some(kube), FieldNames::default(), salt(), slots.clone());
+    let tools =
+        Tools::new(Gear::bare(Arc::new(fake.clone()), Some(kube), FieldNames::default(), salt(), slots.clone()));
     Scene { fake, cluster, slots, tools, plan }
 }
 
@@ -232,7 +233,7 @@ impl Scene {
 fn done(outcome: Outcome) -> String {
     canary(&outcome);
     match outcome {
-        Outcome::Done { evidence } => evidence,
+        Outcome::Done { evidence } | Outcome::Proven { evidence, .. } => evidence,
         Outcome::Unneeded { why } => panic!("unneeded: {why}"),
         Outcome::Failed { trouble } => panic!("failed: {trouble}"),
     }
@@ -243,7 +244,7 @@ fn unneeded(outcome: Outcome) -> String {
     canary(&outcome);
     match outcome {
         Outcome::Unneeded { why } => why,
-        Outcome::Done { evidence } => panic!("done: {evidence}"),
+        Outcome::Done { evidence } | Outcome::Proven { evidence, .. } => panic!("done: {evidence}"),
         Outcome::Failed { trouble } => panic!("failed: {trouble}"),
     }
 }
@@ -251,7 +252,9 @@ fn unneeded(outcome: Outcome) -> String {
 fn failed(outcome: Outcome) -> Trouble {
     canary(&outcome);
     match outcome {
-        Outcome::Done { evidence } | Outcome::Unneeded { why: evidence } => panic!("done: {evidence}"),
+        Outcome::Done { evidence } | Outcome::Proven { evidence, .. } | Outcome::Unneeded { why: evidence } => {
+            panic!("done: {evidence}")
+        }
         Outcome::Failed { trouble } => trouble,
     }
 }

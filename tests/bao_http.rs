@@ -20,7 +20,7 @@ use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::http::{Dial, HttpOptions, HttpTransport, Limits, Route, TunnelIo, token_header};
 use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::bao::transport::{LONGEST_BODY, Method, Request, Transport};
-use baowatch::backends::hands::{Tools, perform};
+use baowatch::backends::hands::{Gear, Tools, perform};
 use baowatch::backends::keys::{FieldNames, Salt};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -451,7 +451,7 @@ async fn a_share_on_its_way_leaves_nothing_in_the_log_at_its_most_talkative() {
     let canary = "c0ffee".repeat(11);
     slots.paste(slot, &canary);
     slots.complete(slot);
-    let tools = Tools::new(Arc::new(transport), None, FieldNames::default(), Salt(vec![1]), slots);
+    let tools = Tools::new(Gear::bare(Arc::new(transport), None, FieldNames::default(), Salt(vec![1]), slots));
     let share = ShareRef::Typed { slot, index: 0 };
     let outcome = perform(&Op::SubmitShare { replica: "bao-0".into(), share }, &tools).await;
     assert_eq!(outcome, Outcome::Done { evidence: "this share was already in: 1 of 2".into() });

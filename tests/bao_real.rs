@@ -25,7 +25,7 @@ use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::http::{Dial, HttpOptions, HttpTransport, Limits, Route, TunnelIo};
 use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::bao::transport::{Method, Request, Transport};
-use baowatch::backends::hands::{Tools, perform};
+use baowatch::backends::hands::{Gear, Tools, perform};
 use baowatch::backends::keys::{FieldNames, Salt};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::TcpStream;
@@ -144,7 +144,8 @@ impl Scene {
         let transport = Arc::new(HttpTransport::new(options, TaskTracker::new()).unwrap());
         let port: Arc<dyn Transport> = Arc::clone(&transport) as Arc<dyn Transport>;
         let slots = Slots::new();
-        let tools = Tools::new(Arc::clone(&port), None, FieldNames::default(), Salt(vec![1]), slots.clone());
+        let tools =
+            Tools::new(Gear::bare(Arc::clone(&port), None, FieldNames::default(), Salt(vec![1]), slots.clone()));
         Self { transport, read: BaoRead::new(port), tools, slots }
     }
 
@@ -189,7 +190,7 @@ impl Scene {
 
 fn done(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Done { evidence } => evidence,
+        Outcome::Done { evidence } | Outcome::Proven { evidence, .. } => evidence,
         Outcome::Unneeded { why } => panic!("unneeded: {why}"),
         Outcome::Failed { trouble } => panic!("failed: {trouble}"),
     }
@@ -198,13 +199,13 @@ fn done(outcome: Outcome) -> String {
 fn unneeded(outcome: Outcome) -> String {
     match outcome {
         Outcome::Unneeded { why } => why,
-        other @ (Outcome::Done { .. } | Outcome::Failed { .. }) => panic!("{other:?}"),
+        other @ (Outcome::Done { .. } | Outcome::Proven { .. } | Outcome::Failed { .. }) => panic!("{other:?}"),
     }
 }
 
 fn failed(outcome: Outcome) -> Trouble {
     match outcome {
-        Outcome::Done { evidence } => panic!("done: {evidence}"),
+        Outcome::Done { evidence } | Outcome::Proven { evidence, .. } => panic!("done: {evidence}"),
         Outcome::Unneeded { why } => panic!("unneeded: {why}"),
         Outcome::Failed { trouble } => trouble,
     }

@@ -6,11 +6,13 @@ use secrecy::SecretString;
 
 use crate::app::id::Identity;
 use crate::app::ports::Clock;
+use crate::app::runtime::clock::WallClock;
 use crate::app::runtime::slots::Slots;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::bao::write::BaoWrite;
 use crate::backends::copies::Copies;
+use crate::backends::feeds::Held;
 use crate::backends::keys::{FieldNames, Salt};
 use crate::backends::keystore::Keeper;
 use crate::backends::kube::port::{Kube, KubeWrite};
@@ -43,6 +45,34 @@ pub struct Gear {
     pub folder: Option<std::path::PathBuf>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Gear {
+    /// Without a keystore, copies or a token: for what is about replicas and Secrets alone.
+    pub fn bare(
+        transport: Arc<dyn Transport>,
+        kube: Option<Arc<dyn Kube>>,
+        names: FieldNames,
+        salt: Salt,
+        slots: Slots,
+    ) -> Self {
+        let held = Held::nothing();
+        Self {
+            transport,
+            kube,
+            kube_write: None,
+            names,
+            salt,
+            slots,
+            identity: held.keeper.identity().clone(),
+            keeper: held.keeper,
+            copies: held.copies,
+            token: None,
+            holder: held.holder,
+            folder: None,
+            clock: Arc::new(WallClock),
+        }
+    }
 }
 
 /// What operations are performed with.
