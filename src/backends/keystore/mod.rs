@@ -7,6 +7,8 @@ pub mod format;
 pub mod header;
 pub mod kdf;
 pub mod keeper;
+pub mod keyfile;
+pub mod keyring;
 pub mod opened;
 pub mod payload;
 pub mod recovery;
