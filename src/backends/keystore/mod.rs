@@ -12,6 +12,8 @@ pub mod header;
 pub mod kdf;
 pub mod keeper;
 pub mod locked;
+pub mod keyfile;
+pub mod keyring;
 pub mod opened;
 pub mod payload;
 pub mod recovery;
