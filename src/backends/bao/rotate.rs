@@ -167,7 +167,7 @@ impl BaoRead {
         if first.status == 200 {
             return Ok(rotate);
         }
-        if !matches!(first.status, 403 | 404 | 405) {
+        if !matches!(first.status, 403..=405) {
             return Err(shut(replica, &rotate, &rotate.init(), &first));
         }
         let second = self.knock(replica, &rekey).await?;
