@@ -292,7 +292,11 @@ fn headers(access: &Access) -> Result<HeaderMap, Trouble> {
     }
     if let Some(namespace) = &access.namespace {
         let value = HeaderValue::from_str(namespace).map_err(|_| {
-            Trouble::local("the namespace cannot be sent", "it holds characters that no namespace has", "Check its name")
+            Trouble::local(
+                "the namespace cannot be sent",
+                "it holds characters that no namespace has",
+                "Check its name",
+            )
         })?;
         headers.insert("x-vault-namespace", value);
     }

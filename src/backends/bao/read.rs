@@ -68,6 +68,8 @@ impl BaoRead {
     }
 
     async fn get(&self, replica: &str, path: &str) -> Result<Response, Trouble> {
-        self.0.send(replica, Request { method: Method::Get, path: path.to_owned(), body: None, access: Access::none() }).await
+        self.0
+            .send(replica, Request { method: Method::Get, path: path.to_owned(), body: None, access: Access::none() })
+            .await
     }
 }

@@ -51,7 +51,12 @@ impl BaoWrite {
     }
 
     async fn put(&self, replica: &str, body: Zeroizing<Vec<u8>>) -> Result<Response, Trouble> {
-        self.0.send(replica, Request { method: Method::Put, path: UNSEAL.to_owned(), body: Some(body), access: Access::none() }).await
+        self.0
+            .send(
+                replica,
+                Request { method: Method::Put, path: UNSEAL.to_owned(), body: Some(body), access: Access::none() },
+            )
+            .await
     }
 }
 
