@@ -163,6 +163,7 @@ fn options<'a>(state: &'a State, vault: &Vault<'_>, request: &Request) -> Result
     let from_secret = secret.map(|secret| (secret.object.to_string(), vec![Source::Secret(secret)]));
     let from_keystore =
         held.map(|held| (format!("the keystore's generation {}", held.number), vec![Source::Keystore(held)]));
+    let typed = ("typed by hand".to_owned(), vec![Source::Typed(None)]);
     match request.target.as_ref().filter(|target| **target != model.vault_ref()) {
         Some(target) if model.keys.as_ref().is_some_and(|keys| keys.value.object().name == target.name) => {
             return from_secret.map(|one| vec![one]).ok_or_else(|| short(model, vault));
@@ -176,6 +177,7 @@ fn options<'a>(state: &'a State, vault: &Vault<'_>, request: &Request) -> Result
                 )
             });
         }
+        Some(target) if target.name == "typed" => return Ok(vec![typed]),
         Some(_) | None => {}
     }
     let mut options = Vec::new();
@@ -187,7 +189,7 @@ fn options<'a>(state: &'a State, vault: &Vault<'_>, request: &Request) -> Result
     }
     options.extend(from_secret);
     options.extend(from_keystore);
-    options.push(("typed by hand".to_owned(), vec![Source::Typed(None)]));
+    options.push(typed);
     Ok(options)
 }
 
