@@ -158,6 +158,16 @@ impl Session {
         Self { slots, ..self }
     }
 
+    /// The keystore and its copies.
+    pub const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Which cluster and vault this is.
+    pub const fn identity(&self) -> &Identity {
+        &self.target.cluster.identity
+    }
+
     /// What the core is told before any feed has looked. What an earlier session left behind is told to a console only.
     pub fn greeting(&self) -> Vec<Msg> {
         let left = self.journal.survey();
@@ -276,7 +286,7 @@ impl<E: Send> FactSink for Inbox<E> {
 }
 
 /// The keystore of this vault and its copies, as far as this machine knows of them.
-fn held(identity: &Identity, salt: &Salt, plan: &Aim, folder: &std::path::Path) -> Result<Held, Trouble> {
+pub fn held(identity: &Identity, salt: &Salt, plan: &Aim, folder: &std::path::Path) -> Result<Held, Trouble> {
     let entry = &plan.bound.keystore;
     let path = entry.path.clone().unwrap_or_else(|| plan.dirs.keystore(identity));
     let store = Arc::new(FileStore(path));

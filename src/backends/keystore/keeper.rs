@@ -143,6 +143,8 @@ impl Keeper {
         let mut opened = self.reopened()?;
         let result = change(&mut opened)?;
         self.write(&mut opened, now)?;
+        // The change may have been of the data key itself.
+        *self.lock_state() = Some((opened.key().clone(), opened.opened_by()));
         Ok(result)
     }
 

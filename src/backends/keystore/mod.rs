@@ -5,11 +5,13 @@
 pub mod error;
 pub mod format;
 pub mod header;
+pub mod import;
 pub mod kdf;
 pub mod keeper;
 pub mod opened;
 pub mod payload;
 pub mod recovery;
+mod rotate;
 pub mod slot;
 pub mod store;
 

@@ -121,6 +121,12 @@ impl Opened {
         &self.key
     }
 
+    /// Puts another data key in its place; its slots must wrap that one already.
+    pub(super) fn set_key(&mut self, key: DataKey, by: u32) {
+        self.key = key;
+        self.by = by;
+    }
+
     /// The slot that opened it.
     pub const fn opened_by(&self) -> u32 {
         self.by

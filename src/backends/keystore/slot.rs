@@ -147,6 +147,11 @@ pub fn unwrap(header: &Header, opener: &Opener) -> Result<(DataKey, u32), Keysto
     Err(if any { KeystoreError::WrongSecret(kind) } else { KeystoreError::NoSlot(kind) })
 }
 
+/// Whether this very slot opens with it.
+pub fn opens(header: &Header, slot: &SlotEntry, opener: &Opener) -> Result<bool, KeystoreError> {
+    Ok(slot.kind == opener.kind() && try_one(header, slot, opener)?.is_some())
+}
+
 fn try_one(header: &Header, slot: &SlotEntry, opener: &Opener) -> Result<Option<DataKey>, KeystoreError> {
     let bad = || KeystoreError::BadHeader(format!("slot {} is not one", slot.id));
     let decode = |text: &str| STANDARD.decode(text).map_err(|_| bad());
