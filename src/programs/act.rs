@@ -60,6 +60,42 @@ pub async fn run(cli: &Cli, command: &ActCommand, env: &Env) -> Answer {
     answer
 }
 
+/// Runs one action for another command, with the same plan, challenge and journal.
+pub async fn run_action(
+    cli: &Cli,
+    action: ActionId,
+    target: Option<ObjectRef>,
+    confirm: Option<&str>,
+    env: &Env,
+) -> Answer {
+    let wanted = ActionArgs { action: action.name().to_owned(), ..ActionArgs::default() };
+    run_wanted(cli, &wanted, target, confirm, env).await
+}
+
+/// The same with choices.
+pub async fn run_wanted(
+    cli: &Cli,
+    wanted: &ActionArgs,
+    target: Option<ObjectRef>,
+    confirm: Option<&str>,
+    env: &Env,
+) -> Answer {
+    let aim = match Aim::make(&cli.global, env) {
+        Ok(aim) => aim,
+        Err(trouble) => return Answer::failed(&trouble, 1),
+    };
+    let session = match aim.connect().await {
+        Ok(session) => session,
+        Err(failed) => return Answer::failed(&failed.trouble, 1),
+    };
+    let mut desk = Headless::open(session, &aim);
+    desk.about = target;
+    desk.look().await;
+    let answer = desk.act(wanted, confirm).await;
+    desk.close().await;
+    answer
+}
+
 fn named(name: &str) -> Result<ActionId, Trouble> {
     ActionId::ALL.into_iter().find(|id| id.name() == name).ok_or_else(|| {
         let all: Vec<&str> = ActionId::ALL.iter().map(|id| id.name()).collect();
@@ -134,6 +170,8 @@ struct Headless {
     ears: NoEars,
     inbox: UnboundedReceiver<Input<Infallible>>,
     seq: u64,
+    /// What the action is about, where it is no replica.
+    about: Option<ObjectRef>,
 }
 
 impl Headless {
@@ -146,7 +184,7 @@ impl Headless {
         let hands = session.console_hands(feeds, &send);
         session.accompany(signals::listen(send.clone()));
         let program = Console(State::new(aim.bound.settings.clone(), clock::now()));
-        Self { program, session, hands, screen: NoScreen, ears: NoEars, inbox, seq: 0 }
+        Self { program, session, hands, screen: NoScreen, ears: NoEars, inbox, seq: 0, about: None }
     }
 
     /// Runs the core until `enough`.
@@ -199,7 +237,7 @@ impl Headless {
         let namespace = self.program.0.model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
         let vault = self.program.0.model.vault_ref();
         let target = wanted.target.as_deref().filter(|name| *name != vault.name && *name != vault.path());
-        let target = target.map(|name| ObjectRef::pod(&namespace, name));
+        let target = self.about.clone().or_else(|| target.map(|name| ObjectRef::pod(&namespace, name)));
         self.tell_of_the_dead();
         self.ask(Intent::Offer { action, target });
         self.choose(wanted).await?;

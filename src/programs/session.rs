@@ -169,6 +169,16 @@ impl Session {
         Self { slots, ..self }
     }
 
+    /// The keystore and its copies.
+    pub const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Which cluster and vault this is.
+    pub const fn identity(&self) -> &Identity {
+        &self.target.cluster.identity
+    }
+
     /// What the core is told before any feed has looked. What an earlier session left behind is told to a console only.
     pub fn greeting(&self) -> Vec<Msg> {
         let left = self.journal.survey();
@@ -330,7 +340,7 @@ fn keystore_path(identity: &Identity, plan: &Aim) -> PathBuf {
 }
 
 /// The keystore of this vault and its copies, as far as this machine knows of them.
-fn held(
+pub(super) fn held(
     identity: &Identity,
     salt: &Salt,
     plan: &Aim,

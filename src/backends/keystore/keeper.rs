@@ -203,6 +203,8 @@ impl Keeper {
         let mut opened = self.reopened()?;
         let result = change(&mut opened)?;
         self.write(&mut opened, now)?;
+        // The change may have been of the data key itself.
+        self.door().open = Some((opened.key().clone(), opened.opened_by()));
         Ok(result)
     }
 

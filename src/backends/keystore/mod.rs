@@ -9,6 +9,7 @@ pub mod custody;
 pub mod error;
 pub mod format;
 pub mod header;
+pub mod import;
 pub mod kdf;
 pub mod keeper;
 pub mod locked;

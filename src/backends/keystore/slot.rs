@@ -195,6 +195,15 @@ pub fn unwrap(header: &Header, opener: &Opener) -> Result<(DataKey, u32), Keysto
     Err(worst)
 }
 
+/// Whether this very slot opens with it.
+pub fn opens(header: &Header, slot: &SlotEntry, opener: &Opener) -> Result<bool, KeystoreError> {
+    match unwrap_one(header, slot, opener) {
+        Ok(_) => Ok(true),
+        Err(KeystoreError::WrongSecret(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
 /// Tries this one.
 pub(super) fn unwrap_one(header: &Header, slot: &SlotEntry, opener: &Opener) -> Result<DataKey, KeystoreError> {
     let wrong = || KeystoreError::WrongSecret(slot.kind);
