@@ -16,6 +16,7 @@ mod pty;
 mod canary;
 mod crash;
 mod emptied;
+mod incident;
 mod outage;
 mod prove;
 mod rights;
