@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod check;
+pub mod choices;
 pub mod config;
 pub mod console;
 pub mod demo;
