@@ -51,7 +51,9 @@
 //!   [`programs::shell`]: one command each; `shell` prints completions and the manual page
 //! - [`programs::session`]: aim, connect, watch: what all of them begin with
 //! - [`programs::stage`]: the sandbox stepped through virtual time, for printed screens and tests
-//! - [`programs::log`], [`programs::hidden`], [`programs::plan_text`]: the log file, hidden input, a plan as text
+//! - [`programs::log`], [`programs::hidden`], [`programs::plan_text`], [`programs::choices`]: the log file, hidden input, a plan
+//!   as text, arguments as choices
+//! - [`programs::hardening`]: no core file, no values in a panic
 
 pub mod app;
 pub mod backends;

@@ -46,6 +46,7 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
             answer.pop();
         }),
         Intent::EraseAll => edit(state, String::clear),
+        Intent::NextField if matches!(state.layers.last(), Some(Layer::Unlock(_))) => return unlock::elsewhere(state),
         Intent::NextField => dialogs::next_field(state),
         Intent::Toggle => return dialogs::toggle(state),
         Intent::Accept => return accept(state, seq),

@@ -1,10 +1,11 @@
 //! The keystore is opened for an action that asked for it, and locks itself when nobody uses it.
 
 use super::dialogs::{offer, opens_keystore};
-use crate::app::actions::Request;
+use crate::app::actions::{self, Request};
 use crate::app::effect::Effect;
 use crate::app::id::SlotId;
 use crate::app::msg::Pending;
+use crate::app::runbook::plan::Offer;
 use crate::app::state::layers::{Layer, Try, UnlockDialog};
 use crate::app::state::{Lock, State};
 use crate::app::time::within;
@@ -86,6 +87,31 @@ fn dialog(state: &mut State, wanted: SlotId) -> Option<&mut UnlockDialog> {
         | Layer::Leave
         | Layer::Refused(_) => None,
     })
+}
+
+/// The keys shall come from elsewhere: asks the action again with the next option of its first choice, where that leads past
+/// the keystore.
+pub(super) fn elsewhere(state: &mut State) -> Vec<Effect> {
+    let Some(Layer::Unlock(dialog)) = state.layers.last() else { return Vec::new() };
+    let mut choices = dialog.choices.clone();
+    match choices.first_mut() {
+        Some(first) => *first += 1,
+        None => choices.push(1),
+    }
+    let (action, request) =
+        (dialog.action, Request { target: dialog.target.clone(), choices, typed: dialog.typed });
+    let other = action.takes_from_places().then(|| actions::find(action)).flatten();
+    let other = other.map(|action| action.offer(state, &request));
+    if !matches!(other, Some(Offer::Ready(_) | Offer::NeedsShares { .. })) {
+        state.remark = Some(("there is nowhere else to take them from".to_owned(), state.now));
+        return Vec::new();
+    }
+    let slot = dialog.slot;
+    state.layers.pop();
+    state.keystore = Lock::Locked;
+    let mut effects = vec![Effect::LockKeystore, Effect::ForgetSlot(slot)];
+    effects.extend(offer(state, action, request));
+    effects
 }
 
 /// Takes the dialog away and asks its action again, now with the keystore open.
