@@ -152,14 +152,17 @@ fn spelled(bytes: &[u8]) -> String {
 fn the_fuzzers_question_is_asked_of_every_vector() {
     let mut corpus: Vec<Vec<u8>> = std::fs::read_dir(vectors())
         .unwrap()
-        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-        .filter(|bytes| bytes.len() < 20_000)
+        .map(|entry| entry.unwrap().path())
+        // The revision before the good one is good too, and one of them is huge.
+        .filter(|path| !path.ends_with("good-before.keystore") && !path.ends_with("header-too-deep.keystore"))
+        .map(|path| std::fs::read(path).unwrap())
         .collect();
     corpus.sort();
     for one in &corpus {
         judge(one);
         for other in corpus.iter().step_by(7) {
             judge(&[&one[..one.len() / 2], &other[other.len() / 2..]].concat());
+            judge(&[&other[..other.len() / 3], &one[one.len() / 3..]].concat());
         }
     }
 }

@@ -87,7 +87,7 @@ fn the_good_one_opens_by_each_slot() {
         assert_eq!(opened.header().revision, 2);
     }
     let prints: Vec<&str> = made.header().generations[1].prints.iter().map(|print| print.0.as_str()).collect();
-    assert_eq!(prints, ["PRINT0", "PRINT1", "PRINT2"]);
+    assert_eq!(prints, ["28b4d9d48aba1b47", "0fad73643acde939", "3498bbb7b03c9593"]);
 }
 
 #[test]
