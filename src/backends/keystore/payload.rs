@@ -115,7 +115,7 @@ impl Payload {
     }
 
     /// From JSON. What the parser says may repeat a value; its place is enough.
-    pub(super) fn read(content: &[u8]) -> Result<Self, KeystoreError> {
+    pub fn read(content: &[u8]) -> Result<Self, KeystoreError> {
         serde_json::from_slice(content).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             KeystoreError::BadContent(format!("it is not what version 1 writes, at line {line}, column {column}"))
@@ -123,7 +123,7 @@ impl Payload {
     }
 
     /// As JSON, in a buffer that is exactly long enough from the start: one that grew would leave copies behind.
-    pub(super) fn write(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
+    pub fn write(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
         let failed = |_| KeystoreError::Internal("the content could not be written");
         let mut length = Length(0);
         serde_json::to_writer(&mut length, self).map_err(failed)?;
