@@ -137,9 +137,8 @@ fn two_of_three_shares_are_all_proven_on_whoever_leads() {
     if left_out() {
         return;
     }
-    let vault = lab().vault(
-        json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 3, "threshold": 2}),
-    );
+    let vault = lab()
+        .vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 3, "threshold": 2}));
     seen(&vault);
     let (code, told) = prove(&vault, &[]);
     assert_eq!(code, Some(0), "{told}");
