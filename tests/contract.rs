@@ -60,5 +60,5 @@ on_both![
     a_rotation_is_begun_once_and_a_share_goes_only_to_its_own_nonce,
     a_single_key_is_judged_by_a_rotation_at_once,
     an_auto_unseal_vault_proves_recovery_keys_only,
-    a_rotation_asked_of_a_standby_is_the_leaders,
+    a_rotation_lives_in_the_memory_of_the_one_server_it_was_begun_at,
 ];

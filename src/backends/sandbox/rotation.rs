@@ -1,9 +1,8 @@
 //! The simulated servers' `/v1/sys/rotate/{root,recovery}/{init,update}`: with the codes, bodies and refusals of OpenBao
-//! 2.7.2. A rotation lives in the memory of the server that leads and ends with its leadership.
+//! 2.7.2. A rotation lives in the memory of the one server that it was begun at.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,8 +39,6 @@ pub(super) struct Rotation {
     shares: u32,
     threshold: u32,
     verify: bool,
-    /// The server that led when it was begun, and since when: with another it is gone.
-    led: (Option<usize>, Option<Timestamp>),
     given: Vec<Bytes>,
     /// Its new keys wait to be verified under this nonce.
     verification: Option<String>,
@@ -54,13 +51,26 @@ enum Of {
     Recovery,
 }
 
-/// Answers one request below `/v1/sys/rotate/`. A standby hands it on to the server that leads.
+/// What one server has in its memory.
+#[derive(Default)]
+pub(super) struct Rotations {
+    root: Option<Rotation>,
+    recovery: Option<Rotation>,
+}
+
+impl Rotations {
+    const fn of(&mut self, of: Of) -> &mut Option<Rotation> {
+        match of {
+            Of::Root => &mut self.root,
+            Of::Recovery => &mut self.recovery,
+        }
+    }
+}
+
+/// Answers one request below `/v1/sys/rotate/`. Nothing of it is handed on: a standby has rotations of its own.
 pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request) -> Response {
     if !open(vault, at) {
         return refuse(503, "Vault is sealed");
-    }
-    if vault.leader.is_none() {
-        return refuse(500, "local node not active but active cluster node not found");
     }
     if !authorised(vault, &request.access) {
         return refuse(403, "permission denied");
@@ -69,30 +79,26 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request) -> Respons
     if of == Of::Recovery && vault.sort != SealSort::Static {
         return refuse(400, "unable to look up config: %!w(*errors.errorString=&{recovery not supported})");
     }
-    let led = (vault.leader, vault.active_since);
-    if held(vault, of).as_ref().is_some_and(|rotation| rotation.led != led) {
-        *held(vault, of) = None;
-    }
-    match (request.path.rsplit('/').next(), request.method) {
+    let memory = vault.servers.get_mut(at).map(|server| std::mem::take(&mut server.rotations));
+    let mut memory = memory.unwrap_or_default();
+    let held = memory.of(of);
+    let answer = match (request.path.rsplit('/').next(), request.method) {
         (Some("init"), Method::Get) => {
-            let state = state(vault, of);
+            let state = state(vault, held.as_ref());
             enveloped(vault, &state)
         }
-        (Some("init"), Method::Put) => begin(vault, of, request),
+        (Some("init"), Method::Put) => begin(vault, of, held, request),
         (Some("init"), Method::Delete) => {
-            *held(vault, of) = None;
+            *held = None;
             empty(204)
         }
-        (Some("update"), Method::Put) => update(vault, of, request),
+        (Some("update"), Method::Put) => update(vault, of, held, request),
         (_, Method::Get | Method::Put | Method::Delete) => refuse(405, "unsupported operation"),
+    };
+    if let Some(server) = vault.servers.get_mut(at) {
+        server.rotations = memory;
     }
-}
-
-const fn held(vault: &mut Vault, of: Of) -> &mut Option<Rotation> {
-    match of {
-        Of::Root => &mut vault.rotations.0,
-        Of::Recovery => &mut vault.rotations.1,
-    }
+    answer
 }
 
 /// There is one token, the root token of `init`.
@@ -105,12 +111,8 @@ fn required(vault: &Vault) -> u32 {
     vault.keys.as_ref().map_or(0, |keys| keys.threshold)
 }
 
-fn state(vault: &Vault, of: Of) -> Value {
-    let rotation = match of {
-        Of::Root => &vault.rotations.0,
-        Of::Recovery => &vault.rotations.1,
-    };
-    match rotation {
+fn state(vault: &Vault, held: Option<&Rotation>) -> Value {
+    match held {
         None => json!({"n": 0, "required": required(vault), "started": false, "t": 0}),
         Some(rotation) => json!({
             "n": rotation.shares,
@@ -125,12 +127,12 @@ fn state(vault: &Vault, of: Of) -> Value {
     }
 }
 
-fn begin(vault: &mut Vault, of: Of, request: &Request) -> Response {
+fn begin(vault: &mut Vault, of: Of, held: &mut Option<Rotation>, request: &Request) -> Response {
     let Some(body) = parse::<InitBody>(request) else { return undecodable() };
     if of == Of::Root && vault.sort == SealSort::Static && body.require_verification {
         return refuse(400, "requiring verification not supported when rotating the barrier key with recovery keys");
     }
-    if held(vault, of).is_some() {
+    if held.is_some() {
         return refuse(400, "rotation already in progress");
     }
     if body.secret_shares == 0 {
@@ -145,16 +147,15 @@ fn begin(vault: &mut Vault, of: Of, request: &Request) -> Response {
         shares: body.secret_shares,
         threshold: body.secret_threshold,
         verify: body.require_verification,
-        led: (vault.leader, vault.active_since),
         given: Vec::new(),
         verification: None,
     };
-    *held(vault, of) = Some(rotation);
-    let state = state(vault, of);
+    let state = state(vault, Some(&rotation));
+    *held = Some(rotation);
     enveloped(vault, &state)
 }
 
-fn update(vault: &mut Vault, of: Of, request: &Request) -> Response {
+fn update(vault: &mut Vault, of: Of, held: &mut Option<Rotation>, request: &Request) -> Response {
     let Some(body) = parse::<UpdateBody>(request) else { return undecodable() };
     if body.key.is_empty() {
         return refuse(400, "missing required field 'key'");
@@ -163,7 +164,7 @@ fn update(vault: &mut Vault, of: Of, request: &Request) -> Response {
         return refuse(400, "'key' must be a valid hex or base64 string");
     };
     let required = required(vault) as usize;
-    let Some(rotation) = held(vault, of) else { return refuse(400, "no rotation in progress") };
+    let Some(rotation) = held.as_mut() else { return refuse(400, "no rotation in progress") };
     if let Some(nonce) = &rotation.verification {
         return refuse(
             400,
@@ -176,18 +177,19 @@ fn update(vault: &mut Vault, of: Of, request: &Request) -> Response {
     if body.nonce != rotation.nonce {
         return refuse(400, &format!("incorrect nonce supplied; nonce for rotation is \"{}\"", rotation.nonce));
     }
-    if !rotation.given.iter().any(|known| **known == *share) {
-        rotation.given.push(share);
+    if rotation.given.iter().any(|known| **known == *share) {
+        return refuse(400, "given key has already been provided during this rotation");
     }
+    rotation.given.push(share);
     if rotation.given.len() < required {
-        let state = state(vault, of);
+        let state = state(vault, held.as_ref());
         return enveloped(vault, &state);
     }
     let given = std::mem::take(&mut rotation.given);
     if let Err(why) = judge(vault, of, &given) {
         return refuse(400, &why);
     }
-    complete(vault, of)
+    complete(vault, held)
 }
 
 /// What comes of the shares given, without the mathematics: the right ones are known.
@@ -215,8 +217,8 @@ fn judge(vault: &Vault, of: Of, given: &[Bytes]) -> Result<(), String> {
 }
 
 /// New keys are made and told. They count only once they were verified, or at once where nobody asked for that.
-fn complete(vault: &mut Vault, of: Of) -> Response {
-    let Some(Rotation { nonce, shares, threshold, verify, .. }) = held(vault, of) else { return empty(500) };
+fn complete(vault: &mut Vault, held: &mut Option<Rotation>) -> Response {
+    let Some(Rotation { nonce, shares, threshold, verify, .. }) = held.as_ref() else { return empty(500) };
     let (nonce, shares, threshold, verify) = (nonce.clone(), *shares, *threshold, *verify);
     let length = if shares == 1 { 32 } else { 33 };
     let made: Vec<Bytes> = (0..shares).map(|_| Bytes::new(vault.seed.bytes(length))).collect();
@@ -234,11 +236,11 @@ fn complete(vault: &mut Vault, of: Of) -> Response {
     });
     if verify {
         super::http::put(&mut data, "verification_nonce", json!(verification));
-        if let Some(rotation) = held(vault, of) {
+        if let Some(rotation) = held {
             rotation.verification = Some(verification);
         }
     } else {
-        *held(vault, of) = None;
+        *held = None;
         if let Some(keys) = &mut vault.keys {
             keys.shares = made;
             keys.threshold = threshold;

@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use super::rotation::Rotation;
 use super::scenario::{SealSort, VaultSettings};
 use super::seed::{Seed, hex};
 use super::server::{Bytes, Lock, Server};
@@ -60,8 +59,6 @@ pub(super) struct Vault {
     /// Raft's log index: grows with every change.
     pub(super) index: u64,
     pub(super) seed: Seed,
-    /// Of the root key and of the recovery key.
-    pub(super) rotations: (Option<Rotation>, Option<Rotation>),
 }
 
 impl Vault {
@@ -84,7 +81,6 @@ impl Vault {
             active_since: None,
             index: 0,
             seed,
-            rotations: (None, None),
         };
         for server in &mut vault.servers {
             server.seal_key = settings.seal == SealSort::Static;
