@@ -18,6 +18,7 @@ mod crash;
 mod emptied;
 mod outage;
 mod prove;
+mod prove_crash;
 mod rights;
 mod target;
 mod unseal;
