@@ -19,6 +19,7 @@ mod emptied;
 mod incident;
 mod outage;
 mod prove;
+mod prove_crash;
 mod rights;
 mod target;
 mod unseal;

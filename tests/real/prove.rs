@@ -9,7 +9,7 @@ use crate::lab::{Vault, lab, left_out, verdict};
 use crate::pty::Terminal;
 
 /// A replica itself, past everything that is under test.
-fn ask(vault: &Vault, n: u32, verb: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+pub fn ask(vault: &Vault, n: u32, verb: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
     let address = vault.made["addresses"][vault.pod(n)].as_str().unwrap().strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -26,12 +26,12 @@ fn ask(vault: &Vault, n: u32, verb: &str, path: &str, token: &str, body: &Value)
     (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
-fn root(vault: &Vault) -> String {
+pub fn root(vault: &Vault) -> String {
     vault.made["rootToken"].as_str().unwrap().to_owned()
 }
 
 /// The rotation as the server tells it.
-fn rotation(vault: &Vault, of: &str) -> Value {
+pub fn rotation(vault: &Vault, of: &str) -> Value {
     let (status, body) = ask(vault, 0, "GET", &format!("sys/rotate/{of}/init"), &root(vault), &Value::Null);
     assert_eq!(status, 200, "{body}");
     body["data"].clone()
@@ -44,11 +44,11 @@ fn begin(vault: &Vault) -> String {
     begun["data"]["nonce"].as_str().unwrap().to_owned()
 }
 
-fn said(output: &std::process::Output) -> String {
+pub fn said(output: &std::process::Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn prove(vault: &Vault, more: &[&str]) -> (Option<i32>, String) {
+pub fn prove(vault: &Vault, more: &[&str]) -> (Option<i32>, String) {
     let mut args = vec!["act", "run", "prove-keys", "--confirm", "y"];
     args.extend(more);
     let output = vault.baowatch(&args).output().unwrap();
@@ -137,9 +137,8 @@ fn two_of_three_shares_are_all_proven_on_whoever_leads() {
     if left_out() {
         return;
     }
-    let vault = lab().vault(
-        json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 3, "threshold": 2}),
-    );
+    let vault = lab()
+        .vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 3, "threshold": 2}));
     seen(&vault);
     let (code, told) = prove(&vault, &[]);
     assert_eq!(code, Some(0), "{told}");

@@ -12,6 +12,7 @@ mod held;
 mod http;
 mod mount;
 mod objects;
+mod rotation;
 pub mod scenario;
 mod secret;
 mod seed;
