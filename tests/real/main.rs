@@ -17,6 +17,7 @@ mod canary;
 mod crash;
 mod emptied;
 mod outage;
+mod restore;
 mod rights;
 mod target;
 mod unseal;
