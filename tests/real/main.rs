@@ -20,6 +20,7 @@ mod incident;
 mod outage;
 mod prove;
 mod prove_crash;
+mod restore;
 mod rights;
 mod target;
 mod unseal;

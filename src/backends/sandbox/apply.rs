@@ -113,7 +113,10 @@ impl Wanted<'_> {
         data.retain(|name, _| !lost.contains(name));
         data.extend(self.data.clone());
         if object.get("immutable") == Some(&json!(true)) && data != old {
-            return Err(refused(&what, "it is immutable: what is in it cannot be changed, by anybody (422)"));
+            let next = "Delete it first, then ask for the plan anew; running pods may keep the old value until they are \
+                        replaced. Nothing was written";
+            let why = "it is immutable: what is in it cannot be changed, by anybody (422)";
+            return Err(Trouble::new(TroubleKind::Refused, &what, why, next));
         }
         self.own(&mut object, &old, now);
         let Some(fields) = object.as_object_mut() else { return Ok(()) };
