@@ -29,6 +29,13 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
         Test("tests/rules.rs", "each_fault_of_the_keys_has_its_rule"),
     ),
     ("unsealer-dead", Scenario("sealed-after-restart"), Scenario("sealed-after-restart")),
+    ("keys-mismatch", Test("tests/rules_held.rs", "keys_mismatch"), Test("tests/rules_held.rs", "keys_mismatch")),
+    (
+        "keys-single-copy",
+        Test("tests/rules_held.rs", "keys_single_copy"),
+        Test("tests/rules_held.rs", "keys_single_copy"),
+    ),
+    ("keys-unproven", Test("tests/rules_held.rs", "keys_unproven"), Test("tests/rules_held.rs", "keys_unproven")),
     ("keys-overwritable", Scenario("applied-by-hand"), Test("tests/rules.rs", "keys_overwritable")),
     (
         "keys-mount-optional",
@@ -39,6 +46,27 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
         "keys-in-last-applied",
         Scenario("applied-by-hand"),
         Test("tests/rules.rs", "keys_mount_optional_and_in_last_applied"),
+    ),
+    (
+        "keystore-missing",
+        Test("tests/rules_held.rs", "keystore_missing"),
+        Test("tests/rules_held.rs", "keystore_missing"),
+    ),
+    (
+        "keystore-unreadable",
+        Test("tests/rules_held.rs", "keystore_unreadable"),
+        Test("tests/rules_held.rs", "keystore_unreadable"),
+    ),
+    ("custody-missing", Test("tests/rules_held.rs", "custody_missing"), Test("tests/rules_held.rs", "custody_missing")),
+    (
+        "custody-mismatch",
+        Test("tests/rules_held.rs", "custody_mismatch"),
+        Test("tests/rules_held.rs", "custody_mismatch"),
+    ),
+    (
+        "custody-permissions",
+        Test("tests/rules_held.rs", "custody_permissions"),
+        Test("tests/rules_held.rs", "custody_permissions"),
     ),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
