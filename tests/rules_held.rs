@@ -73,6 +73,7 @@ fn keys_mismatch() {
     assert_eq!((unasked.severity, unasked.action), (Severity::Critical, None));
     assert!(unasked.why.ends_with("not proven: it is generation 1 again"), "{}", unasked.why);
     model.expect.address_only = false;
+    model.expect.token = true;
     assert_eq!(fired(&model, rule).action, Some(ActionId::ProveKeys));
     let rows = [
         (Answer::Accepted, KEY, Some(ActionId::SaveKeys)),
@@ -163,6 +164,7 @@ fn keys_unproven() {
     assert_eq!((firing.severity, firing.action), (Severity::Warning, None));
     assert!(firing.why.contains("31d old"), "{}", firing.why);
     model.expect.address_only = false;
+    model.expect.token = true;
     assert_eq!(fired(&model, rule).action, Some(ActionId::ProveKeys));
     model.proofs[0].at = at(86_400);
     assert!(fired(&model, rule).why.contains("age cannot be told"));

@@ -83,6 +83,16 @@ fn enough(model: &Model, generation: &GenerationSeen) -> bool {
     prints.len() as u32 >= need
 }
 
+/// Whether the Secret may be written over with this generation: a key that is in it and that nobody has judged may be the
+/// right one.
+pub fn restorable(model: &Model, mender: Mender<'_>) -> bool {
+    let Some(secret) = model.keys_secret() else { return true };
+    let prints = secret.prints();
+    let strange = prints.iter().any(|print| !mender.generation.prints.contains(print));
+    let refused = last_answer(&model.proofs, model.cluster_id(), &prints).is_some_and(|p| p.answer == Answer::Refused);
+    !secret.immutable && (!strange || mender.proven.is_some() || refused)
+}
+
 /// Whether two sets are of one key as far as can be told: one lies in the other. A part of the shares is no other key.
 pub fn agree(some: &[Fingerprint], others: &[Fingerprint]) -> bool {
     let within = |inner: &[Fingerprint], outer: &[Fingerprint]| inner.iter().all(|print| outer.contains(print));
@@ -178,7 +188,7 @@ pub fn last_accepted(proofs: &[Proof]) -> Option<&Proof> {
 }
 
 /// Why keys cannot be proven on the live vault now; `None` where `prove-keys` can be offered.
-pub fn unprovable(model: &Model, by: Mechanism, now: Timestamp) -> Option<&'static str> {
+pub fn unprovable(model: &Model, now: Timestamp) -> Option<&'static str> {
     let active = model.answers(now).find(|(_, seen)| seen.role == Some(Role::Active)).map(|(_, seen)| seen);
     let Some(active) = active else { return Some("no replica serves") };
     if active.kind != SealKind::Shamir {
@@ -187,6 +197,9 @@ pub fn unprovable(model: &Model, by: Mechanism, now: Timestamp) -> Option<&'stat
     if model.expect.address_only {
         return Some("it is known by one address only");
     }
+    if active.migration {
+        return Some("it is in a seal migration");
+    }
     if active.threshold == 0 {
         return Some("it does not say how many shares it takes");
     }
@@ -194,12 +207,14 @@ pub fn unprovable(model: &Model, by: Mechanism, now: Timestamp) -> Option<&'stat
         return Some("this version destroys shares when it is asked");
     }
     let secret = model.fresh_keys(now).and_then(|seen| seen.present());
-    let mended = mender(model, by, &[], now);
-    if secret.is_none_or(|secret| secret.shares() < active.threshold) && mended.is_none() {
+    let held = keystore(model, now).ok().flatten().and_then(KeystoreSeen::current);
+    let kept = held.is_some_and(|held| held.kind == KeyKind::Unseal && enough(model, held));
+    if secret.is_none_or(|secret| secret.shares() < active.threshold) && !kept {
         return Some("no keys are at hand that could be asked about");
     }
-    let root = secret.and_then(|secret: &KeysSecret| secret.field(Purpose::RootToken)).is_some_and(|f| f.len > 0);
-    let kept = mended.is_some_and(|mender| mender.generation.root_token.is_some());
+    let token = secret.and_then(|secret: &KeysSecret| secret.field(Purpose::RootToken));
+    let root = token.is_some_and(|field| !field.prints.is_empty());
+    let kept = held.is_some_and(|held| held.root_token.is_some());
     (!model.expect.token && !root && !kept).then_some("no token is at hand")
 }
 

@@ -140,7 +140,7 @@ pub(super) fn next(survey: &Survey<'_>, case: &Case<'_>) -> (String, Option<Acti
         Case::Blind => blind(survey),
         Case::NeedsHands => "Before a planned restart, bring the share holders together".to_owned(),
         Case::Unproven(Doubt::None | Doubt::Old(_) | Doubt::OtherKeys(_) | Doubt::OtherVault(_))
-            if held::unprovable(survey.model, survey.reopens.by, survey.now).is_none() =>
+            if held::unprovable(survey.model, survey.now).is_none() =>
         {
             return ("Prove the keys on the live vault; it changes nothing".to_owned(), Some(ActionId::ProveKeys));
         }
@@ -157,7 +157,7 @@ fn mend(survey: &Survey<'_>) -> Option<(String, ActionId)> {
             Some((format!("The keystore keeps {}: put it back", object.name), ActionId::RestoreCustody))
         }
         (Keys::Faulty(_, Fault::FileMissing | Fault::FileChanged), _) => None,
-        (Keys::Faulty(..), Some(mender)) => {
+        (Keys::Faulty(..), Some(mender)) if held::restorable(survey.model, mender) => {
             let says = format!("The keystore can mend it ({}): restore the Secret", told(survey, mender));
             Some((says, ActionId::RestoreKeysSecret))
         }
@@ -238,6 +238,13 @@ fn without_keys(survey: &Survey<'_>, object: &ObjectRef, fault: &Fault, sealed: 
         } else {
             (says, Some(action))
         };
+    }
+    if let Some(mender) = survey.mender.filter(|_| !sealed) {
+        let told = told(survey, mender);
+        return (
+            format!("{hold}. The keystore holds keys ({told}): put them into {object} once they are known to be right"),
+            None,
+        );
     }
     let says = match (held::elsewhere(survey.model, &survey.useless(), survey.now), fault) {
         (Some(Elsewhere::Copy(copy)), _) => {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::super::{Finding, Rule, Severity};
-use super::keys_held::{each_file, fires};
-use crate::app::id::{ActionId, ObjectRef, RuleId};
+use super::keys_held::{each_file, fires, restores};
+use crate::app::id::{ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::custody::CustodyState;
 
@@ -40,7 +40,7 @@ impl Rule for CustodyMismatch {
                 format!("Key file {} is not the one that is kept: {}", file.name, file.path),
                 &why,
                 "Find out who wrote it. Put the kept one back, unless what is encrypted since needs the new one",
-                Some(ActionId::RestoreCustody),
+                restores(file),
             ))
         })
     }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::super::{Finding, Rule, Severity};
-use super::keys_held::{each_file, fires};
-use crate::app::id::{ActionId, ObjectRef, RuleId};
+use super::keys_held::{each_file, fires, restores};
+use crate::app::id::{ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::custody::CustodyState;
 
@@ -35,7 +35,7 @@ impl Rule for CustodyMissing {
                 format!("Key file {} is gone: {}", file.name, file.path),
                 "what reads it will not start again, or will make itself another key",
                 "Put it back from the keystore before anything that reads it restarts",
-                Some(ActionId::RestoreCustody),
+                restores(file),
             )),
             (_, Some(near)) => Some(fires(
                 Severity::Warning,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{Finding, Rule, Severity};
-use super::keys_held::{each_file, fires};
+use super::keys_held::{each_file, fires, restores};
 use crate::app::id::{ObjectRef, RuleId};
 use crate::app::model::Model;
 
@@ -33,7 +33,7 @@ impl Rule for CustodyPermissions {
             let (uid, gid) = file.owner;
             let next = format!("chmod {:04o} {path}; chown {uid}:{gid} {path}", file.mode, path = file.path);
             let sentence = format!("Key file {} has the wrong permissions: {wrong}", file.name);
-            Some(fires(Severity::Warning, sentence, &file.path, &next, None))
+            Some(fires(Severity::Warning, sentence, &file.path, &next, restores(file)))
         })
     }
 }

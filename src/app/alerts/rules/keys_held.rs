@@ -74,3 +74,8 @@ pub(super) fn each_file(
             .collect(),
     }
 }
+
+/// What puts a key file back: a field of a Secret is written by whoever owns the Secret.
+pub(super) fn restores(file: &CustodySeen) -> Option<ActionId> {
+    (!file.path.starts_with("secret:")).then_some(ActionId::RestoreCustody)
+}

@@ -113,7 +113,7 @@ fn which(
             let why = "the vault took those of the Secret".to_owned();
             (why, "Take the Secret's keys into the keystore, beside the old ones", Some(ActionId::SaveKeys))
         }
-        (None, _) if unprovable(model, reopens(model, now).by, now).is_none() => {
+        (None, _) if unprovable(model, now).is_none() => {
             let next = "Ask the live vault which of them it takes; it changes nothing";
             (said_before(), next, Some(ActionId::ProveKeys))
         }

@@ -9,7 +9,7 @@ use crate::app::model::attribution::{Culprit, attribute};
 use crate::app::model::keys_secret::KeysSecret;
 use crate::app::model::reopens::{Mechanism, reopens};
 use crate::app::time::moment;
-use crate::app::verdict::held::mender;
+use crate::app::verdict::held::{mender, restorable};
 use crate::app::verdict::keys::{Fault, Keys, keys};
 use crate::app::verdict::replicas::headcount;
 
@@ -91,7 +91,7 @@ fn firing(model: &Model, fault: &Fault, sentence: String, now: Timestamp) -> Fir
         sentence,
         why: who(model, fault, now),
         next,
-        action: mender.map(|_| ActionId::RestoreKeysSecret),
+        action: mender.filter(|mender| restorable(model, *mender)).map(|_| ActionId::RestoreKeysSecret),
         evidence_since: None,
     }
 }

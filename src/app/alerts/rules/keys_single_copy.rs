@@ -64,14 +64,18 @@ struct Places<'a> {
     near: Vec<&'a CopySeen>,
     behind: Vec<&'a CopySeen>,
     unseen: Vec<Unseen>,
+    /// There is a keystore that copies can be written from.
+    keystore: bool,
 }
 
 fn places(model: &Model, by: Mechanism, now: Timestamp) -> Finding {
-    let mut places = Places { counted: Vec::new(), near: Vec::new(), behind: Vec::new(), unseen: Vec::new() };
+    let mut places =
+        Places { counted: Vec::new(), near: Vec::new(), behind: Vec::new(), unseen: Vec::new(), keystore: false };
     let keystore = held::keystore(model, now).unwrap_or_else(|unseen| {
         places.unseen.push(unseen);
         None
     });
+    places.keystore = keystore.is_some();
     let ours = keystore.and_then(|keystore| usable(model, keystore, by));
     if ours.is_some() {
         places.counted.push("the keystore on this machine".to_owned());
@@ -153,12 +157,13 @@ impl<'a> Places<'a> {
                 names.join(", ")
             ),
         };
-        let (next, action) = if self.counted.is_empty() {
-            ("Make a keystore with `baowatch keys init`, take the keys into it, and put a copy elsewhere", None)
-        } else if behind.is_empty() {
-            ("Put a copy of the keystore on another machine or stick: `baowatch keys copy add`", None)
-        } else {
+        let writable = |copy: &&CopySeen| matches!(copy.state, CopyState::Outdated { .. } | CopyState::Missing);
+        let (next, action) = if self.behind.iter().any(writable) && self.keystore {
             ("Bring the copies of the keystore up to date", Some(ActionId::CopyKeystore))
+        } else if self.counted.is_empty() {
+            ("Make a keystore with `baowatch keys init`, take the keys into it, and put a copy elsewhere", None)
+        } else {
+            ("Put a copy of the keystore on another machine or stick: `baowatch keys copy add`", None)
         };
         fires(Severity::Warning, sentence, &why, next, action)
     }

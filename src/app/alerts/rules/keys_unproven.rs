@@ -91,7 +91,7 @@ fn lost(model: &Model, fault: &Fault, now: Timestamp) -> Finding {
 }
 
 fn unproven(model: &Model, sentence: String, why: &str, now: Timestamp) -> Finding {
-    match unprovable(model, reopens(model, now).by, now) {
+    match unprovable(model, now) {
         None => {
             let next = "Ask the live vault about them; it changes nothing";
             fires(Severity::Warning, sentence, why, next, Some(ActionId::ProveKeys))
