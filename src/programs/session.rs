@@ -11,7 +11,7 @@ use crate::app::config::cli::Global;
 use crate::app::config::env::Env;
 use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
 use crate::app::config::resolve::{Bound, Reach, Resolved, TokenSource};
-use crate::app::id::{FeedId, Identity};
+use crate::app::id::FeedId;
 use crate::app::model::fact::{Fact, Report};
 use crate::app::model::workload::WorkloadSeen;
 use crate::app::msg::Msg;
@@ -23,7 +23,10 @@ use crate::app::trouble::Trouble;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::connect::{Asked, NotConnected, Target, connect};
-use crate::backends::copies::Copies;
+use crate::backends::copies::own::Replicas;
+use crate::backends::copies::place::ThisHost;
+use crate::backends::copies::secret::Contexts;
+use crate::backends::copies::{Around, Copies};
 use crate::backends::feeds::{self, Deps, Held, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
@@ -34,7 +37,7 @@ use crate::backends::keystore::Keeper;
 use crate::backends::keystore::store::FileStore;
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
-use crate::backends::kube::port::KubeWrite;
+use crate::backends::kube::port::{Kube, KubeWrite};
 use crate::backends::supervisor::{Handle, Supervisor};
 
 /// What is known before anything was connected to.
@@ -132,9 +135,9 @@ impl Session {
         let salt = Salt(memory.salt(&target.cluster.identity)?);
         let journal = Arc::new(FileJournal::open(&folder)?);
         let tasks = TaskTracker::new();
-        let transport = Arc::new(target.transport(tasks.clone())?);
+        let transport: Arc<dyn Transport> = Arc::new(target.transport(tasks.clone())?);
         let names = field_names(plan.bound.keys_secret.as_ref());
-        let held = held(&target.cluster.identity, &salt, plan, &folder)?;
+        let held = held(&target, &transport, &salt, plan, &folder)?;
         let token = token(plan.bound.token.as_ref())?;
         Ok(Self {
             target,
@@ -150,6 +153,16 @@ impl Session {
             stop: CancellationToken::new(),
             folder,
         })
+    }
+
+    /// What is held of the keys on this machine and in other places.
+    pub const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Reads the cluster; `None` without Kubernetes.
+    pub fn kube(&self) -> Option<Arc<dyn Kube>> {
+        self.target.kube.clone()
     }
 
     /// Uses these slots: they are older than the session where a screen was there first.
@@ -276,7 +289,14 @@ impl<E: Send> FactSink for Inbox<E> {
 }
 
 /// The keystore of this vault and its copies, as far as this machine knows of them.
-fn held(identity: &Identity, salt: &Salt, plan: &Aim, folder: &std::path::Path) -> Result<Held, Trouble> {
+fn held(
+    target: &Target,
+    transport: &Arc<dyn Transport>,
+    salt: &Salt,
+    plan: &Aim,
+    folder: &std::path::Path,
+) -> Result<Held, Trouble> {
+    let identity = &target.cluster.identity;
     let entry = &plan.bound.keystore;
     let path = entry.path.clone().unwrap_or_else(|| plan.dirs.keystore(identity));
     let store = Arc::new(FileStore(path));
@@ -286,11 +306,22 @@ fn held(identity: &Identity, salt: &Salt, plan: &Aim, folder: &std::path::Path) 
         Vec::new()
     });
     let holder = entry.holder.clone().unwrap_or_else(|| "this machine".to_owned());
-    Ok(Held {
-        keeper: Keeper::new(store, identity.clone(), salt.clone(), silently, false),
-        copies: Arc::new(Copies::new(Some(folder.to_owned()))),
-        holder,
-    })
+    let keeper = Keeper::new(store, identity.clone(), salt.clone(), silently, false);
+    let copies = Arc::new(Copies::new(Some(Around {
+        folder: folder.to_owned(),
+        keeper: keeper.clone(),
+        holder: holder.clone(),
+        every: entry.check_copies_every,
+        clock: Arc::new(WallClock),
+        ground: Arc::new(ThisHost),
+        clusters: Arc::new(Contexts { kubeconfig: plan.asked.kubeconfig.clone() }),
+        own: Arc::new(Replicas {
+            members: target.members.clone(),
+            addresses: target.routes.given.values().cloned().collect(),
+            seal: Arc::new(BaoRead::new(Arc::clone(transport))),
+        }),
+    })));
+    Ok(Held { keeper, copies, holder })
 }
 
 /// The token that was given for this vault, read once.
