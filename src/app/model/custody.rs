@@ -34,6 +34,17 @@ pub enum CustodyState {
 }
 
 impl CustodyState {
+    /// What lies there, as a plan names it: its fingerprint, or its size where that is wrong already; `None` where
+    /// nothing does. `kept` is the fingerprint of the bytes that are kept.
+    pub fn found(&self, kept: &Fingerprint) -> Option<Fingerprint> {
+        match self {
+            Self::Same => Some(kept.clone()),
+            Self::Different { print } => Some(print.clone()),
+            Self::WrongSize { len } => Some(Fingerprint(format!("{len} bytes"))),
+            Self::Missing | Self::Unreadable(_) | Self::Elsewhere { .. } => None,
+        }
+    }
+
     /// In a few words.
     pub fn words(&self) -> String {
         match self {

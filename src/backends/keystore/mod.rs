@@ -2,6 +2,7 @@
 //!
 //! Every byte of the format is described in `assets/keystore-format.md`.
 
+pub mod custody;
 pub mod error;
 pub mod format;
 pub mod header;
