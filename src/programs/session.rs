@@ -160,6 +160,12 @@ impl Session {
         &self.held
     }
 
+    /// The vault's name: what a challenge about its keystore asks for.
+    pub fn vault(&self) -> String {
+        let name = &self.target.name;
+        if name.is_empty() { self.target.cluster.vault.clone() } else { name.clone() }
+    }
+
     /// Reads the cluster; `None` without Kubernetes.
     pub fn kube(&self) -> Option<Arc<dyn Kube>> {
         self.target.kube.clone()

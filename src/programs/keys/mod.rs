@@ -2,6 +2,7 @@
 
 mod copy;
 mod custody;
+mod opening;
 
 use super::config::Answer;
 use crate::app::config::cli::Cli;
