@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod bao;
 pub mod connect;
 pub mod copies;
+pub mod custody;
 pub mod feeds;
 pub mod files;
 pub mod hands;

@@ -107,6 +107,17 @@ fn named(name: &str) -> Result<ActionId, Trouble> {
     })
 }
 
+/// What a name on the command line means to this action.
+fn object(action: ActionId, namespace: &str, name: &str) -> ObjectRef {
+    match action {
+        ActionId::CopyKeystore => ObjectRef::new("Copy", "", name),
+        ActionId::RestoreCustody => ObjectRef::new("KeyFile", "", name),
+        ActionId::Unseal | ActionId::RestoreKeysSecret | ActionId::SaveKeys | ActionId::ProveKeys => {
+            ObjectRef::pod(namespace, name)
+        }
+    }
+}
+
 /// A precondition or a guard said no: nothing was changed.
 fn refused(trouble: &Trouble) -> Answer {
     Answer { out: String::new(), err: format!("refused: {trouble}\n"), code: 2 }
@@ -237,7 +248,7 @@ impl Headless {
         let namespace = self.program.0.model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
         let vault = self.program.0.model.vault_ref();
         let target = wanted.target.as_deref().filter(|name| *name != vault.name && *name != vault.path());
-        let target = self.about.clone().or_else(|| target.map(|name| ObjectRef::pod(&namespace, name)));
+        let target = self.about.clone().or_else(|| target.map(|name| object(action, &namespace, name)));
         self.tell_of_the_dead();
         self.ask(Intent::Offer { action, target });
         self.choose(wanted).await?;

@@ -26,7 +26,11 @@ use crate::app::trouble::Trouble;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::connect::{Asked, NotConnected, Target, connect};
-use crate::backends::copies::Copies;
+use crate::backends::copies::kv::Own;
+use crate::backends::copies::own::Replicas;
+use crate::backends::copies::place::ThisHost;
+use crate::backends::copies::secret::Contexts;
+use crate::backends::copies::{Around, Copies};
 use crate::backends::feeds::{self, Deps, Held, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
@@ -39,7 +43,7 @@ use crate::backends::keystore::store::{FileStore, Store as _};
 use crate::backends::keystore::{Keeper, Opener, format, keyfile, keyring};
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
-use crate::backends::kube::port::KubeWrite;
+use crate::backends::kube::port::{Kube, KubeWrite};
 use crate::backends::supervisor::{Handle, Supervisor};
 
 /// The register beside the vault.
@@ -143,9 +147,14 @@ impl Session {
         target.cluster.notes.extend(note);
         let journal = Arc::new(FileJournal::open(&folder)?);
         let tasks = TaskTracker::new();
-        let transport = Arc::new(target.transport(tasks.clone())?);
+        let transport: Arc<dyn Transport> = Arc::new(target.transport(tasks.clone())?);
         let names = field_names(plan.bound.keys_secret.as_ref());
-        let held = held(&target.cluster.identity, &salt, plan, &folder, &memory)?;
+        let own = Arc::new(Replicas {
+            members: target.members.clone(),
+            addresses: target.routes.given.values().cloned().collect(),
+            seal: Arc::new(BaoRead::new(Arc::clone(&transport))),
+        });
+        let held = held(&target.cluster.identity, &salt, plan, &folder, &memory, own)?;
         let token = token(plan.bound.token.as_ref())?;
         Ok(Self {
             target,
@@ -163,15 +172,26 @@ impl Session {
         })
     }
 
+    /// What is held of the keys on this machine and in other places.
+    pub const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// The vault's name: what a challenge about its keystore asks for.
+    pub fn vault(&self) -> String {
+        let name = &self.target.name;
+        if name.is_empty() { self.target.cluster.vault.clone() } else { name.clone() }
+    }
+
+    /// Reads the cluster; `None` without Kubernetes.
+    pub fn kube(&self) -> Option<Arc<dyn Kube>> {
+        self.target.kube.clone()
+    }
+
     /// Uses these slots: they are older than the session where a screen was there first.
     #[must_use]
     pub fn with_slots(self, slots: Slots) -> Self {
         Self { slots, ..self }
-    }
-
-    /// The keystore and its copies.
-    pub const fn held(&self) -> &Held {
-        &self.held
     }
 
     /// Which cluster and vault this is.
@@ -346,6 +366,7 @@ pub(super) fn held(
     plan: &Aim,
     folder: &Path,
     memory: &Arc<FileMemory>,
+    own: Arc<dyn Own>,
 ) -> Result<Held, Trouble> {
     let entry = &plan.bound.keystore;
     let path = keystore_path(identity, plan);
@@ -359,11 +380,19 @@ pub(super) fn held(
         }
     });
     let store = Arc::new(FileStore(path));
-    Ok(Held {
-        keeper: Keeper::new(store, identity.clone(), salt.clone(), silently, expected).remembering(remember),
-        copies: Arc::new(Copies::new(Some(folder.to_owned()))),
-        holder: entry.holder.clone().unwrap_or_else(this_machine),
-    })
+    let keeper = Keeper::new(store, identity.clone(), salt.clone(), silently, expected).remembering(remember);
+    let holder = entry.holder.clone().unwrap_or_else(this_machine);
+    let copies = Arc::new(Copies::new(Some(Around {
+        folder: folder.to_owned(),
+        keeper: keeper.clone(),
+        holder: holder.clone(),
+        every: entry.check_copies_every,
+        clock: Arc::new(WallClock),
+        ground: Arc::new(ThisHost),
+        clusters: Arc::new(Contexts { kubeconfig: plan.asked.kubeconfig.clone() }),
+        own,
+    })));
+    Ok(Held { keeper, copies, holder })
 }
 
 /// What opens the keystore without anybody being asked, or why it does not: the keyring where the keystore has a slot for

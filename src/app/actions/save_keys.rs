@@ -173,6 +173,10 @@ fn sound(model: &Model, by: Mechanism, state: &State) -> Result<(), Trouble> {
             Fault::Changed => {
                 (object, "it holds another key than the one that the running replicas started with".to_owned())
             }
+            Fault::Refused { .. } => (object, "the vault refused exactly these keys".to_owned()),
+            Fault::FileMissing | Fault::FileChanged => {
+                (object, "the key file of the static seal is not the one that the replicas started with".to_owned())
+            }
         },
     };
     Err(refused(

@@ -224,6 +224,9 @@ pub enum CopyCommand {
         /// Which version [default: the newest]
         #[arg(long, value_name = "VERSION")]
         version: Option<String>,
+        /// The exact answer to the challenge
+        #[arg(long, value_name = "TEXT")]
+        confirm: Option<String>,
     },
 }
 

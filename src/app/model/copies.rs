@@ -49,6 +49,14 @@ pub enum CopyState {
         /// Its newest generation.
         generation: u32,
     },
+    /// A keystore of this vault that was written after the original, or holds what the original lacks; there may be no
+    /// original at all. It is never overwritten.
+    Newer {
+        /// Its revision.
+        revision: u64,
+        /// Its newest generation.
+        generation: u32,
+    },
     /// Nothing is there.
     Missing,
     /// Something is there that is no keystore of this vault, or the place cannot be read.
@@ -61,8 +69,25 @@ impl CopyState {
     /// Whether the current keys could be taken from it.
     pub const fn holds_current(&self) -> bool {
         match self {
-            Self::Same | Self::Older { .. } => true,
+            Self::Same | Self::Older { .. } | Self::Newer { .. } => true,
             Self::Outdated { .. } | Self::Missing | Self::Unreadable(_) | Self::Unchecked => false,
+        }
+    }
+
+    /// In a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Same => "the same".to_owned(),
+            Self::Older { revision } => format!("older, revision {revision}, the current keys are in it"),
+            Self::Outdated { revision, generation } => {
+                format!("outdated, revision {revision}, generation {generation}: lacks the current keys")
+            }
+            Self::Newer { revision, generation } => {
+                format!("newer than the original, revision {revision}, generation {generation}")
+            }
+            Self::Missing => "MISSING".to_owned(),
+            Self::Unreadable(trouble) => format!("UNREADABLE: {}", trouble.what),
+            Self::Unchecked => "not looked at yet".to_owned(),
         }
     }
 }

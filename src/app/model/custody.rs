@@ -26,6 +26,36 @@ pub enum CustodyState {
     Missing,
     /// It cannot be read from here.
     Unreadable(Trouble),
+    /// It belongs on another machine, which alone can look at it.
+    Elsewhere {
+        /// That machine.
+        host: String,
+    },
+}
+
+impl CustodyState {
+    /// What lies there, as a plan names it: its fingerprint, or its size where that is wrong already; `None` where
+    /// nothing does. `kept` is the fingerprint of the bytes that are kept.
+    pub fn found(&self, kept: &Fingerprint) -> Option<Fingerprint> {
+        match self {
+            Self::Same => Some(kept.clone()),
+            Self::Different { print } => Some(print.clone()),
+            Self::WrongSize { len } => Some(Fingerprint(format!("{len} bytes"))),
+            Self::Missing | Self::Unreadable(_) | Self::Elsewhere { .. } => None,
+        }
+    }
+
+    /// In a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Same => "in place".to_owned(),
+            Self::Different { print } => format!("OTHER BYTES: {print}"),
+            Self::WrongSize { len } => format!("WRONG SIZE: {}", crate::app::text::count(*len as usize, "byte")),
+            Self::Missing => "MISSING".to_owned(),
+            Self::Unreadable(trouble) => format!("UNREADABLE: {}", trouble.what),
+            Self::Elsewhere { host } => format!("on host {host}, not looked at from here"),
+        }
+    }
 }
 
 /// One file in custody.

@@ -121,7 +121,7 @@ fn key_file(model: &Model, now: Timestamp) -> Option<Keys> {
         return unseen(unseen_feed.since, unseen_feed.why, unseen_feed.next);
     }
     match &file.state {
-        CustodyState::Same => None,
+        CustodyState::Same | CustodyState::Elsewhere { .. } => None,
         CustodyState::Missing => Some(Keys::Faulty(object, Fault::FileMissing)),
         CustodyState::Different { .. } | CustodyState::WrongSize { .. } => {
             Some(Keys::Faulty(object, Fault::FileChanged))

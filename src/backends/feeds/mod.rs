@@ -95,7 +95,11 @@ impl Held {
         [
             Box::new(keystore::KeystoreFeed(self.keeper.clone())),
             Box::new(copies::CopiesFeed(Arc::clone(&self.copies))),
-            Box::new(custody::CustodyFeed(self.keeper.clone())),
+            Box::new(custody::CustodyFeed {
+                keeper: self.keeper.clone(),
+                copies: Arc::clone(&self.copies),
+                kube: kube.cloned(),
+            }),
             Box::new(register::RegisterFeed { kube: kube.cloned(), vault: vault.clone(), held: self }),
         ]
     }

@@ -118,7 +118,7 @@ fn held(seen: &KeystoreSeen, number: Option<u32>, holder: &str, name: &str, kind
 fn of_copy(seen: &KeystoreSeen, copy: &CopySeen, holder: &str) -> Option<Holding> {
     let number = match &copy.state {
         CopyState::Same | CopyState::Older { .. } => None,
-        CopyState::Outdated { generation, .. } => Some(*generation),
+        CopyState::Outdated { generation, .. } | CopyState::Newer { generation, .. } => Some(*generation),
         CopyState::Missing | CopyState::Unreadable(_) | CopyState::Unchecked => return None,
     };
     let holding = held(seen, number, holder, &copy.name, copy.kind.word())?;

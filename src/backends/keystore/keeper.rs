@@ -188,6 +188,40 @@ impl Keeper {
         Opened::open(&bytes, Some(&self.identity), with).map_err(|error| error.trouble(self.path()))
     }
 
+    /// What is at hand to open a keystore with this header: a keyring entry, a keyfile.
+    pub fn at_hand(&self, header: &super::header::Header) -> Vec<Opener> {
+        (self.silently)(header).into_iter().filter_map(Result::ok).collect()
+    }
+
+    /// Opens other bytes of this keystore, a copy of it, with the key that it is open with; `None` while it is locked.
+    pub fn open_other(&self, bytes: &[u8]) -> Option<Result<Opened, KeystoreError>> {
+        let (key, by) = self.door().open.clone()?;
+        Some(Opened::open_with_key(bytes, Some(&self.identity), &key, by))
+    }
+
+    /// Puts a copy in the place of the keystore, whether there is one or not; `keep` is lent what is there before it goes.
+    /// It is locked afterwards.
+    pub fn bring_back(&self, bytes: &[u8], keep: impl FnOnce(&[u8]) -> Result<(), Trouble>) -> Result<(), Trouble> {
+        let parts = format::parts(bytes).map_err(|error| error.trouble(self.path()))?;
+        if parts.header.identity != self.identity {
+            return Err(KeystoreError::Foreign(parts.header.identity.0.clone()).trouble(self.path()));
+        }
+        let _guard = self.store.lock()?;
+        if let Some(there) = self.store.read()? {
+            keep(&there)?;
+        }
+        self.store.replace(bytes)?;
+        self.lock();
+        if self.existing()? == bytes {
+            return Ok(());
+        }
+        Err(Trouble::local(
+            &format!("{} was written and reads back differently", self.path().display()),
+            "the disk, or another program that does not keep to the lock",
+            "Check the disk and the file's copies before anything else",
+        ))
+    }
+
     /// Lends the opened keystore as it is in the file now.
     pub fn with<R>(&self, use_it: impl FnOnce(&Opened) -> R) -> Result<R, Trouble> {
         Ok(use_it(&self.reopened()?))

@@ -55,7 +55,7 @@ impl Holdings {
             FileSort::Whole | FileSort::Damaged => keystore(scenario, vault).ok().flatten(),
         };
         let store = Arc::new(MemoryStore::new(PATH, bytes));
-        let silently = |_: &_| vec![keyfile()];
+        let silently = |_: &_| vec![Ok(keyfile())];
         let expected = settings.generations > 0;
         let prints: Vec<Fingerprint> =
             right_shares(vault).iter().map(|share| fingerprint(&salt(), share.expose())).collect();

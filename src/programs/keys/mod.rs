@@ -13,6 +13,7 @@ mod rotate;
 mod slots;
 mod status;
 mod verify;
+mod opening;
 
 use super::config::Answer;
 use super::{act, hidden};

@@ -11,6 +11,7 @@ use crate::app::id::Identity;
 use crate::app::ports::Memory as _;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::copies::Copies;
+use crate::backends::copies::own::OutOfReach;
 use crate::backends::feeds::Held;
 use crate::backends::files::atomic::{self, Existing};
 use crate::backends::files::memory::FileMemory;
@@ -150,7 +151,7 @@ fn in_file(aim: &Aim, path: &Path, why: &str) -> Result<Place, Trouble> {
     let salt = Salt(memory.salt(&header.identity)?);
     let mut here = aim.clone();
     here.bound.keystore.path = Some(path.to_owned());
-    let held = session::held(&header.identity, &salt, &here, &folder, &memory)?;
+    let held = session::held(&header.identity, &salt, &here, &folder, &memory, Arc::new(OutOfReach))?;
     Place::over(&here, header.identity, &held, Some(why.to_owned()))
 }
 

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::slots::at_hand;
 use crate::app::config::cli::{Cli, Output};
 use crate::app::config::env::Env;
-use crate::app::model::copies::{CopySeen, CopyState};
+use crate::app::model::copies::CopySeen;
 use crate::app::model::keystore::{GenerationSeen, KeystoreLook, KeystoreSeen};
 use crate::app::model::proof::{Answer as Said, Proof, last_answer};
 use crate::app::ports::Memory as _;
@@ -194,14 +194,7 @@ pub fn slot_line(slot: &SlotEntry, now: Timestamp) -> String {
 }
 
 fn copy_line(copy: &CopySeen, now: Timestamp) -> String {
-    let state = match &copy.state {
-        CopyState::Same => "the same".to_owned(),
-        CopyState::Older { revision } => format!("older (revision {revision}), with the current keys"),
-        CopyState::Outdated { generation, .. } => format!("OUTDATED: its newest generation is {generation}"),
-        CopyState::Missing => "MISSING".to_owned(),
-        CopyState::Unreadable(trouble) => format!("cannot be read: {}", trouble.what),
-        CopyState::Unchecked => "not looked at yet".to_owned(),
-    };
+    let state = copy.state.words();
     let when = copy.checked.map_or_else(String::new, |at| format!(", checked {} ago", spoken(age(now, at))));
     let near = copy.near.as_ref().map_or_else(String::new, |near| format!("; does not count: {near}"));
     format!("{} ({})  {}  {state}{when}{near}", copy.name, copy.kind.word(), copy.place)

@@ -33,7 +33,10 @@ impl Rule for CustodyMismatch {
             let why = match &file.state {
                 CustodyState::Different { print } => format!("it is {print}, and {} is kept", file.print),
                 CustodyState::WrongSize { len } => format!("it has {len} bytes, and {} are kept", file.size),
-                CustodyState::Same | CustodyState::Missing | CustodyState::Unreadable(_) => return None,
+                CustodyState::Same
+                | CustodyState::Missing
+                | CustodyState::Unreadable(_)
+                | CustodyState::Elsewhere { .. } => return None,
             };
             Some(fires(
                 Severity::Critical,

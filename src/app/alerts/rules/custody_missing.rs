@@ -45,7 +45,7 @@ impl Rule for CustodyMissing {
                 None,
             )),
             (CustodyState::Same | CustodyState::Different { .. } | CustodyState::WrongSize { .. }, None)
-            | (CustodyState::Unreadable(_), None) => None,
+            | (CustodyState::Unreadable(_) | CustodyState::Elsewhere { .. }, None) => None,
         })
     }
 }

@@ -64,6 +64,8 @@ pub(super) fn each_file(
             .map(|file| {
                 let finding = match &file.state {
                     CustodyState::Unreadable(trouble) => Finding::Unknown(format!("{}: {}", file.path, trouble.what)),
+                    // Only the machine it lies on can tell.
+                    CustodyState::Elsewhere { .. } => Finding::Clear,
                     CustodyState::Same
                     | CustodyState::Different { .. }
                     | CustodyState::WrongSize { .. }

@@ -114,7 +114,7 @@ impl<'a> Places<'a> {
     fn sort_in(&mut self, copy: &'a CopySeen, of_right_keys: bool) {
         match (&copy.near, &copy.state) {
             (Some(_), _) => self.near.push(copy),
-            (None, CopyState::Same | CopyState::Older { .. }) if of_right_keys => {
+            (None, CopyState::Same | CopyState::Older { .. } | CopyState::Newer { .. }) if of_right_keys => {
                 self.counted.push(format!("copy {}", copy.name));
             }
             (None, CopyState::Unchecked) => self.unseen.push(Unseen {
@@ -127,6 +127,7 @@ impl<'a> Places<'a> {
                 None,
                 CopyState::Same
                 | CopyState::Older { .. }
+                | CopyState::Newer { .. }
                 | CopyState::Outdated { .. }
                 | CopyState::Missing
                 | CopyState::Unreadable(_),

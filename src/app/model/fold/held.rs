@@ -47,7 +47,7 @@ pub(super) fn copies(model: &mut Model, seen: &[CopySeen], now: Timestamp) {
                 CopyState::Missing => "is gone",
                 CopyState::Unreadable(_) => "cannot be read",
                 CopyState::Outdated { .. } => "lacks the current keys",
-                CopyState::Same | CopyState::Older { .. } | CopyState::Unchecked => continue,
+                CopyState::Same | CopyState::Older { .. } | CopyState::Newer { .. } | CopyState::Unchecked => continue,
             };
             say(model, now, ObjectRef::new("Copy", "", &copy.name), says, &copy.place, Tone::Notable);
         }
@@ -68,6 +68,7 @@ pub(super) fn custody(model: &mut Model, seen: &[CustodySeen], now: Timestamp) {
             CustodyState::Different { .. } | CustodyState::WrongSize { .. } => ("holds other bytes now", Tone::Grave),
             CustodyState::Missing => ("is gone", Tone::Grave),
             CustodyState::Unreadable(_) => ("cannot be read", Tone::Notable),
+            CustodyState::Elsewhere { .. } => ("is not looked at from here", Tone::Plain),
         };
         say(model, now, subject, says, &file.path, tone);
     }

@@ -1,0 +1,112 @@
+//! What the commands about copies and custody begin with: the session, the open keystore, the challenge, the table.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::app::config::cli::Cli;
+use crate::app::config::env::Env;
+use crate::app::config::resolve::Bound;
+use crate::app::text::clean;
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::keystore::header::Header;
+use crate::backends::keystore::{Keeper, Opener, format};
+use crate::programs::hidden;
+use crate::programs::session::{Aim, Session};
+
+/// The vault that is meant.
+pub async fn session(cli: &Cli, env: &Env) -> Result<(Session, Aim), Trouble> {
+    let aim = Aim::make(&cli.global, env)?;
+    let session = aim.connect().await.map_err(|failed| failed.trouble)?;
+    Ok((session, aim))
+}
+
+/// What opens a keystore without anybody being asked: what the keeper knows of, and the configured keyfile.
+pub fn at_hand(keeper: &Keeper, header: &Header, bound: &Bound) -> Vec<Opener> {
+    let mut all = keeper.at_hand(header);
+    if let Some(path) = &bound.keystore.keyfile {
+        // Whoever else may read it could have put another one there.
+        let private =
+            std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 == 0 && meta.len() == 32);
+        let bytes = std::fs::read(path).ok().filter(|_| private).map(Zeroizing::new);
+        let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+        all.extend(key.map(|key| Opener::Keyfile(Zeroizing::new(key))));
+    }
+    all
+}
+
+/// Opens the keystore: silently where it can be done, else with what is typed.
+pub fn open(session: &Session, bound: &Bound) -> Result<(), Trouble> {
+    let keeper = &session.held().keeper;
+    let Some(bytes) = keeper.bytes()? else {
+        return Err(Trouble::new(
+            TroubleKind::Absent,
+            &format!("there is no keystore at {}", keeper.path().display()),
+            "",
+            "Make one with `baowatch keys init`, or bring a copy of it back",
+        ));
+    };
+    let header = format::parts(&bytes).map_err(|error| error.trouble(keeper.path()))?.header;
+    if at_hand(keeper, &header, bound).iter().any(|opener| keeper.unlock(opener).is_ok()) {
+        return Ok(());
+    }
+    let typed = hidden::line("Passphrase or recovery code of the keystore (not shown): ")?;
+    keeper.unlock(&Opener::typed(typed.trim_end_matches(['\r', '\n']))).map(|_| ())
+}
+
+/// Says what will happen and asks for the exact word.
+pub fn challenged(words: &str, wanted: &str, confirm: Option<&str>) -> Result<(), Trouble> {
+    let mut talk = std::io::stderr();
+    let _ = write!(talk, "{words}");
+    let answer = match confirm {
+        Some(text) => text.to_owned(),
+        None if !std::io::stdin().is_terminal() => {
+            return Err(Trouble::new(
+                TroubleKind::Refused,
+                "nobody can be asked",
+                "input is not a terminal",
+                &format!("Give the exact answer, {wanted}, with --confirm; nothing was changed"),
+            ));
+        }
+        None => {
+            let _ = write!(talk, "Type {wanted} to do it, or nothing to leave it: ").and_then(|()| talk.flush());
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map_err(|error| {
+                Trouble::local("the answer could not be read", &error.to_string(), "Nothing was changed")
+            })?;
+            line.trim_end_matches(['\r', '\n']).to_owned()
+        }
+    };
+    if !wanted.is_empty() && answer == wanted {
+        return Ok(());
+    }
+    Err(Trouble::new(
+        TroubleKind::Refused,
+        "the answer does not match",
+        &format!("it must be exactly: {wanted}"),
+        "Nothing was changed",
+    ))
+}
+
+/// To the second, UTC.
+pub fn when(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// Columns as wide as their widest cell; the last one is not padded.
+pub fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut all = vec![head.map(str::to_owned)];
+    all.extend(rows.map(|row| row.map(|cell| clean(&cell))));
+    let wide = |column: usize| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..N).filter_map(wide).collect();
+    let mut out = String::new();
+    for row in &all {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
