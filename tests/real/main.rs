@@ -16,6 +16,7 @@ mod pty;
 mod canary;
 mod crash;
 mod emptied;
+mod keys;
 mod outage;
 mod rights;
 mod target;
