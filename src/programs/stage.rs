@@ -226,9 +226,9 @@ impl Stage {
                 self.slots.forget(slot);
                 None
             }
-            Effect::Unlock { typed } => {
-                let opened = unlock(&self.tools, typed);
-                Some(Msg::Unlocked { opened, typed: typed.is_some() })
+            Effect::Unlock { slot, typed } => {
+                let opened = unlock(&self.tools, self.tools.attempt(), typed.then_some(slot));
+                Some(Msg::Unlocked { slot, opened, typed })
             }
             Effect::LockKeystore => {
                 self.tools.lock_keystore();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baowatch::app::trouble::Trouble;
-use baowatch::backends::bao::transport::{Method, Request, Response, Transport};
+use baowatch::backends::bao::transport::{Access, Method, Request, Response, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, MutexGuard};
@@ -118,7 +118,7 @@ impl Real {
             .expect("bao server starts");
         self.servers.get_mut(name).unwrap().child = Some(child);
         for _ in 0..600 {
-            let request = Request { method: Method::Get, path: "/v1/sys/seal-status".into(), body: None };
+            let request = Request { method: Method::Get, path: "/v1/sys/seal-status".into(), body: None, access: Access::none() };
             if self.transport().send(name, request).await.is_ok() {
                 return;
             }

@@ -18,6 +18,7 @@ mod crash;
 mod emptied;
 mod keys;
 mod outage;
+mod prove;
 mod rights;
 mod target;
 mod unseal;

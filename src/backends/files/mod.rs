@@ -10,7 +10,7 @@ pub mod journal;
 mod journal_file;
 pub mod lock;
 pub mod memory;
-mod register;
+pub mod register;
 pub mod tapes;
 pub mod volatile;
 

@@ -146,11 +146,11 @@ fn in_file(aim: &Aim, path: &Path, why: &str) -> Result<Place, Trouble> {
         )
     })?;
     let folder = aim.dirs.state(&header.identity)?;
-    let memory = FileMemory::open(&folder, &header.identity)?;
+    let memory = Arc::new(FileMemory::open(&folder, &header.identity)?);
     let salt = Salt(memory.salt(&header.identity)?);
     let mut here = aim.clone();
     here.bound.keystore.path = Some(path.to_owned());
-    let held = session::held(&header.identity, &salt, &here, &folder)?;
+    let held = session::held(&header.identity, &salt, &here, &folder, &memory)?;
     Place::over(&here, header.identity, &held, Some(why.to_owned()))
 }
 

@@ -63,7 +63,8 @@ pub async fn run(cli: &Cli, file: Option<&Path>, confirm: Option<&str>, env: &En
                 "Ask again; nothing was changed",
             ));
         }
-        opened.rotate(&kept, now).map_err(|error| error.trouble(place.path()))
+        let kept: Vec<(u32, &Opener)> = kept.iter().map(|(id, opener)| (*id, opener)).collect();
+        opened.rotate(&kept).map_err(|error| error.trouble(place.path()))
     })?;
     for (_, opener) in &kept {
         place.keeper.opened_by(opener)?;
