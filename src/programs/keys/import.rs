@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Runs it, for anything but the Secret.
 pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env) -> Result<Answer, Trouble> {
-    let (place, session) = find(cli, file, env, Need::File).await?;
+    let mut place = find(cli, file, env, Need::File).await?;
     if let Some(why) = &place.offline {
         ask::talk(&format!(
             "Without the cluster ({}): into {}, of {}.\n",
@@ -46,7 +46,7 @@ pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env)
         Some(path) => (name_of(path), Some(import::file(path)?)),
         None => ("typed".to_owned(), None),
     };
-    let (vault, cluster_id) = match session {
+    let (vault, cluster_id) = match place.live() {
         Some(session) => says(cli, session, env).await,
         None => (None, None),
     };
