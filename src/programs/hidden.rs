@@ -13,6 +13,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::app::trouble::{Trouble, TroubleKind};
 
+/// What is said when somebody leaves a prompt.
+pub const LEFT: &str = "it was left";
+
 /// Longer than any share in any spelling; room is taken once, so that no copy is left behind by growing.
 const ROOM: usize = 1024;
 /// The console's fields hold no more: a longer passphrase could be made here and never typed there.
@@ -21,14 +24,6 @@ const LONGEST: usize = 512;
 const SHORTEST: usize = 12;
 /// What comes within it after Enter is the rest of a paste.
 const POURED: Duration = Duration::from_millis(30);
-
-/// What is said when somebody leaves a prompt.
-pub const LEFT: &str = "it was left";
-
-/// One secret from the terminal, whatever standard input is: where the keys themselves come through a pipe.
-pub fn on_terminal(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
-    typed(prompt, false)
-}
 
 /// One secret, as it was typed, without its line's end. On a terminal nothing of it is shown, not even its length.
 pub fn line(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
@@ -41,6 +36,11 @@ pub fn passphrase(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
         if std::io::stdin().is_terminal() { typed(prompt, true)? } else { piped(&mut std::io::stdin().lock())? };
     given(&text)?;
     Ok(text)
+}
+
+/// The same from the terminal, whatever standard input is: where the keys themselves come through a pipe.
+pub fn on_terminal(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
+    typed(prompt, true)
 }
 
 /// A passphrase that something will be opened with from now on: typed twice on a terminal, one line of a pipe.

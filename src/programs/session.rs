@@ -46,6 +46,9 @@ use crate::backends::kube::client::{Wanted, context_name};
 use crate::backends::kube::port::{Kube, KubeWrite};
 use crate::backends::supervisor::{Handle, Supervisor};
 
+/// An address that cannot exist, where there is no vault to reach.
+pub const NOWHERE: &str = "http://offline.invalid";
+
 /// The register beside the vault.
 const REGISTER: &str = "baowatch-register";
 
@@ -107,6 +110,14 @@ impl Aim {
     /// Says which of several vaults is meant.
     pub fn choose(&mut self, namespace: &str, name: &str) {
         self.asked.vault = Some((namespace.to_owned(), name.to_owned()));
+    }
+
+    /// The same folders and files without a vault: for a keystore whose header says whose it is.
+    pub async fn offline(&self, identity: &Identity) -> Result<Session, Trouble> {
+        let asked = Asked { address: Some(NOWHERE.to_owned()), members: Vec::new(), ..self.asked.clone() };
+        let mut target = connect(&asked).await.map_err(|failed| failed.trouble)?;
+        target.cluster.identity = identity.clone();
+        Session::over(target, self, None)
     }
 
     /// Finds the cluster and the vault in it.
@@ -360,7 +371,7 @@ fn keystore_path(identity: &Identity, plan: &Aim) -> PathBuf {
 }
 
 /// The keystore of this vault and its copies, as far as this machine knows of them.
-pub(super) fn held(
+fn held(
     identity: &Identity,
     salt: &Salt,
     plan: &Aim,

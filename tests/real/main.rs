@@ -17,6 +17,7 @@ mod canary;
 mod crash;
 mod emptied;
 mod incident;
+mod keys;
 mod outage;
 mod prove;
 mod prove_crash;

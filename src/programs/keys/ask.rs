@@ -5,15 +5,14 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::keyfile;
 use super::once;
 use super::place::Place;
 use crate::app::config::cli_keys::SlotChoice;
 use crate::app::runtime::clock;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::keystore::kdf::Cost;
+use crate::backends::keystore::kdf::{self, Cost};
 use crate::backends::keystore::slot::{self, Opener};
-use crate::backends::keystore::{KeystoreError, recovery};
+use crate::backends::keystore::{KeystoreError, keyfile, keyring, recovery};
 use crate::programs::hidden;
 
 /// How often somebody may mistype on a terminal.
@@ -28,12 +27,6 @@ pub fn talk(text: &str) {
 pub fn open(place: &Place, stdin_taken: bool) -> Result<(), Trouble> {
     place.existing()?;
     if place.keeper.is_open() || place.keeper.unlock_silently().is_ok() {
-        return Ok(());
-    }
-    if let Some(path) = &place.keyfile
-        && let Ok(opener) = keyfile::read(path)
-        && place.keeper.unlock(&opener).is_ok()
-    {
         return Ok(());
     }
     let prompt = format!("Passphrase or recovery code of {} (not shown): ", place.path().display());
@@ -58,15 +51,12 @@ pub fn new_slot(kind: SlotChoice, file: Option<&Path>) -> Result<(Opener, Cost),
         SlotChoice::Passphrase => Opener::Passphrase(hidden::new_passphrase()?),
         SlotChoice::Keyfile => {
             let path = file.ok_or_else(|| Trouble::local("no keyfile was named", "", "Name it with --keyfile"))?;
-            keyfile::read_or_make(path)?
+            Opener::Keyfile(read_or_make(path)?)
         }
+        // Where there is no keyring, the sentence comes before anything is made.
         SlotChoice::Keyring => {
-            return Err(Trouble::new(
-                TroubleKind::Refused,
-                "there is no keyring here",
-                "this program was built without one",
-                "Use a passphrase or a keyfile; nothing was changed",
-            ));
+            keyring::probe()?;
+            Opener::Keyring(slot::random::<32>().map_err(internal)?)
         }
         SlotChoice::Recovery => recovery_code()?,
     };
@@ -76,9 +66,30 @@ pub fn new_slot(kind: SlotChoice, file: Option<&Path>) -> Result<(Opener, Cost),
 
 /// The costs of a new passphrase slot, said before they are paid.
 fn derivation() -> Cost {
-    let cost = Cost::FLOOR;
+    talk("Measuring how much work half a second is on this machine…\n");
+    let cost = kdf::calibrate();
     talk(&format!("Deriving a key from it with Argon2id: {} MiB of memory, {} passes.\n", cost.m / 1024, cost.t));
     cost
+}
+
+fn read_or_make(path: &Path) -> Result<Zeroizing<[u8; 32]>, Trouble> {
+    if path.symlink_metadata().is_ok() {
+        return keyfile::read(path);
+    }
+    let key = keyfile::make(path)?;
+    talk(&format!("Made the keyfile {}; whoever has it and the keystore has the keys.\n", path.display()));
+    Ok(key)
+}
+
+/// Puts the key of a keyring slot into the keyring, and says what is to be known of it.
+pub fn into_keyring(file: &str, id: u32, opener: &Opener) -> Result<(), Trouble> {
+    let Opener::Keyring(key) = opener else { return Ok(()) };
+    let place = keyring::store(file, id, key)?;
+    talk(&format!("Its key lies in {}.\n", place.words()));
+    if let Some(caveat) = place.caveat() {
+        talk(&format!("Note: {caveat}.\n"));
+    }
+    Ok(())
 }
 
 /// Does something that takes a derivation, and says how long it took.

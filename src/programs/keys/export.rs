@@ -1,5 +1,6 @@
 //! `keys export`: keys on this terminal after a challenge, or in a keystore of their own; never in the clear on a disk.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -85,7 +86,8 @@ fn page(vault: &str, kept: &GenerationSeen, secret: &Generation) -> Zeroizing<St
     page.push_str(&head);
     for (at, share) in secret.shares.iter().enumerate() {
         let print = kept.prints.get(at).map(ToString::to_string).unwrap_or_default();
-        page.push_str(&format!("{:>3}  {print}  ", at + 1));
+        // Writing to a String cannot fail.
+        let _ = write!(page, "{:>3}  {print}  ", at + 1);
         STANDARD.encode_string(share.expose(), &mut page);
         page.push('\n');
     }

@@ -17,7 +17,7 @@ use crate::app::text::{clean, count};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::keys::fingerprint;
 use crate::backends::keystore::import::{self, Asked, Counts, Decided, Taken, VaultSays, decide};
-use crate::backends::keystore::opened::NewKeys;
+use crate::backends::keystore::opened::{NewKeys, Opened};
 use crate::programs::config::Answer;
 use crate::programs::session::Session;
 use crate::programs::{check, hidden};
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Runs it, for anything but the Secret.
 pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env) -> Result<Answer, Trouble> {
-    let (place, session) = find(cli, file, env, Need::File).await?;
+    let mut place = find(cli, file, env, Need::File).await?;
     if let Some(why) = &place.offline {
         ask::talk(&format!(
             "Without the cluster ({}): into {}, of {}.\n",
@@ -46,7 +46,7 @@ pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env)
         Some(path) => (name_of(path), Some(import::file(path)?)),
         None => ("typed".to_owned(), None),
     };
-    let (vault, cluster_id) = match session {
+    let (vault, cluster_id) = match place.live() {
         Some(session) => says(cli, session, env).await,
         None => (None, None),
     };
@@ -56,17 +56,14 @@ pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env)
         vault,
     };
     let refused = |refusal: import::Refusal| refusal.trouble(&source);
-    let taken = match document {
-        Some(bytes) => {
-            let taken = import::read(&bytes).map_err(refused)?;
-            drop(bytes);
-            ask::open(&place, piped)?;
-            taken
-        }
-        None => {
-            ask::open(&place, false)?;
-            typed(&asked)?
-        }
+    let taken = if let Some(bytes) = document {
+        let taken = import::read(&bytes).map_err(refused)?;
+        drop(bytes);
+        ask::open(&place, piped)?;
+        taken
+    } else {
+        ask::open(&place, false)?;
+        typed(&asked)?
     };
     for note in &taken.notes {
         ask::talk(&format!("Note: {note}.\n"));
@@ -142,7 +139,7 @@ fn typed(asked: &Asked) -> Result<Taken, Trouble> {
 }
 
 fn prints(place: &Place, decided: &Decided) -> Result<Vec<Fingerprint>, Trouble> {
-    let salt = place.keeper.with(|opened| opened.salt())?.map_err(|error| error.trouble(place.path()))?;
+    let salt = place.keeper.with(Opened::salt)?.map_err(|error| error.trouble(place.path()))?;
     Ok(decided.shares.iter().map(|share| fingerprint(&salt, share.expose())).collect())
 }
 

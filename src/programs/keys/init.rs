@@ -7,19 +7,16 @@ use super::place::{Need, find};
 use crate::app::config::cli::Cli;
 use crate::app::config::cli_keys::KeysInit;
 use crate::app::config::env::Env;
-use crate::app::model::keystore::KeystoreLook;
+use crate::app::model::keystore::{KeystoreLook, SlotKind};
 use crate::app::runtime::clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::files::{dirs, not_written};
-use crate::backends::keystore::Opened;
+use crate::backends::keystore::{Opened, keyring};
 use crate::programs::config::Answer;
 
 /// Runs it.
 pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysInit, env: &Env) -> Result<Answer, Trouble> {
-    let (place, session) = find(cli, file, env, Need::Vault).await?;
-    if let Some(session) = session {
-        session.close().await;
-    }
+    let place = find(cli, file, env, Need::Vault).await?;
     let path = place.path().display().to_string();
     let exists = |why: &str| {
         let next = "Use it (`baowatch keys status`), or move it away yourself; nothing was changed";
@@ -42,9 +39,17 @@ pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysInit, env: &Env) -
     let kind = opener.kind();
     let now = clock::now();
     let make = || Opened::create(&place.identity, place.keeper.salt(), &opener, cost, &wanted.label, now);
-    let derives = kind == crate::app::model::keystore::SlotKind::Passphrase;
+    let derives = kind == SlotKind::Passphrase;
     let opened = if derives { ask::timed(make) } else { make() }.map_err(|error| error.trouble(place.path()))?;
-    place.keeper.create(opened, now)?;
+    let keyed = opened.header().file.clone();
+    ask::into_keyring(&keyed, 1, &opener)?;
+    if let Err(trouble) = place.keeper.create(opened, now) {
+        if kind == SlotKind::Keyring {
+            // A key of no keystore is rubbish in somebody's keyring.
+            let _ = keyring::forget(&keyed, 1);
+        }
+        return Err(trouble);
+    }
     Ok(Answer::done(format!(
         "Made {path} for {}, with slot 1 ({}, {}). Written, read back and opened.\n\
          It holds no keys yet: `baowatch keys import` takes them from the cluster's Secret.\n\

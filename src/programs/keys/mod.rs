@@ -6,7 +6,6 @@ mod custody;
 mod export;
 mod import;
 mod init;
-mod keyfile;
 mod once;
 mod place;
 mod rotate;

@@ -8,17 +8,13 @@ use std::time::Duration;
 use crate::app::config::cli::{Cli, Global};
 use crate::app::config::env::Env;
 use crate::app::id::Identity;
-use crate::app::ports::Memory as _;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::copies::Copies;
-use crate::backends::copies::own::OutOfReach;
-use crate::backends::feeds::Held;
 use crate::backends::files::atomic::{self, Existing};
 use crate::backends::files::memory::FileMemory;
-use crate::backends::keys::Salt;
 use crate::backends::keystore::header::Header;
 use crate::backends::keystore::{Keeper, format};
-use crate::programs::session::{self, Aim, Session};
+use crate::programs::session::{Aim, NOWHERE, Session};
 
 /// How long a cluster may take to say which vault this is, where the file alone would do.
 const REACH: Duration = Duration::from_secs(8);
@@ -46,6 +42,8 @@ pub struct Place {
     pub keyfile: Option<PathBuf>,
     /// Why the cluster was not asked; `None` where it was.
     pub offline: Option<String>,
+    /// Copies are reached through it.
+    session: Option<Session>,
 }
 
 impl Place {
@@ -83,21 +81,27 @@ impl Place {
         })
     }
 
-    fn over(aim: &Aim, identity: Identity, held: &Held, offline: Option<String>) -> Result<Self, Trouble> {
-        let memory = FileMemory::open(&aim.dirs.state(&identity)?, &identity)?;
+    fn over(aim: &Aim, session: Session, offline: Option<String>) -> Result<Self, Trouble> {
+        let identity = session.identity().clone();
         Ok(Self {
+            memory: FileMemory::open(&aim.dirs.state(&identity)?, &identity)?,
             identity,
-            keeper: held.keeper.clone(),
-            copies: Arc::clone(&held.copies),
-            memory,
+            keeper: session.held().keeper.clone(),
+            copies: Arc::clone(&session.held().copies),
             keyfile: aim.bound.keystore.keyfile.clone(),
             offline,
+            session: Some(session),
         })
+    }
+
+    /// The live vault, to be watched; `None` while it is out of reach.
+    pub fn live(&mut self) -> Option<Session> {
+        if self.offline.is_some() { None } else { self.session.take() }
     }
 }
 
-/// Finds it. With a session where the vault answered.
-pub async fn find(cli: &Cli, named: Option<&Path>, env: &Env, need: Need) -> Result<(Place, Option<Session>), Trouble> {
+/// Finds it.
+pub async fn find(cli: &Cli, named: Option<&Path>, env: &Env, need: Need) -> Result<Place, Trouble> {
     let mut aim = match Aim::make(&cli.global, env) {
         Ok(aim) => aim,
         // Without a cluster to aim at, a file that somebody named is still a file.
@@ -107,14 +111,13 @@ pub async fn find(cli: &Cli, named: Option<&Path>, env: &Env, need: Need) -> Res
     if let Some(path) = named {
         aim.bound.keystore.path = Some(path.to_owned());
         if need == Need::File {
-            return Ok((in_file(&aim, path, "a file was named with --keystore")?, None));
+            return in_file(&aim, path, "a file was named with --keystore").await;
         }
     }
     let why = match tokio::time::timeout(REACH, aim.connect()).await {
         Ok(Ok(session)) => {
             remember(&aim, session.identity());
-            let place = Place::over(&aim, session.identity().clone(), session.held(), None)?;
-            return Ok((place, Some(session)));
+            return Place::over(&aim, session, None);
         }
         Ok(Err(failed)) if need == Need::Vault || !failed.several.is_empty() => return Err(failed.trouble),
         Ok(Err(failed)) => failed.trouble.to_string(),
@@ -128,16 +131,16 @@ pub async fn find(cli: &Cli, named: Option<&Path>, env: &Env, need: Need) -> Res
         Err(_) => format!("the cluster did not answer within {}s", REACH.as_secs()),
     };
     let path = only_one(&aim, &why)?;
-    Ok((in_file(&aim, &path, &why)?, None))
+    in_file(&aim, &path, &why).await
 }
 
 /// The same person and folders, and no cluster.
 fn nowhere(global: &Global) -> Global {
-    Global { context: None, cluster: None, address: Some("https://offline.invalid".to_owned()), ..global.clone() }
+    Global { context: None, cluster: None, address: Some(NOWHERE.to_owned()), ..global.clone() }
 }
 
 /// The keystore in this file, whoever it belongs to: its header says so.
-fn in_file(aim: &Aim, path: &Path, why: &str) -> Result<Place, Trouble> {
+async fn in_file(aim: &Aim, path: &Path, why: &str) -> Result<Place, Trouble> {
     let header = header_of(path)?.ok_or_else(|| {
         Trouble::new(
             TroubleKind::Absent,
@@ -146,13 +149,10 @@ fn in_file(aim: &Aim, path: &Path, why: &str) -> Result<Place, Trouble> {
             "Name the file with --keystore, or bring a copy of it back",
         )
     })?;
-    let folder = aim.dirs.state(&header.identity)?;
-    let memory = Arc::new(FileMemory::open(&folder, &header.identity)?);
-    let salt = Salt(memory.salt(&header.identity)?);
     let mut here = aim.clone();
     here.bound.keystore.path = Some(path.to_owned());
-    let held = session::held(&header.identity, &salt, &here, &folder, &memory, Arc::new(OutOfReach))?;
-    Place::over(&here, header.identity, &held, Some(why.to_owned()))
+    let session = here.offline(&header.identity).await?;
+    Place::over(&here, session, Some(why.to_owned()))
 }
 
 fn header_of(path: &Path) -> Result<Option<Header>, Trouble> {

@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::ask;
-use super::keyfile;
 use super::place::Place;
 use super::slots::at_hand;
 use crate::app::config::cli::Cli;
@@ -13,8 +12,8 @@ use crate::app::model::keystore::SlotKind;
 use crate::app::runtime::clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::keystore::header::SlotEntry;
-use crate::backends::keystore::recovery;
 use crate::backends::keystore::slot::{self, Opener};
+use crate::backends::keystore::{keyfile, keyring, recovery};
 use crate::programs::config::Answer;
 use crate::programs::hidden;
 
@@ -103,11 +102,11 @@ fn secret_of(place: &Place, entry: &SlotEntry) -> Result<Option<Opener>, Trouble
 fn offered(place: &Place, entry: &SlotEntry, name: &str) -> Result<Option<Opener>, Trouble> {
     match entry.kind {
         SlotKind::Passphrase => {
-            let text = hidden::passphrase(&format!("Passphrase of {name} (not shown): "))?;
+            let text = hidden::line(&format!("Passphrase of {name} (not shown): "))?;
             Ok((!text.is_empty()).then_some(Opener::Passphrase(text)))
         }
         SlotKind::Recovery => loop {
-            let text = hidden::passphrase(&format!("Recovery code of {name} (not shown): "))?;
+            let text = hidden::line(&format!("Recovery code of {name} (not shown): "))?;
             if text.is_empty() {
                 return Ok(None);
             }
@@ -119,17 +118,27 @@ fn offered(place: &Place, entry: &SlotEntry, name: &str) -> Result<Option<Opener
         },
         SlotKind::Keyfile => {
             if let Some(path) = &place.keyfile
-                && let Ok(opener) = keyfile::read(path)
+                && let Ok(opener) = keyfile::read(path).map(Opener::Keyfile)
                 && slot::opens(&place.existing()?, entry, &opener).unwrap_or(false)
             {
                 return Ok(Some(opener));
             }
             let path = ask::line(&format!("Path of the keyfile of {name}: "))?;
-            if path.is_empty() { Ok(None) } else { keyfile::read(Path::new(&path)).map(Some) }
+            if path.is_empty() {
+                Ok(None)
+            } else {
+                keyfile::read(Path::new(&path)).map(|key| Some(Opener::Keyfile(key)))
+            }
         }
         SlotKind::Keyring => {
-            ask::talk(&format!("{name} cannot be wrapped anew here: it will be dropped; add one again afterwards.\n"));
-            Ok(None)
+            let file = place.existing()?.file;
+            match keyring::fetch(&file, entry.id) {
+                Ok(key) => Ok(Some(Opener::Keyring(key))),
+                Err(trouble) => {
+                    ask::talk(&format!("{name}: {trouble}\n"));
+                    Ok(None)
+                }
+            }
         }
     }
 }

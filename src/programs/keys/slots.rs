@@ -12,14 +12,12 @@ use crate::app::model::keystore::SlotKind;
 use crate::app::runtime::clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::keystore::header::{Header, MOST_SLOTS};
+use crate::backends::keystore::keyring;
 use crate::programs::config::Answer;
 
 /// The keystore in its file; says so where the cluster was not asked.
 pub async fn at_hand(cli: &Cli, file: Option<&Path>, env: &Env) -> Result<Place, Trouble> {
-    let (place, session) = find(cli, file, env, Need::File).await?;
-    if let Some(session) = session {
-        session.close().await;
-    }
+    let place = find(cli, file, env, Need::File).await?;
     if let Some(why) = &place.offline {
         ask::talk(&format!("Without the cluster ({why}): {}, of {}.\n", place.path().display(), place.identity.0));
     }
@@ -44,7 +42,9 @@ pub async fn run(cli: &Cli, file: Option<&Path>, command: &SlotsCommand, env: &E
             let now = clock::now();
             let add = || {
                 place.keeper.change(now, |opened| {
-                    opened.add_slot(&opener, cost, label, now).map_err(|error| error.trouble(place.path()))
+                    let id = opened.add_slot(&opener, cost, label, now).map_err(|error| error.trouble(place.path()))?;
+                    // Before the keystore is written: a slot whose key nobody has is not wanted.
+                    ask::into_keyring(&opened.header().file, id, &opener).map(|()| id)
                 })
             };
             let id = if opener.kind() == SlotKind::Passphrase { ask::timed(add) } else { add() }?;
@@ -84,6 +84,9 @@ fn remove(place: &Place, header: &Header, id: u32, confirm: Option<&str>) -> Res
     place.keeper.change(clock::now(), |opened| {
         if opened.remove_slot(id) { Ok(()) } else { Err(refused("the keystore was changed meanwhile", "Ask again")) }
     })?;
+    if slot.kind == SlotKind::Keyring && !keyring::forget(&header.file, id).unwrap_or(false) {
+        ask::talk("Its key was found in no keyring of this machine: another may hold it.\n");
+    }
     Ok(Answer::done(format!(
         "Removed slot {id}. Old copies still open with it; whoever had its secret may know the data key as well.\n\
          `baowatch keys rotate` puts a new data key in its place, so that it opens nothing newer.\n"

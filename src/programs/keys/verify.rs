@@ -69,10 +69,10 @@ enum Held<'a> {
 
 /// Runs it.
 pub async fn run(cli: &Cli, file: Option<&Path>, output: Output, env: &Env) -> Result<Answer, Trouble> {
-    let (place, session) = find(cli, file, env, Need::Vault).await?;
+    let mut place = find(cli, file, env, Need::Vault).await?;
     let settings = Aim::make(&cli.global, env)?.bound.settings;
     let state = State::new(settings, clock::now());
-    let state = match session {
+    let state = match place.live() {
         Some(session) => check::watch(session, state, LOOK, false).await,
         None => state,
     };
