@@ -76,6 +76,18 @@ fn screens() -> Vec<(&'static str, Make)> {
             with(fixture::healthy, vec![Intent::Offer { action: baowatch::app::id::ActionId::Unseal, target: None }])
         }),
         ("first-moment", Night::new),
+        ("kept", fixture::kept),
+        ("kept-zoomed", || with(fixture::kept, vec![Intent::Zoom(PaneId::Keys)])),
+        ("wiped-kept", fixture::wiped_kept),
+        ("wiped-kept-zoomed", || with(fixture::wiped_kept, vec![Intent::Zoom(PaneId::Keys)])),
+        ("mismatch", fixture::mismatch),
+        ("mismatch-zoomed", || with(fixture::mismatch, vec![Intent::Zoom(PaneId::Keys)])),
+        ("copies-lost", fixture::copies_lost),
+        ("copies-lost-zoomed", || with(fixture::copies_lost, vec![Intent::Zoom(PaneId::Keys)])),
+        ("keystore-unreadable", fixture::keystore_unreadable),
+        ("keystore-lost", fixture::keystore_lost),
+        ("custody-drift", fixture::custody_drift),
+        ("custody-drift-zoomed", || with(fixture::custody_drift, vec![Intent::Zoom(PaneId::Keys)])),
     ]
 }
 

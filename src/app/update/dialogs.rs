@@ -152,7 +152,7 @@ pub(super) fn relock(state: &mut State) -> Vec<Effect> {
     let busy = state.underway().is_some_and(|run| {
         run.plan().steps.iter().any(|step| matches!(&step.kind, StepKind::Do(op) if op.opens_keystore()))
     });
-    let limit = state.settings.lock_after.unwrap_or(LOCK_AFTER);
+    let limit = state.settings.locks_after();
     let now = state.now;
     let Lock::Open { used, .. } = &mut state.keystore else { return Vec::new() };
     if busy {
@@ -164,9 +164,6 @@ pub(super) fn relock(state: &mut State) -> Vec<Effect> {
     state.keystore = Lock::Locked;
     vec![Effect::LockKeystore]
 }
-
-/// An unlocked keystore that is not used for so long locks itself.
-const LOCK_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 /// The focus to the next field of the plan's dialog.
 pub(super) fn next_field(state: &mut State) {
