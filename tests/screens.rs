@@ -39,6 +39,14 @@ fn with(make: Make, intents: Vec<Intent>) -> Night {
     night
 }
 
+/// The drawer of one row of the Keys pane.
+fn about(make: Make, key: &str) -> Night {
+    let mut night = with(make, vec![Intent::Zoom(PaneId::Keys)]);
+    night.state.selected.insert(PaneId::Keys, key.to_owned());
+    night.ask(vec![Intent::Open]);
+    night
+}
+
 fn screens() -> Vec<(&'static str, Make)> {
     vec![
         ("healthy", fixture::healthy),
@@ -80,12 +88,33 @@ fn screens() -> Vec<(&'static str, Make)> {
         ("kept-zoomed", || with(fixture::kept, vec![Intent::Zoom(PaneId::Keys)])),
         ("wiped-kept", fixture::wiped_kept),
         ("wiped-kept-zoomed", || with(fixture::wiped_kept, vec![Intent::Zoom(PaneId::Keys)])),
+        ("kept-stale-zoomed", || {
+            let mut night = with(fixture::copies_lost, vec![Intent::Zoom(PaneId::Keys)]);
+            night.jump(300).send(world::healthy());
+            night
+        }),
         ("mismatch", fixture::mismatch),
         ("mismatch-zoomed", || with(fixture::mismatch, vec![Intent::Zoom(PaneId::Keys)])),
         ("copies-lost", fixture::copies_lost),
         ("copies-lost-zoomed", || with(fixture::copies_lost, vec![Intent::Zoom(PaneId::Keys)])),
         ("keystore-unreadable", fixture::keystore_unreadable),
         ("keystore-lost", fixture::keystore_lost),
+        ("details-keystore", || about(fixture::kept, "keystore")),
+        ("details-keystore-lost", || about(fixture::keystore_lost, "keystore")),
+        ("details-copy", || about(fixture::copies_lost, "copy nas")),
+        ("details-holding", || about(fixture::kept, "holding anna@laptop/keystore")),
+        ("details-register", || about(fixture::kept, "register")),
+        ("details-custody", || about(fixture::custody_drift, "file master-key")),
+        ("details-proof", || about(fixture::mismatch, "proof")),
+        ("unlock", || fixture::unlock(Pending::Empty, None)),
+        ("unlock-trying", || {
+            let mut night = fixture::unlock(Pending::Typing, None);
+            if let Some(Layer::Unlock(dialog)) = night.state.layers.last_mut() {
+                dialog.trying = Some(night.state.now);
+            }
+            night
+        }),
+        ("unlock-refused", || fixture::unlock(Pending::Empty, Some(fixture::wrong_passphrase()))),
         ("custody-drift", fixture::custody_drift),
         ("custody-drift-zoomed", || with(fixture::custody_drift, vec![Intent::Zoom(PaneId::Keys)])),
     ]
@@ -114,7 +143,7 @@ fn without_colour_and_without_unicode() {
         let state = make().sized(80, 24);
         let text = print(&state, &look, 80, 24);
         assert!(text.is_ascii(), "{name}: {:?}", text.chars().filter(|c| !c.is_ascii()).collect::<String>());
-        if ["keys-wiped", "plan", "shares"].contains(&name) {
+        if ["keys-wiped", "plan", "shares", "copies-lost-zoomed", "custody-drift-zoomed"].contains(&name) {
             insta::assert_snapshot!(format!("ascii.{name}"), text);
         }
     }
@@ -143,7 +172,19 @@ fn roles(buf: &Buffer, theme: Theme) -> String {
 #[test]
 fn every_role_where_it_belongs() {
     for (name, make) in screens() {
-        if !["healthy", "keys-wiped", "sealed-standby", "blind", "denied", "plan", "alerts"].contains(&name) {
+        let shown = [
+            "healthy",
+            "keys-wiped",
+            "sealed-standby",
+            "blind",
+            "denied",
+            "plan",
+            "alerts",
+            "copies-lost-zoomed",
+            "mismatch-zoomed",
+            "kept-stale-zoomed",
+        ];
+        if !shown.contains(&name) {
             continue;
         }
         let state = make().sized(80, 24);

@@ -74,7 +74,8 @@ pub fn copies(state: &State) -> Vec<&CopySeen> {
     let mut copies: Vec<&CopySeen> = state.model.copies.iter().flat_map(|seen| &seen.value).collect();
     copies.sort_by_key(|copy| {
         let rank = match &copy.state {
-            CopyState::Missing | CopyState::Unreadable(_) | CopyState::Outdated { .. } => 0,
+            CopyState::Missing | CopyState::Unreadable(_) => 0,
+            CopyState::Outdated { .. } => 1,
             CopyState::Unchecked => 2,
             CopyState::Same | CopyState::Older { .. } if copy.near.is_some() => 1,
             CopyState::Older { .. } => 3,

@@ -15,7 +15,7 @@ mod unsealing;
 
 pub use custody::custody_word;
 pub use kept::{ago, copy_word, holding_word, keystore_word, lock_word, places};
-pub use proof::proof_word;
+pub use proof::{proof_of, proof_word};
 pub use secret::{Relation, culprit, relation, relation_word, secret_word, shape, window};
 pub use unsealing::{liveness, mounted};
 
@@ -42,14 +42,14 @@ impl Pane for Keys {
         if let Some((mark, word)) = dead.filter(|(mark, _)| *mark != Mark::Ok) {
             return (mark, format!("unsealer {word}"));
         }
-        let (proof, proof_said) = proof_word(state);
+        let (proof, said) = proof_word(state, false);
         if proof == Mark::Bad {
-            return (proof, proof_said);
+            return (proof, format!("keys {said}"));
         }
-        if let Some(said) = kept_badly(state) {
-            return said;
+        if let Some(kept) = kept_badly(state) {
+            return kept;
         }
-        if proof == Mark::Ok { (Mark::Ok, String::new()) } else { (proof, proof_said) }
+        if proof == Mark::Ok { (Mark::Ok, String::new()) } else { (proof, said) }
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
@@ -74,12 +74,12 @@ impl Pane for Keys {
         entries.extend(proof::entries(state, look, room));
         let reopens = &state.verdict.reopens;
         let how = format!("by {} ({})", reopens.by.word(), reopens.grade.word());
-        entries.push(Entry::note(5, labelled(look, "reopens", vec![look.span(Role::Dim, how)])));
+        entries.push(Entry::note(6, labelled(look, "reopens", vec![look.span(Role::Dim, how)])));
         if room.zoomed {
             for (index, text) in fmt::wrap(&reopens.because, room.width.saturating_sub(super::LABEL)).iter().enumerate()
             {
                 let line = labelled(look, "", vec![look.span(Role::Dim, text.clone())]);
-                entries.push(Entry { joins: index > 0, ..Entry::note(6, line) });
+                entries.push(Entry { joins: index > 0, ..Entry::note(7, line) });
             }
         }
         entries.extend(sight::entries(state, look, &FEEDS, room));
@@ -92,25 +92,25 @@ impl Pane for Keys {
 
 /// The worst of what is kept elsewhere, for the title; nothing where it is well or was never begun.
 fn kept_badly(state: &State) -> Option<(Mark, String)> {
-    if let Some((mark, _)) = relation(state).map(relation_word).filter(|(mark, _)| *mark == Mark::Bad) {
-        return Some((mark, "other keys than the keystore".to_owned()));
+    match relation(state) {
+        Some(other @ (Relation::Other | Relation::Older(..))) => return Some(relation_word(other, false)),
+        Some(Relation::Same(_) | Relation::Incomparable) | None => {}
     }
     match state.model.keystore.as_ref().map(|seen| &seen.value) {
         Some(KeystoreLook::Absent { expected: true, .. }) => return Some((Mark::Bad, "keystore lost".to_owned())),
         Some(KeystoreLook::Unreadable { .. }) => return Some((Mark::Bad, "keystore unreadable".to_owned())),
         Some(KeystoreLook::Absent { expected: false, .. } | KeystoreLook::Present(_)) | None => {}
     }
-    let file = panes::custody(state).into_iter().map(|file| (custody_word(file).0, &file.name));
-    if let Some((mark, name)) = file.into_iter().find(|(mark, _)| *mark == Mark::Bad) {
-        return Some((mark, format!("key file {name}")));
+    let files = panes::custody(state).into_iter().map(|file| (custody_word(file, false), &file.name));
+    if let Some(((mark, word), name)) = files.into_iter().find(|((mark, _), _)| *mark == Mark::Bad) {
+        return Some((mark, format!("key file {name}: {word}")));
     }
     let held = state.model.keystore().is_some_and(|seen| seen.current().is_some());
     if held && state.model.copies.is_some() && places(state).len() < 2 {
-        return Some((Mark::Warn, "only one place holds the keys".to_owned()));
+        return Some((Mark::Warn, "one place holds the keys".to_owned()));
     }
-    let copy = panes::copies(state).into_iter().map(|copy| (copy_word(copy, false).0, &copy.name));
-    if let Some((mark, name)) = copy.into_iter().find(|(mark, _)| *mark == Mark::Bad) {
-        return Some((mark, format!("copy {name}")));
-    }
-    None
+    // One copy less is a warning while others hold the keys.
+    let copies = panes::copies(state).into_iter().map(|copy| (copy_word(copy, false), &copy.name));
+    let mut bad = copies.filter(|((mark, _), _)| *mark == Mark::Bad);
+    bad.next().map(|((_, word), name)| (Mark::Warn, format!("copy {name}: {word}")))
 }

@@ -29,8 +29,8 @@ pub(super) const fn unread(trouble: &Trouble) -> Mark {
 /// How the keystore stands, in a mark and words; as many words as the room allows.
 pub fn keystore_word(state: &State, roomy: bool) -> (Mark, String) {
     let Some(observed) = &state.model.keystore else {
-        return sight::blindness(state, FeedId::Keystore)
-            .map_or((Mark::Absent, "looking".to_owned()), |blind| (blind.mark, blind.word));
+        let blind = sight::blindness(state, FeedId::Keystore);
+        return blind.map_or((Mark::Absent, "looking".to_owned()), |blind| (blind.mark, blind.word));
     };
     let (mark, words) = match &observed.value {
         KeystoreLook::Present(seen) => match seen.current() {
@@ -59,7 +59,7 @@ fn holds(state: &State, current: &GenerationSeen, written: Timestamp, roomy: boo
         KeyKind::Static => {}
         KeyKind::Recovery => parts.push("recovery keys".to_owned()),
         KeyKind::Unseal if !enough => parts.push(format!("{held} of {} shares needed", current.threshold)),
-        KeyKind::Unseal if roomy => parts.push(format!("{held} of {} shares", current.total.max(1))),
+        KeyKind::Unseal if roomy && current.total > 1 => parts.push(format!("{held} of {} shares", current.total)),
         KeyKind::Unseal => {}
     }
     let copies = state.model.copies.as_ref().map(|seen| seen.value.iter().filter(|copy| copy.counts()).count());
@@ -91,7 +91,9 @@ pub fn lock_word(state: &State) -> Option<String> {
     })
 }
 
+/// Its row; while it was never seen the trouble of its feed says so.
 pub(super) fn keystore(state: &State, look: &Look, room: Room) -> Option<Entry> {
+    let observed = state.model.keystore.as_ref()?;
     let lock = lock_word(state).unwrap_or_default();
     let left = room.width.saturating_sub(LABEL + look.glyph_width() + 1);
     let (mark, words) = [true, false]
@@ -99,7 +101,7 @@ pub(super) fn keystore(state: &State, look: &Look, room: Room) -> Option<Entry> 
         .map(|roomy| keystore_word(state, roomy))
         .find(|(_, words)| fmt::width(words) + fmt::width(&lock) + 2 <= left)
         .unwrap_or_else(|| keystore_word(state, false));
-    let stale = state.model.keystore.as_ref().is_some_and(|seen| seen.fresh(state.now, FeedId::Keystore).is_none());
+    let stale = observed.fresh(state.now, FeedId::Keystore).is_none();
     let role = if stale { Role::Dim } else { mark.role() };
     let words = fmt::end(&words, left);
     let line = labelled(look, "keystore", vec![look.span(role, format!("{} {words}", look.glyph(mark)))]);
@@ -113,10 +115,7 @@ pub(super) fn keystore(state: &State, look: &Look, room: Room) -> Option<Entry> 
     } else {
         aside(look, line, &lock, room.width)
     };
-    match &state.model.keystore {
-        Some(_) => Some(Entry::row("keystore", 0, line)),
-        None => sight::blindness(state, FeedId::Keystore).map(|_| Entry::note(4, line)),
-    }
+    Some(Entry::row("keystore", 0, line))
 }
 
 /// The places that hold the current keys and count as places of their own.
@@ -149,25 +148,19 @@ pub(super) fn summary(state: &State, look: &Look, room: Room) -> Option<Entry> {
     };
     let left = room.width.saturating_sub(LABEL + look.glyph_width() + 1);
     let words = if fmt::width(&words) <= left || room.zoomed { fmt::end(&words, left) } else { short };
-    let weight = if mark == Mark::Ok { 5 } else { 2 };
+    let weight = if mark == Mark::Ok { 4 } else { 2 };
     Some(Entry::note(weight, labelled(look, "places", vec![look.mark(mark, &words)])))
 }
 
-/// How a copy stands, in a mark and words.
+/// How a copy stands, in a mark and words; as many words as the room allows.
 pub fn copy_word(copy: &CopySeen, roomy: bool) -> (Mark, String) {
+    let not = if roomy { "does not count: " } else { "" };
     match (&copy.state, &copy.near) {
         (CopyState::Missing, _) => (Mark::Bad, "gone".to_owned()),
-        (CopyState::Unreadable(trouble), _) => {
-            (unread(trouble), if roomy { trouble.what.clone() } else { format!("unreadable: {}", trouble.kind.word()) })
-        }
-        (CopyState::Outdated { generation, .. }, _) => {
-            let words = format!("old keys: generation {generation}");
-            (Mark::Warn, if roomy { format!("{words}, does not count") } else { words })
-        }
+        (CopyState::Unreadable(trouble), _) => (unread(trouble), format!("cannot be read: {}", trouble.kind.word())),
+        (CopyState::Outdated { generation, .. }, _) => (Mark::Warn, format!("{not}old keys, generation {generation}")),
         (CopyState::Unchecked, _) => (Mark::Unknown, "not checked yet".to_owned()),
-        (CopyState::Same | CopyState::Older { .. }, Some(near)) => {
-            (Mark::Warn, if roomy { format!("{near}: does not count") } else { near.clone() })
-        }
+        (CopyState::Same | CopyState::Older { .. }, Some(near)) => (Mark::Warn, format!("{not}{near}")),
         (CopyState::Older { .. }, None) => (Mark::Ok, "current keys, older write".to_owned()),
         (CopyState::Same, None) => (Mark::Ok, "same".to_owned()),
     }
@@ -175,10 +168,9 @@ pub fn copy_word(copy: &CopySeen, roomy: bool) -> (Mark, String) {
 
 /// One row a copy.
 pub(super) fn copies(state: &State, look: &Look, room: Room) -> Vec<Entry> {
-    const COLUMNS: [Column; 6] = [
+    const COLUMNS: [Column; 5] = [
         Column::name("", 0, 8),
-        Column::name("", 0, 8),
-        Column::new("", 4),
+        Column::name("", 0, 20),
         Column::name("", 3, 14),
         Column::new("", 1),
         Column::new("", 2),
@@ -205,7 +197,6 @@ pub(super) fn copies(state: &State, look: &Look, room: Room) -> Vec<Entry> {
             vec![
                 Cell::new(role, format!("{} {}", look.glyph(mark), copy.name)),
                 Cell::new(role, word),
-                Cell::new(Role::Dim, copy.kind.word()),
                 Cell::new(Role::Dim, &copy.place),
                 Cell::new(Role::Dim, checked.unwrap_or_default()),
                 Cell::new(Role::Dim, tested),
@@ -217,7 +208,7 @@ pub(super) fn copies(state: &State, look: &Look, room: Room) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (index, (copy, line)) in copies.iter().zip(lines).enumerate() {
         let label = if index == 0 { "copies" } else { "" };
-        let weight = if late.is_none() && copy_word(copy, false).0 == Mark::Ok { 6 } else { 1 };
+        let weight = if late.is_none() && copy_word(copy, false).0 == Mark::Ok { 5 } else { 1 };
         entries.push(Entry::row(format!("copy {}", copy.name), weight, labelled(look, label, line.spans)));
     }
     if copies.is_empty() && room.zoomed && state.model.copies.is_some() && state.model.keystore().is_some() {
@@ -274,7 +265,7 @@ pub(super) fn elsewhere(state: &State, look: &Look, room: Room) -> Vec<Entry> {
             vec![
                 Cell::new(role, format!("{} {}", look.glyph(mark), held.holder)),
                 Cell::new(role, word),
-                Cell::new(Role::Dim, format!("{} {}", held.kind, held.name)),
+                Cell::new(Role::Dim, &held.name),
                 Cell::new(Role::Dim, checked),
                 Cell::new(Role::Dim, tested.unwrap_or_default()),
             ]
@@ -286,7 +277,7 @@ pub(super) fn elsewhere(state: &State, look: &Look, room: Room) -> Vec<Entry> {
     for (index, (held, line)) in others.iter().zip(lines).enumerate() {
         let label = if index == 0 { "others" } else { "" };
         let key = format!("holding {}/{}", held.holder, held.name);
-        entries.push(Entry::row(key, 7, labelled(look, label, line.spans)));
+        entries.push(Entry::row(key, 6, labelled(look, label, line.spans)));
     }
     entries.extend(register(state, look, room));
     entries

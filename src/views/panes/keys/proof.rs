@@ -9,12 +9,13 @@ use crate::views::fmt;
 use crate::views::panes::{Entry, Room, aside, labelled};
 use crate::views::theme::{Look, Mark};
 
-/// The proof and its age, in a mark and words.
-pub fn proof_word(state: &State) -> (Mark, String) {
+/// The proof and its age, in a mark and words; as many words as the room allows.
+pub fn proof_word(state: &State, roomy: bool) -> (Mark, String) {
     let when = |proof: &Proof| fmt::when(state.now, proof.at);
     let prints = state.model.keys_secret().map(KeysSecret::prints).unwrap_or_default();
     if let Some(refused) = answer(state, &prints).filter(|proof| proof.answer == Answer::Refused) {
-        return (Mark::Bad, format!("the vault refused these keys {}", when(refused)));
+        let what = if roomy { "the vault refused the Secret's keys" } else { "refused" };
+        return (Mark::Bad, format!("{what} {}", when(refused)));
     }
     if let Some(proof) = standing_proof(&state.model, state.now) {
         return (Mark::Ok, format!("proven {}", when(proof)));
@@ -33,10 +34,11 @@ pub fn proof_word(state: &State) -> (Mark, String) {
         && let Some(kept) = of_keystore(state).filter(|proof| proof.answer == Answer::Accepted)
     {
         let gone = age(state.now, kept.at);
+        let whose = if roomy { "of the keystore's keys" } else { "keystore's" };
         return if gone <= max {
-            (Mark::Ok, format!("of the keystore's keys, {}", when(kept)))
+            (Mark::Ok, format!("{whose}, {}", when(kept)))
         } else {
-            (Mark::Warn, format!("of the keystore's keys, {} old, limit {}", spoken(gone), spoken(max)))
+            (Mark::Warn, format!("{whose}, {} old", spoken(gone)))
         };
     }
     if gone > max {
@@ -54,6 +56,19 @@ fn answer<'a>(state: &'a State, prints: &[Fingerprint]) -> Option<&'a Proof> {
     last_answer(&state.model.proofs, id, prints)
 }
 
+/// What the vault last said to exactly these keys, in a mark and words; nothing if it was never asked.
+pub fn proof_of(state: &State, prints: &[Fingerprint]) -> Option<(Mark, String)> {
+    let proof = answer(state, prints)?;
+    let when = fmt::when(state.now, proof.at);
+    Some(match proof.answer {
+        Answer::Accepted if age(state.now, proof.at) > state.model.expect.proof_max_age => {
+            (Mark::Warn, format!("the vault took these {when}, which is too long ago to count"))
+        }
+        Answer::Accepted => (Mark::Ok, format!("the vault took these {when}: {}", proof.method.words())),
+        Answer::Refused => (Mark::Bad, format!("the vault does not take these: it refused them {when}")),
+    })
+}
+
 /// What the vault last said to the keystore's current keys.
 fn of_keystore(state: &State) -> Option<&Proof> {
     let keystore = state.model.keystore().filter(|keystore| keystore.comparable)?;
@@ -62,23 +77,26 @@ fn of_keystore(state: &State) -> Option<&Proof> {
 
 /// The proof's row, and what the vault said to the keystore's keys where those are others than the Secret's.
 pub(super) fn entries(state: &State, look: &Look, room: Room) -> Vec<Entry> {
-    let (mark, word) = proof_word(state);
+    let roomy = room.width >= 60;
+    let (mark, word) = proof_word(state, roomy);
     let line = labelled(look, "proof", vec![look.mark(mark, &word)]);
-    let told = state.model.proofs.last().map_or("", |proof| proof.method.words());
-    let told = match (mark, room.zoomed) {
-        (Mark::Ok, true) => format!("{told}; counts for {}", spoken(state.model.expect.proof_max_age)),
-        (Mark::Bad, _) => "it does not take them".to_owned(),
-        (Mark::Ok | Mark::Warn | Mark::Unknown | Mark::Absent, _) => told.to_owned(),
+    let told = match state.model.proofs.last() {
+        Some(proof) if mark == Mark::Ok && room.zoomed => {
+            format!("{}; counts for {}", proof.method.words(), spoken(state.model.expect.proof_max_age))
+        }
+        Some(proof) if proof.answer == Answer::Accepted => proof.method.words().to_owned(),
+        Some(_) | None => String::new(),
     };
     let mut entries = vec![Entry::row("proof", 0, aside(look, line, &told, room.width))];
     let prints = state.model.keys_secret().map(KeysSecret::prints).unwrap_or_default();
     let apart = of_keystore(state).filter(|proof| !prints.is_empty() && !same_keys(&proof.prints, &prints));
     if let Some(proof) = apart {
-        let when = fmt::when(state.now, proof.at);
-        let (mark, words) = match proof.answer {
-            Answer::Accepted => (Mark::Ok, format!("it took the keystore's {when}")),
-            Answer::Refused => (Mark::Bad, format!("it refused the keystore's {when}")),
+        let (mark, verb) = match proof.answer {
+            Answer::Accepted => (Mark::Ok, "took"),
+            Answer::Refused => (Mark::Bad, "refused"),
         };
+        let when = fmt::when(state.now, proof.at);
+        let words = if roomy { format!("it {verb} the keystore's {when}") } else { format!("{verb} the keystore's") };
         entries.push(Entry::note(1, labelled(look, "", vec![look.mark(mark, &words)])));
     }
     entries

@@ -149,7 +149,7 @@ fn stale(state: &State) -> bool {
 
 pub(super) fn fields(state: &State, secret: &KeysSecret, look: &Look, room: Room) -> Vec<Entry> {
     if secret.fields.is_empty() && room.zoomed {
-        return vec![Entry::note(4, labelled(look, "fields", vec![look.span(Role::Dim, "none")]))];
+        return vec![Entry::note(7, labelled(look, "fields", vec![look.span(Role::Dim, "none")]))];
     }
     let stale = stale(state);
     let name_room = secret.fields.iter().map(|field| fmt::width(&field.name)).max().unwrap_or(0).clamp(4, 18);
@@ -171,7 +171,7 @@ pub(super) fn fields(state: &State, secret: &KeysSecret, look: &Look, room: Room
         let label = if index == 0 { "fields" } else { "" };
         let line = labelled(look, label, spans);
         let line = if room.zoomed { aside(look, line, &fmt::bytes(field.len), room.width) } else { line };
-        entries.push(Entry::note(if mark == Mark::Bad { 2 } else { 4 }, line));
+        entries.push(Entry::note(if mark == Mark::Bad { 2 } else { 7 }, line));
     }
     entries
 }
@@ -205,7 +205,7 @@ pub(super) fn danger(secret: &KeysSecret, look: &Look, room: Room) -> Vec<Entry>
         let words = format!("{} {how} {}", owner.manager, owner.data.join(", "));
         let label = if index == 0 { "owners" } else { "" };
         let words = look.span(Role::Plain, fmt::end(&words, room.width.saturating_sub(LABEL)));
-        entries.push(Entry::note(5, labelled(look, label, vec![words])));
+        entries.push(Entry::note(7, labelled(look, label, vec![words])));
     }
     entries
 }
@@ -241,20 +241,30 @@ pub fn relation(state: &State) -> Option<Relation> {
     })
 }
 
-/// The same in a mark and words.
-pub fn relation_word(relation: Relation) -> (Mark, String) {
+/// The same in a mark and words; as many words as the room allows.
+pub fn relation_word(relation: Relation, roomy: bool) -> (Mark, String) {
     match relation {
-        Relation::Same(number) => (Mark::Ok, format!("same as the keystore, generation {number}")),
-        Relation::Older(number, current) => (Mark::Bad, format!("as generation {number}, keystore has {current}")),
-        Relation::Other => (Mark::Bad, "other keys than the keystore".to_owned()),
-        Relation::Incomparable => (Mark::Unknown, "fingerprints of another salt".to_owned()),
+        Relation::Same(number) if roomy => (Mark::Ok, format!("same as the keystore, generation {number}")),
+        Relation::Same(_) => (Mark::Ok, "same as the keystore".to_owned()),
+        Relation::Older(number, current) if roomy => {
+            (Mark::Bad, format!("the keys of generation {number}, the keystore is at {current}"))
+        }
+        Relation::Older(number, current) => (Mark::Bad, format!("generation {number}, current is {current}")),
+        Relation::Other => (Mark::Bad, "not the keystore's keys".to_owned()),
+        Relation::Incomparable => (Mark::Unknown, "fingerprints differ in salt".to_owned()),
     }
 }
 
 /// A line below the Secret: whether the keystore holds the same keys.
 pub(super) fn compared(state: &State, look: &Look, room: Room) -> Option<Entry> {
-    let (mark, words) = relation_word(relation(state)?);
-    let (mark, words) = if stale(state) { (Mark::Warn, format!("was {words}")) } else { (mark, words) };
+    let (mark, words) = relation_word(relation(state)?, room.width >= 60);
+    let kept = state.model.keystore.as_ref().is_some_and(|seen| seen.fresh(state.now, FeedId::Keystore).is_some());
+    let (role, glyph, words) = if kept && !stale(state) {
+        (mark.role(), mark, words)
+    } else {
+        (Role::Dim, Mark::Warn, format!("was {words}"))
+    };
     let words = fmt::end(&words, room.width.saturating_sub(LABEL + look.glyph_width() + 1));
-    Some(Entry::note(if mark == Mark::Ok { 5 } else { 0 }, labelled(look, "compared", vec![look.mark(mark, &words)])))
+    let words = look.span(role, format!("{} {words}", look.glyph(glyph)));
+    Some(Entry::note(if mark == Mark::Ok { 4 } else { 0 }, labelled(look, "compared", vec![words])))
 }

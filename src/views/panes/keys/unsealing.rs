@@ -21,7 +21,7 @@ pub(super) fn entries(state: &State, unsealer: &UnsealerSeen, look: &Look, room:
     let mut entries = vec![Entry::row(format!("unsealer {}/{}", unsealer.object, unsealer.container), weight, line)];
     let watched = state.model.keys.as_ref().map(|keys| keys.value.object().name.as_str());
     for used in unsealer.uses.iter().filter(|used| room.zoomed || watched.is_none_or(|name| name == used.secret)) {
-        let weight = if used.optional { 3 } else { 4 };
+        let weight = if used.optional { 3 } else { 5 };
         entries.push(Entry::note(weight, labelled(look, "mounted", mounted(used, look, room.zoomed))));
     }
     entries
