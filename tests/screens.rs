@@ -47,6 +47,15 @@ fn about(make: Make, key: &str) -> Night {
     night
 }
 
+/// As a person who presses End sees it at 80×24.
+fn scrolled(make: Make) -> Night {
+    let mut night = make();
+    let end = baowatch::views::keys::parse("<End>").unwrap();
+    let intent = baowatch::views::console::intent_for(&night.state, &end).expect("a plan that is too long scrolls");
+    night.ask(vec![intent]);
+    night
+}
+
 fn screens() -> Vec<(&'static str, Make)> {
     vec![
         ("healthy", fixture::healthy),
@@ -115,6 +124,12 @@ fn screens() -> Vec<(&'static str, Make)> {
             night
         }),
         ("unlock-refused", || fixture::unlock(Pending::Empty, Some(fixture::wrong_passphrase()))),
+        ("long-plan", fixture::long_plan),
+        ("long-plan-scrolled", || scrolled(fixture::long_plan)),
+        ("long-plan-choice", || with(fixture::long_plan, vec![Intent::NextField, Intent::NextField])),
+        ("proved", || fixture::proved(false)),
+        ("proof-refused", || fixture::proved(true)),
+        ("actions-kept", || with(fixture::wiped_kept, vec![Intent::Actions, Intent::Move(4)])),
         ("custody-drift", fixture::custody_drift),
         ("custody-drift-zoomed", || with(fixture::custody_drift, vec![Intent::Zoom(PaneId::Keys)])),
     ]
@@ -182,6 +197,7 @@ fn every_role_where_it_belongs() {
             "alerts",
             "copies-lost-zoomed",
             "mismatch-zoomed",
+            "proof-refused",
             "kept-stale-zoomed",
         ];
         if !shown.contains(&name) {

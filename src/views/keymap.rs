@@ -7,7 +7,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::keys;
+use super::{keys, layers};
 use crate::app::id::PaneId;
 use crate::app::intent::Intent;
 use crate::app::ports::Fingers;
@@ -161,6 +161,30 @@ impl Fingers<Console> for Keyboard {
     }
 }
 
+/// A sheet that is longer than its window, moved by so many lines: never beyond its ends, where it would have to be
+/// moved back before anything is seen to move.
+fn scroll(state: &State, by: i32) -> Option<Intent> {
+    let (at, most) = layers::scrolled(state)?;
+    let far = by.unsigned_abs() as usize;
+    let to = if by < 0 { at.saturating_sub(far) } else { at.saturating_add(far).min(most) };
+    let from = match state.top()? {
+        Layer::Help { scroll } | Layer::Details { scroll, .. } => *scroll,
+        Layer::Plan(dialog) => dialog.scroll,
+        Layer::Run { scroll, .. } => scroll.unwrap_or(0),
+        Layer::Alerts { .. }
+        | Layer::Actions { .. }
+        | Layer::Shares(_)
+        | Layer::Unlock(_)
+        | Layer::Leave
+        | Layer::Refused(_) => return None,
+    };
+    Some(Intent::Move(i32::try_from(to).ok()? - i32::try_from(from).ok()?))
+}
+
+fn scrolls(state: &State) -> bool {
+    layers::scrolled(state).is_some()
+}
+
 fn rows(state: &State) -> usize {
     panes::rows(state, state.zoom.unwrap_or(state.focus)).len()
 }
@@ -174,7 +198,7 @@ fn plan(state: &State) -> Option<&PlanDialog> {
 
 fn run(state: &State) -> Option<&Run> {
     match state.top() {
-        Some(Layer::Run { run }) => state.run(*run),
+        Some(Layer::Run { run, .. }) => state.run(*run),
         Some(_) | None => None,
     }
 }

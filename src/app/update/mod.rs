@@ -68,7 +68,7 @@ const REMARK_STAYS: jiff::SignedDuration = jiff::SignedDuration::from_secs(4);
 fn pop(state: &mut State) -> Vec<Effect> {
     let Some(layer) = state.layers.pop() else { return Vec::new() };
     let mut effects: Vec<Effect> = dialogs::forget(&layer);
-    if let Layer::Run { run } = layer {
+    if let Layer::Run { run, .. } = layer {
         effects.extend(runs::dismissed(state, run));
     }
     effects

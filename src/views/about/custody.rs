@@ -24,7 +24,7 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     page.blank();
     page.heading("Kept in the keystore");
     page.fact("version", &format!("{}, taken {}, {}", file.version, date_clock(file.kept), ago(state, file.kept)));
-    page.fact("bytes", &format!("{}  {}", file.size, file.print));
+    page.fact("bytes", &format!("{}, fingerprint {}", file.size, file.print));
     page.blank();
     next(file, page);
     page.feeds(state, &[FeedId::Custody]);
@@ -32,8 +32,8 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
 
 fn found(file: &CustodySeen, page: &mut Page<'_>) {
     match &file.state {
-        CustodyState::Same => page.fact("found", &format!("the very bytes that are kept  {}", file.print)),
-        CustodyState::Different { print } => page.fact("found", &format!("{print}, kept is {}", file.print)),
+        CustodyState::Same => page.fact("found", "the very bytes that are kept"),
+        CustodyState::Different { print } => page.fact("found", &format!("fingerprint {print}, kept is {}", file.print)),
         CustodyState::WrongSize { len } => page.fact("found", &format!("{len} bytes, kept are {}", file.size)),
         CustodyState::Missing => page.fact("found", "nothing"),
         CustodyState::Unreadable(trouble) => {

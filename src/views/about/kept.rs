@@ -72,7 +72,7 @@ fn present(state: &State, keystore: &KeystoreSeen, page: &mut Page<'_>) {
     page.fact("lock", &lock_word(state).unwrap_or_default());
     if let Some(relation) = relation(state) {
         let (mark, words) = relation_word(relation, true);
-        page.state("Secret", mark, &format!("holds {words}"));
+        page.state("Secret", mark, &words);
     }
     if !keystore.comparable {
         page.state(
@@ -124,7 +124,7 @@ fn generation(state: &State, generation: &GenerationSeen, current: bool, page: &
         ),
     };
     let label = format!("{}{}", generation.number, if current { " current" } else { "" });
-    page.fact(&label, &format!("{held}  {}", prints.join(" ")));
+    page.fact(&label, &format!("{held}: {}", prints.join(" ")));
     let token = if generation.root_token.is_some() { ", with the root token" } else { ", without a root token" };
     page.fact("", &format!("from {}, {}{token}", generation.source, ago(state, generation.created)));
     if generation.kind == KeyKind::Recovery {

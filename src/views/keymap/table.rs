@@ -1,7 +1,8 @@
 //! The table itself: every key, what it is called, when it works, what it asks for.
 
 use super::{
-    Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
+    Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, scroll, scrolls, suggests,
+    unfinished, void,
 };
 use crate::app::intent::Intent;
 use crate::app::state::State;
@@ -19,7 +20,42 @@ const DOWN: Binding = Binding {
     does: Does::Ask(|_, _| Some(Intent::Move(1))),
 };
 /// Where a sheet is longer than its window the footer says how to see the rest.
-const SCROLL: Binding = Binding { label: |_| "scroll", rank: 4, ..DOWN };
+const SCROLL: Binding = Binding {
+    keys: &["<Down>", "j"],
+    shown: Some("↑↓"),
+    label: |_| "scroll",
+    says: "scroll what is longer than its window; also j and k",
+    rank: 4,
+    available: scrolls,
+    does: Does::Ask(|state, _| scroll(state, 1)),
+};
+const SCROLL_UP: Binding = Binding {
+    keys: &["<Up>", "k"],
+    shown: None,
+    label: SILENT,
+    says: "",
+    rank: 9,
+    does: Does::Ask(|state, _| scroll(state, -1)),
+    ..SCROLL
+};
+const SCROLL_PAGE: Binding = Binding {
+    keys: &["<PageDown>", "<C-d>"],
+    shown: Some("PgUp PgDn"),
+    says: "scroll by ten lines",
+    does: Does::Ask(|state, _| scroll(state, 10)),
+    ..SCROLL_UP
+};
+const SCROLL_PAGE_UP: Binding =
+    Binding { keys: &["<PageUp>", "<C-u>"], does: Does::Ask(|state, _| scroll(state, -10)), ..SCROLL_UP };
+const SCROLL_LAST: Binding = Binding {
+    keys: &["<End>", "G"],
+    shown: Some("Home End"),
+    says: "to its first or last line; also g and G",
+    does: Does::Ask(|state, _| scroll(state, i32::MAX)),
+    ..SCROLL_UP
+};
+const SCROLL_FIRST: Binding =
+    Binding { keys: &["<Home>", "g"], does: Does::Ask(|state, _| scroll(state, i32::MIN)), ..SCROLL_UP };
 const UP: Binding =
     Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
 const PAGE_DOWN: Binding = Binding {
@@ -149,7 +185,7 @@ static HOME: &[Binding] = &[
     Binding { rank: 1, available: |state| state.zoom.is_some(), ..BACK },
 ];
 
-static HELP: &[Binding] = &[BACK, SCROLL, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+static HELP: &[Binding] = &[BACK, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
 
 /// In the alerts and in a drawer the suggestion is that of the alert.
 const ALERT_ACTION: Binding = Binding {
@@ -197,7 +233,8 @@ static ALERTS: &[Binding] = &[
     FIRST,
 ];
 
-static DETAILS: &[Binding] = &[BACK, ALERT_ACTION, ACTIONS, COPY, SCROLL, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+static DETAILS: &[Binding] =
+    &[BACK, ALERT_ACTION, ACTIONS, COPY, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
 
 static ACTION_LIST: &[Binding] = &[
     BACK,
@@ -258,6 +295,25 @@ static UNLOCK: &[Binding] = &[
     Binding { label: |_| "leave it", says: "leave; what was typed is wiped", ..BACK },
 ];
 
+const NEXT_FIELD: Binding = Binding {
+    keys: &["<Tab>", "<S-Tab>"],
+    shown: None,
+    label: |_| "choices",
+    says: "to the next choice, or back to the answer",
+    rank: 2,
+    available: has_choices,
+    does: Does::Ask(|_, _| Some(Intent::NextField)),
+};
+
+fn has_choices(state: &State) -> bool {
+    plan(state).is_some_and(|dialog| !dialog.plan.choices.is_empty())
+}
+
+/// A plan longer than its window, read while the answer has the focus; a choice that has it is kept in sight itself.
+fn reads(state: &State) -> bool {
+    !on_choice(state) && scrolls(state)
+}
+
 static PLAN: &[Binding] = &[
     Binding {
         keys: &["<Enter>"],
@@ -304,14 +360,27 @@ static PLAN: &[Binding] = &[
         available: on_choice,
         does: Does::Ask(|_, _| Some(Intent::Toggle)),
     },
+    NEXT_FIELD,
+    // Letters are text here: only keys that type nothing scroll.
+    Binding { keys: &["<Down>"], says: "scroll a plan that is longer than its window", available: reads, ..SCROLL },
+    Binding { keys: &["<Up>"], available: reads, ..SCROLL_UP },
+    Binding { keys: &["<PageDown>"], available: reads, ..SCROLL_PAGE },
+    Binding { keys: &["<PageUp>"], available: reads, ..SCROLL_PAGE_UP },
     Binding {
-        keys: &["<Tab>", "<Down>", "<S-Tab>", "<Up>"],
-        shown: None,
-        label: |_| "choices",
-        says: "to the next choice, or back to the answer",
-        rank: 2,
-        available: |state| plan(state).is_some_and(|dialog| !dialog.plan.choices.is_empty()),
-        does: Does::Ask(|_, _| Some(Intent::NextField)),
+        keys: &["<End>"],
+        shown: Some("Home End"),
+        says: "to its first or last line",
+        available: reads,
+        ..SCROLL_LAST
+    },
+    Binding { keys: &["<Home>"], available: reads, ..SCROLL_FIRST },
+    Binding {
+        keys: &["<Down>", "<Up>"],
+        label: SILENT,
+        says: "",
+        rank: 9,
+        available: |state| has_choices(state) && !reads(state),
+        ..NEXT_FIELD
     },
     Binding {
         keys: &["<BS>"],
@@ -352,6 +421,12 @@ static RUN: &[Binding] = &[
         available: |state| unfinished(state) && !state.settings.read_only,
         does: Does::Ask(|_, _| Some(Intent::Suggested)),
     },
+    SCROLL,
+    SCROLL_UP,
+    SCROLL_PAGE,
+    SCROLL_PAGE_UP,
+    SCROLL_LAST,
+    SCROLL_FIRST,
 ];
 
 static LEAVE: &[Binding] = &[
