@@ -93,45 +93,45 @@ fn screens() -> Vec<(&'static str, Make)> {
             with(fixture::healthy, vec![Intent::Offer { action: baowatch::app::id::ActionId::Unseal, target: None }])
         }),
         ("first-moment", Night::new),
-        ("kept", fixture::kept),
-        ("kept-zoomed", || with(fixture::kept, vec![Intent::Zoom(PaneId::Keys)])),
-        ("wiped-kept", fixture::wiped_kept),
-        ("wiped-kept-zoomed", || with(fixture::wiped_kept, vec![Intent::Zoom(PaneId::Keys)])),
+        ("kept", fixture::kept::kept),
+        ("kept-zoomed", || with(fixture::kept::kept, vec![Intent::Zoom(PaneId::Keys)])),
+        ("wiped-kept", fixture::kept::wiped_kept),
+        ("wiped-kept-zoomed", || with(fixture::kept::wiped_kept, vec![Intent::Zoom(PaneId::Keys)])),
         ("kept-stale-zoomed", || {
-            let mut night = with(fixture::copies_lost, vec![Intent::Zoom(PaneId::Keys)]);
+            let mut night = with(fixture::kept::copies_lost, vec![Intent::Zoom(PaneId::Keys)]);
             night.jump(300).send(world::healthy());
             night
         }),
-        ("mismatch", fixture::mismatch),
-        ("mismatch-zoomed", || with(fixture::mismatch, vec![Intent::Zoom(PaneId::Keys)])),
-        ("copies-lost", fixture::copies_lost),
-        ("copies-lost-zoomed", || with(fixture::copies_lost, vec![Intent::Zoom(PaneId::Keys)])),
-        ("keystore-unreadable", fixture::keystore_unreadable),
-        ("keystore-lost", fixture::keystore_lost),
-        ("details-keystore", || about(fixture::kept, "keystore")),
-        ("details-keystore-lost", || about(fixture::keystore_lost, "keystore")),
-        ("details-copy", || about(fixture::copies_lost, "copy nas")),
-        ("details-holding", || about(fixture::kept, "holding anna@laptop/keystore")),
-        ("details-register", || about(fixture::kept, "register")),
-        ("details-custody", || about(fixture::custody_drift, "file master-key")),
-        ("details-proof", || about(fixture::mismatch, "proof")),
-        ("unlock", || fixture::unlock(Pending::Empty, None)),
+        ("mismatch", fixture::kept::mismatch),
+        ("mismatch-zoomed", || with(fixture::kept::mismatch, vec![Intent::Zoom(PaneId::Keys)])),
+        ("copies-lost", fixture::kept::copies_lost),
+        ("copies-lost-zoomed", || with(fixture::kept::copies_lost, vec![Intent::Zoom(PaneId::Keys)])),
+        ("keystore-unreadable", fixture::kept::keystore_unreadable),
+        ("keystore-lost", fixture::kept::keystore_lost),
+        ("details-keystore", || about(fixture::kept::kept, "keystore")),
+        ("details-keystore-lost", || about(fixture::kept::keystore_lost, "keystore")),
+        ("details-copy", || about(fixture::kept::copies_lost, "copy nas")),
+        ("details-holding", || about(fixture::kept::kept, "holding anna@laptop/keystore")),
+        ("details-register", || about(fixture::kept::kept, "register")),
+        ("details-custody", || about(fixture::kept::custody_drift, "file master-key")),
+        ("details-proof", || about(fixture::kept::mismatch, "proof")),
+        ("unlock", || fixture::kept::unlock(Pending::Empty, None)),
         ("unlock-trying", || {
-            let mut night = fixture::unlock(Pending::Typing, None);
+            let mut night = fixture::kept::unlock(Pending::Typing, None);
             if let Some(Layer::Unlock(dialog)) = night.state.layers.last_mut() {
                 dialog.trying = Some(night.state.now);
             }
             night
         }),
-        ("unlock-refused", || fixture::unlock(Pending::Empty, Some(fixture::wrong_passphrase()))),
-        ("long-plan", fixture::long_plan),
-        ("long-plan-scrolled", || scrolled(fixture::long_plan)),
-        ("long-plan-choice", || with(fixture::long_plan, vec![Intent::NextField, Intent::NextField])),
-        ("proved", || fixture::proved(false)),
-        ("proof-refused", || fixture::proved(true)),
-        ("actions-kept", || with(fixture::wiped_kept, vec![Intent::Actions, Intent::Move(4)])),
-        ("custody-drift", fixture::custody_drift),
-        ("custody-drift-zoomed", || with(fixture::custody_drift, vec![Intent::Zoom(PaneId::Keys)])),
+        ("unlock-refused", || fixture::kept::unlock(Pending::Empty, Some(fixture::kept::wrong_passphrase()))),
+        ("long-plan", fixture::kept::long_plan),
+        ("long-plan-scrolled", || scrolled(fixture::kept::long_plan)),
+        ("long-plan-choice", || with(fixture::kept::long_plan, vec![Intent::NextField, Intent::NextField])),
+        ("proved", || fixture::kept::proved(false)),
+        ("proof-refused", || fixture::kept::proved(true)),
+        ("actions-kept", || with(fixture::kept::wiped_kept, vec![Intent::Actions, Intent::Move(4)])),
+        ("custody-drift", fixture::kept::custody_drift),
+        ("custody-drift-zoomed", || with(fixture::kept::custody_drift, vec![Intent::Zoom(PaneId::Keys)])),
     ]
 }
 
@@ -208,6 +208,40 @@ fn every_role_where_it_belongs() {
             let look = Look { theme, ..Look::default() };
             insta::assert_snapshot!(format!("roles.{name}.{word}"), roles(&drawn(&state, &look, 80, 24), theme));
         }
+    }
+}
+
+/// What was refused, lost or is out of date must never be told in the role or with the mark of what is well.
+#[test]
+fn what_is_not_well_never_looks_well() {
+    let night = fixture::kept::proved(true);
+    let text = print(&night.state, &Look::default(), 80, 24);
+    assert!(text.contains("✗  1 ask openbao-0 about the Secret's keys"), "{text}");
+    assert!(text.contains("✗ The vault does not take the keys of step 1."), "{text}");
+    assert!(!text.contains("✓ 2 of 2"), "{text}");
+    let row = |make: Make, name: &str| {
+        let text = print(&with(make, vec![Intent::Zoom(PaneId::Keys)]).state, &Look::default(), 120, 40);
+        let found = text.lines().find(|line| line.contains(name)).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("no {name} in {text}"))
+    };
+    for (name, mark) in [(" nas", '▲'), (" mgmt", '▲'), (" old-stick", '✗'), (" vault-ams", '?'), (" stick", '✓')]
+    {
+        let row = row(fixture::kept::copies_lost, &format!("{mark}{name}"));
+        assert_eq!(row.contains('✓'), mark == '✓', "{row}");
+    }
+    let places = row(fixture::kept::copies_lost, "places hold the keys");
+    assert!(places.contains("3 places hold the keys: keystore, stick, keystore of anna@laptop"), "{places}");
+    for (name, mark) in [(" mail-key", '✗'), (" master-key", '✗'), (" backup-key", '▲'), (" seal-key", '✓')] {
+        row(fixture::kept::custody_drift, &format!("{mark}{name}"));
+    }
+    let mut late = with(fixture::kept::copies_lost, vec![Intent::Zoom(PaneId::Keys)]);
+    late.jump(300).send(world::healthy());
+    let text = print(&late.state, &Look::default(), 120, 40);
+    for name in ["stick", "nas", "anna@laptop", "keystore "] {
+        let row =
+            text.lines().find(|line| line.contains(&format!("▲ {name}")) || line.starts_with(&format!(" {name}")));
+        let row = row.unwrap_or_else(|| panic!("no stale {name}: {text}"));
+        assert!(row.contains("stale") && !row.contains('✓'), "{row}");
     }
 }
 

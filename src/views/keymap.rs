@@ -7,7 +7,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::{keys, layers};
+use super::keys;
 use crate::app::id::PaneId;
 use crate::app::intent::Intent;
 use crate::app::ports::Fingers;
@@ -19,6 +19,7 @@ use crate::app::state::layers::{Field, Layer, PlanDialog};
 use crate::app::state::{State, panes};
 use crate::app::time::age;
 
+mod reading;
 mod table;
 
 /// Where keys mean what: the topmost layer.
@@ -159,30 +160,6 @@ impl Fingers<Console> for Keyboard {
     fn press(&self, program: &Console, key: &str) -> Option<Intent> {
         intent_for(&program.0, &keys::parse(key)?)
     }
-}
-
-/// A sheet that is longer than its window, moved by so many lines: never beyond its ends, where it would have to be
-/// moved back before anything is seen to move.
-fn scroll(state: &State, by: i32) -> Option<Intent> {
-    let (at, most) = layers::scrolled(state)?;
-    let far = by.unsigned_abs() as usize;
-    let to = if by < 0 { at.saturating_sub(far) } else { at.saturating_add(far).min(most) };
-    let from = match state.top()? {
-        Layer::Help { scroll } | Layer::Details { scroll, .. } => *scroll,
-        Layer::Plan(dialog) => dialog.scroll,
-        Layer::Run { scroll, .. } => scroll.unwrap_or(0),
-        Layer::Alerts { .. }
-        | Layer::Actions { .. }
-        | Layer::Shares(_)
-        | Layer::Unlock(_)
-        | Layer::Leave
-        | Layer::Refused(_) => return None,
-    };
-    Some(Intent::Move(i32::try_from(to).ok()? - i32::try_from(from).ok()?))
-}
-
-fn scrolls(state: &State) -> bool {
-    layers::scrolled(state).is_some()
 }
 
 fn rows(state: &State) -> usize {

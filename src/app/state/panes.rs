@@ -3,7 +3,7 @@
 use crate::app::id::{ObjectRef, PaneId};
 use crate::app::model::copies::{CopySeen, CopyState};
 use crate::app::model::custody::{CustodySeen, CustodyState};
-use crate::app::model::register::Holding;
+use crate::app::model::register::{Holding, RegisterSeen};
 use crate::app::state::State;
 
 /// One row: a stable key for the selection, and what Enter opens.
@@ -88,7 +88,7 @@ pub fn copies(state: &State) -> Vec<&CopySeen> {
 
 /// Places that colleagues hold, as the register names them.
 pub fn elsewhere(state: &State) -> Vec<&Holding> {
-    let mut others: Vec<&Holding> = state.model.register().into_iter().flat_map(|seen| seen.of_others()).collect();
+    let mut others: Vec<&Holding> = state.model.register().into_iter().flat_map(RegisterSeen::of_others).collect();
     others.sort_by_key(|held| (held.holder.clone(), held.name.clone()));
     others
 }

@@ -1,14 +1,14 @@
 //! The table itself: every key, what it is called, when it works, what it asks for.
 
+use super::reading::{SCROLL, SCROLL_FIRST, SCROLL_LAST, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_UP, scrolls};
 use super::{
-    Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, scroll, scrolls, suggests,
-    unfinished, void,
+    Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
 };
 use crate::app::intent::Intent;
 use crate::app::state::State;
 
 const ALWAYS: fn(&State) -> bool = |_| true;
-const SILENT: fn(&State) -> &'static str = |_| "";
+pub(super) const SILENT: fn(&State) -> &'static str = |_| "";
 
 const DOWN: Binding = Binding {
     keys: &["<Down>", "j"],
@@ -19,43 +19,6 @@ const DOWN: Binding = Binding {
     available: |state| rows(state) > 1 || state.top().is_some(),
     does: Does::Ask(|_, _| Some(Intent::Move(1))),
 };
-/// Where a sheet is longer than its window the footer says how to see the rest.
-const SCROLL: Binding = Binding {
-    keys: &["<Down>", "j"],
-    shown: Some("↑↓"),
-    label: |_| "scroll",
-    says: "scroll what is longer than its window; also j and k",
-    rank: 4,
-    available: scrolls,
-    does: Does::Ask(|state, _| scroll(state, 1)),
-};
-const SCROLL_UP: Binding = Binding {
-    keys: &["<Up>", "k"],
-    shown: None,
-    label: SILENT,
-    says: "",
-    rank: 9,
-    does: Does::Ask(|state, _| scroll(state, -1)),
-    ..SCROLL
-};
-const SCROLL_PAGE: Binding = Binding {
-    keys: &["<PageDown>", "<C-d>"],
-    shown: Some("PgUp PgDn"),
-    says: "scroll by ten lines",
-    does: Does::Ask(|state, _| scroll(state, 10)),
-    ..SCROLL_UP
-};
-const SCROLL_PAGE_UP: Binding =
-    Binding { keys: &["<PageUp>", "<C-u>"], does: Does::Ask(|state, _| scroll(state, -10)), ..SCROLL_UP };
-const SCROLL_LAST: Binding = Binding {
-    keys: &["<End>", "G"],
-    shown: Some("Home End"),
-    says: "to its first or last line; also g and G",
-    does: Does::Ask(|state, _| scroll(state, i32::MAX)),
-    ..SCROLL_UP
-};
-const SCROLL_FIRST: Binding =
-    Binding { keys: &["<Home>", "g"], does: Does::Ask(|state, _| scroll(state, i32::MIN)), ..SCROLL_UP };
 const UP: Binding =
     Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
 const PAGE_DOWN: Binding = Binding {

@@ -122,10 +122,10 @@ pub fn scrolled(state: &State) -> Option<(usize, usize)> {
     (most > 0).then_some((at, most))
 }
 
-/// The scroll that keeps `focus` in a window of `height` rows, with a row to spare for the mark of what follows.
+/// The scroll that keeps `focus` in a window of `height` rows, with a row to spare for the marks of what is out of sight.
 fn visible(scroll: usize, focus: Option<usize>, height: usize) -> usize {
     match focus {
-        Some(line) if line < scroll => line,
+        Some(line) if scroll > 0 && line <= scroll => line.saturating_sub(1),
         Some(line) if line + 2 > scroll + height => (line + 2).saturating_sub(height),
         Some(_) | None => scroll,
     }

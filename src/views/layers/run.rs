@@ -111,19 +111,17 @@ fn outcome(state: &State, look: &Look, run: &Run, room: usize, told: bool) -> Ve
         }
         Phase::Succeeded(at) => {
             let words = format!("{done} of {total} in {}, ended {}.", took(*at), clock(*at));
-            let refused =
-                (0..total).filter(|step| run.answer(*step, &state.model.proofs) == Some(Answer::Refused)).count();
-            let asked = (0..total).filter(|step| run.answer(*step, &state.model.proofs).is_some()).count();
-            let mut lines = match refused {
-                0 => vec![Line::from(vec![look.mark(Mark::Ok, &words)])],
+            let refused: Vec<String> = (0..total)
+                .filter(|step| run.answer(*step, &state.model.proofs) == Some(Answer::Refused))
+                .map(|step| (step + 1).to_string())
+                .collect();
+            if !refused.is_empty() {
                 // It was carried out to its end, and what it found is bad news.
-                _ => {
-                    let which = if refused == asked { "" } else { ", see above which" };
-                    let answer = look.mark(Mark::Bad, &format!("Answered: {REFUSED}{which}."));
-                    vec![Line::from(vec![answer, look.span(Role::Dim, format!("  {words}"))])]
-                }
-            };
-            let told = told && refused == 0;
+                let answer = format!("The vault does not take the keys of step {}.", refused.join(" and "));
+                let told = Line::from(vec![look.span(Role::Dim, format!("  {words}"))]);
+                return vec![Line::from(vec![look.mark(Mark::Bad, &answer)]), told];
+            }
+            let mut lines = vec![Line::from(vec![look.mark(Mark::Ok, &words)])];
             let evidence = run.steps.iter().rev().filter(|_| told).find_map(|step| match step {
                 StepState::Done(evidence, _) => Some(evidence.as_str()),
                 StepState::Waiting
