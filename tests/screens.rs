@@ -39,6 +39,23 @@ fn with(make: Make, intents: Vec<Intent>) -> Night {
     night
 }
 
+/// The drawer of one row of the Keys pane.
+fn about(make: Make, key: &str) -> Night {
+    let mut night = with(make, vec![Intent::Zoom(PaneId::Keys)]);
+    night.state.selected.insert(PaneId::Keys, key.to_owned());
+    night.ask(vec![Intent::Open]);
+    night
+}
+
+/// As a person who presses End sees it at 80×24.
+fn scrolled(make: Make) -> Night {
+    let mut night = make();
+    let end = baowatch::views::keys::parse("<End>").unwrap();
+    let intent = baowatch::views::console::intent_for(&night.state, &end).expect("a plan that is too long scrolls");
+    night.ask(vec![intent]);
+    night
+}
+
 fn screens() -> Vec<(&'static str, Make)> {
     vec![
         ("healthy", fixture::healthy),
@@ -76,6 +93,45 @@ fn screens() -> Vec<(&'static str, Make)> {
             with(fixture::healthy, vec![Intent::Offer { action: baowatch::app::id::ActionId::Unseal, target: None }])
         }),
         ("first-moment", Night::new),
+        ("kept", fixture::kept::kept),
+        ("kept-zoomed", || with(fixture::kept::kept, vec![Intent::Zoom(PaneId::Keys)])),
+        ("wiped-kept", fixture::kept::wiped_kept),
+        ("wiped-kept-zoomed", || with(fixture::kept::wiped_kept, vec![Intent::Zoom(PaneId::Keys)])),
+        ("kept-stale-zoomed", || {
+            let mut night = with(fixture::kept::copies_lost, vec![Intent::Zoom(PaneId::Keys)]);
+            night.jump(300).send(world::healthy());
+            night
+        }),
+        ("mismatch", fixture::kept::mismatch),
+        ("mismatch-zoomed", || with(fixture::kept::mismatch, vec![Intent::Zoom(PaneId::Keys)])),
+        ("copies-lost", fixture::kept::copies_lost),
+        ("copies-lost-zoomed", || with(fixture::kept::copies_lost, vec![Intent::Zoom(PaneId::Keys)])),
+        ("keystore-unreadable", fixture::kept::keystore_unreadable),
+        ("keystore-lost", fixture::kept::keystore_lost),
+        ("details-keystore", || about(fixture::kept::kept, "keystore")),
+        ("details-keystore-lost", || about(fixture::kept::keystore_lost, "keystore")),
+        ("details-copy", || about(fixture::kept::copies_lost, "copy nas")),
+        ("details-holding", || about(fixture::kept::kept, "holding anna@laptop/keystore")),
+        ("details-register", || about(fixture::kept::kept, "register")),
+        ("details-custody", || about(fixture::kept::custody_drift, "file master-key")),
+        ("details-proof", || about(fixture::kept::mismatch, "proof")),
+        ("unlock", || fixture::kept::unlock(Pending::Empty, None)),
+        ("unlock-trying", || {
+            let mut night = fixture::kept::unlock(Pending::Typing, None);
+            if let Some(Layer::Unlock(dialog)) = night.state.layers.last_mut() {
+                dialog.trying = Some(night.state.now);
+            }
+            night
+        }),
+        ("unlock-refused", || fixture::kept::unlock(Pending::Empty, Some(fixture::kept::wrong_passphrase()))),
+        ("long-plan", fixture::kept::long_plan),
+        ("long-plan-scrolled", || scrolled(fixture::kept::long_plan)),
+        ("long-plan-choice", || with(fixture::kept::long_plan, vec![Intent::NextField, Intent::NextField])),
+        ("proved", || fixture::kept::proved(false)),
+        ("proof-refused", || fixture::kept::proved(true)),
+        ("actions-kept", || with(fixture::kept::wiped_kept, vec![Intent::Actions, Intent::Move(4)])),
+        ("custody-drift", fixture::kept::custody_drift),
+        ("custody-drift-zoomed", || with(fixture::kept::custody_drift, vec![Intent::Zoom(PaneId::Keys)])),
     ]
 }
 
@@ -102,7 +158,7 @@ fn without_colour_and_without_unicode() {
         let state = make().sized(80, 24);
         let text = print(&state, &look, 80, 24);
         assert!(text.is_ascii(), "{name}: {:?}", text.chars().filter(|c| !c.is_ascii()).collect::<String>());
-        if ["keys-wiped", "plan", "shares"].contains(&name) {
+        if ["keys-wiped", "plan", "shares", "copies-lost-zoomed", "custody-drift-zoomed"].contains(&name) {
             insta::assert_snapshot!(format!("ascii.{name}"), text);
         }
     }
@@ -131,7 +187,20 @@ fn roles(buf: &Buffer, theme: Theme) -> String {
 #[test]
 fn every_role_where_it_belongs() {
     for (name, make) in screens() {
-        if !["healthy", "keys-wiped", "sealed-standby", "blind", "denied", "plan", "alerts"].contains(&name) {
+        let shown = [
+            "healthy",
+            "keys-wiped",
+            "sealed-standby",
+            "blind",
+            "denied",
+            "plan",
+            "alerts",
+            "copies-lost-zoomed",
+            "mismatch-zoomed",
+            "proof-refused",
+            "kept-stale-zoomed",
+        ];
+        if !shown.contains(&name) {
             continue;
         }
         let state = make().sized(80, 24);
@@ -139,6 +208,40 @@ fn every_role_where_it_belongs() {
             let look = Look { theme, ..Look::default() };
             insta::assert_snapshot!(format!("roles.{name}.{word}"), roles(&drawn(&state, &look, 80, 24), theme));
         }
+    }
+}
+
+/// What was refused, lost or is out of date must never be told in the role or with the mark of what is well.
+#[test]
+fn what_is_not_well_never_looks_well() {
+    let night = fixture::kept::proved(true);
+    let text = print(&night.state, &Look::default(), 80, 24);
+    assert!(text.contains("✗  1 ask openbao-0 about the Secret's keys"), "{text}");
+    assert!(text.contains("✗ The vault does not take the keys of step 1."), "{text}");
+    assert!(!text.contains("✓ 2 of 2"), "{text}");
+    let row = |make: Make, name: &str| {
+        let text = print(&with(make, vec![Intent::Zoom(PaneId::Keys)]).state, &Look::default(), 120, 40);
+        let found = text.lines().find(|line| line.contains(name)).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("no {name} in {text}"))
+    };
+    for (name, mark) in [(" nas", '▲'), (" mgmt", '▲'), (" old-stick", '✗'), (" vault-ams", '?'), (" stick", '✓')]
+    {
+        let row = row(fixture::kept::copies_lost, &format!("{mark}{name}"));
+        assert_eq!(row.contains('✓'), mark == '✓', "{row}");
+    }
+    let places = row(fixture::kept::copies_lost, "places hold the keys");
+    assert!(places.contains("3 places hold the keys: keystore, stick, keystore of anna@laptop"), "{places}");
+    for (name, mark) in [(" mail-key", '✗'), (" master-key", '✗'), (" backup-key", '▲'), (" seal-key", '✓')] {
+        row(fixture::kept::custody_drift, &format!("{mark}{name}"));
+    }
+    let mut late = with(fixture::kept::copies_lost, vec![Intent::Zoom(PaneId::Keys)]);
+    late.jump(300).send(world::healthy());
+    let text = print(&late.state, &Look::default(), 120, 40);
+    for name in ["stick", "nas", "anna@laptop", "keystore "] {
+        let row =
+            text.lines().find(|line| line.contains(&format!("▲ {name}")) || line.starts_with(&format!(" {name}")));
+        let row = row.unwrap_or_else(|| panic!("no stale {name}: {text}"));
+        assert!(row.contains("stale") && !row.contains('✓'), "{row}");
     }
 }
 

@@ -31,3 +31,10 @@ pub struct Settings {
     #[serde(default)]
     pub lock_after: Option<SignedDuration>,
 }
+
+impl Settings {
+    /// How long an unlocked keystore stays open while nobody uses it.
+    pub fn locks_after(&self) -> SignedDuration {
+        self.lock_after.unwrap_or(SignedDuration::from_mins(5))
+    }
+}

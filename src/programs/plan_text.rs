@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use crate::app::model::proof::Answer;
 use crate::app::runbook::plan::{Danger, Plan};
 use crate::app::runbook::run::{Phase, Run, StepState};
 use crate::app::text::clean;
@@ -58,10 +59,15 @@ pub fn question(plan: &Plan) -> String {
 /// How a run went, step by step.
 pub fn run(run: &Run) -> String {
     let mut out = String::new();
-    for (step, state) in run.plan().steps.iter().zip(&run.steps) {
+    let refused: Vec<usize> =
+        (0..run.steps.len()).filter(|step| run.answer(*step, &[]) == Some(Answer::Refused)).collect();
+    for (index, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate() {
         let (mark, more) = match state {
             StepState::Waiting | StepState::Announced => ("-", "not reached".to_owned()),
             StepState::Running(_) | StepState::Closing(_) => ("?", "under way".to_owned()),
+            StepState::Done(evidence, at) if refused.contains(&index) => {
+                ("!!", format!("the vault does not take these keys: {evidence} at {}", clock(*at)))
+            }
             StepState::Done(evidence, at) => ("ok", format!("{evidence} at {}", clock(*at))),
             StepState::Skipped(why) => ("--", why.clone()),
             StepState::Failed(trouble) => ("!!", trouble.to_string()),
@@ -74,7 +80,10 @@ pub fn run(run: &Run) -> String {
     }
     let end = match &run.phase {
         Phase::Underway => "It goes on.".to_owned(),
-        Phase::Succeeded(at) => format!("Done in {}.", spoken(age(*at, run.began))),
+        Phase::Succeeded(at) if refused.is_empty() => format!("Done in {}.", spoken(age(*at, run.began))),
+        Phase::Succeeded(at) => {
+            format!("Answered in {}: the vault does not take these keys.", spoken(age(*at, run.began)))
+        }
         Phase::Failed(_, trouble) => format!("Stopped: {trouble}"),
         Phase::LeftBehind | Phase::Dismissed => "Left unfinished by a session that ended.".to_owned(),
     };

@@ -115,7 +115,7 @@ pub fn boxed(buf: &mut Buffer, look: &Look, area: Rect, title: Line<'_>) -> Rect
     Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: area.height - 2 }
 }
 
-/// Lines one below the other from `scroll` on; says at the last row how much more there is.
+/// Lines one below the other from `scroll` on; says at the first and the last row how much more there is.
 pub fn lines(buf: &mut Buffer, look: &Look, area: Rect, lines: &[Line<'_>], scroll: usize) {
     if area.height == 0 {
         return;
@@ -124,6 +124,11 @@ pub fn lines(buf: &mut Buffer, look: &Look, area: Rect, lines: &[Line<'_>], scro
     let scroll = scroll.min(lines.len().saturating_sub(room));
     for (row, line) in lines.iter().skip(scroll).take(room).enumerate() {
         put(buf, look, area.x, area.y + row as u16, area.width, line);
+    }
+    if scroll > 0 && area.height > 3 {
+        let first = Rect { height: 1, ..area };
+        clear(buf, first);
+        text(buf, look, first.x, first.y, first.width, Role::Dim, &format!("↑ {} more", scroll + 1));
     }
     let below = lines.len().saturating_sub(scroll + room);
     if below > 0 && area.height > 2 {

@@ -13,6 +13,9 @@ pub use super::keymap::{Keyboard, intent_for};
 /// Smaller than this only the sentence is shown.
 const LEAST: (u16, u16) = (40, 10);
 
+/// From this height on there is air between the parts.
+const AIRY: u16 = 34;
+
 /// Draws the whole of `state` into `buf`.
 pub fn render(state: &State, look: &Look, buf: &mut Buffer) {
     let area = *buf.area();
@@ -24,7 +27,7 @@ pub fn render(state: &State, look: &Look, buf: &mut Buffer) {
         sentence_only(state, look, area, buf);
         return;
     }
-    let airy = area.height >= 34;
+    let airy = area.height >= AIRY;
     let mut y = area.y;
     banner::draw(state, look, Rect { height: 1, ..area }, buf);
     y += 1 + u16::from(airy);
@@ -42,6 +45,15 @@ pub fn render(state: &State, look: &Look, buf: &mut Buffer) {
     overview::draw(state, look, middle, buf);
     layers::draw(state, look, middle, buf);
     footer::draw(state, look, Rect { y: area.bottom() - 1, height: 1, ..area }, buf);
+}
+
+/// Where panes and dialogs are drawn while one line tells the state: in a window of this size, if it is large enough.
+pub fn middle(size: (u16, u16)) -> Option<Rect> {
+    if size.0 < LEAST.0 || size.1 < LEAST.1 {
+        return None;
+    }
+    let y = 2 * (1 + u16::from(size.1 >= AIRY));
+    Some(Rect { x: 0, y, width: size.0, height: size.1.saturating_sub(y + 1) })
 }
 
 /// A window too small for panes still says the sentence.

@@ -19,6 +19,7 @@ use crate::app::state::layers::{Field, Layer, PlanDialog};
 use crate::app::state::{State, panes};
 use crate::app::time::age;
 
+mod reading;
 mod table;
 
 /// Where keys mean what: the topmost layer.
@@ -174,7 +175,7 @@ fn plan(state: &State) -> Option<&PlanDialog> {
 
 fn run(state: &State) -> Option<&Run> {
     match state.top() {
-        Some(Layer::Run { run }) => state.run(*run),
+        Some(Layer::Run { run, .. }) => state.run(*run),
         Some(_) | None => None,
     }
 }

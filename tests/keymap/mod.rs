@@ -98,6 +98,34 @@ fn yes_takes_two_keys_and_no_takes_one() {
 }
 
 #[test]
+fn a_plan_longer_than_its_window_scrolls_to_its_end_and_no_further() {
+    let mut night = fixture::kept::long_plan();
+    let shows = |state: &State, text: &str| {
+        let screen = baowatch::views::console::print(state, &baowatch::views::theme::Look::default(), 80, 24);
+        assert!(screen.contains("Type  openbao-keys  to do it"), "the field for the answer is out of sight: {screen}");
+        screen.contains(text)
+    };
+    let press = |night: &mut fixture::Night, name: &str| {
+        let intent = press(&night.state, name).unwrap_or_else(|| panic!("{name} is dead"));
+        night.ask(vec![intent]);
+    };
+    assert!(shows(&night.state, "1 write fields") && !shows(&night.state, "Write the root token"));
+    for _ in 0..40 {
+        press(&mut night, "<Down>");
+    }
+    assert!(!shows(&night.state, "1 write fields") && shows(&night.state, "Write the root token"));
+    // It does not run on beyond its end: one line up is seen at once.
+    press(&mut night, "<Up>");
+    assert!(!shows(&night.state, "Write the root token"));
+    press(&mut night, "<Home>");
+    assert!(shows(&night.state, "1 write fields"));
+    press(&mut night, "<PageDown>");
+    assert!(!shows(&night.state, "1 write fields"));
+    let short = fixture::plan().sized(120, 40);
+    assert_eq!(baowatch::views::layers::scrolled(&short), None, "what fits does not scroll");
+}
+
+#[test]
 fn leaving_while_something_runs_is_never_the_default() {
     let mut night = fixture::run();
     night.ask(vec![Intent::Quit]);

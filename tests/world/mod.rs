@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "each test file uses the part it needs")]
 
 pub mod fed;
+pub mod kept;
 
 use baowatch::app::id::{FeedId, Identity, ObjectRef};
 use baowatch::app::model::copies::{CopyKind, CopySeen, CopyState};

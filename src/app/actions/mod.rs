@@ -51,6 +51,17 @@ pub fn find(id: ActionId) -> Option<&'static dyn GuidedAction> {
     all().iter().copied().find(|action| action.id() == id)
 }
 
+/// What of a selection means something to an action: a pod to an unseal, a file to its restoring, a copy to its writing.
+pub fn aim(action: ActionId, selected: Option<ObjectRef>) -> Option<ObjectRef> {
+    let kind = match action {
+        ActionId::Unseal => "Pod",
+        ActionId::RestoreCustody => "KeyFile",
+        ActionId::CopyKeystore => "Copy",
+        ActionId::RestoreKeysSecret | ActionId::SaveKeys | ActionId::ProveKeys => return None,
+    };
+    selected.filter(|object| object.kind == kind)
+}
+
 /// What stands in the way of every action alike: a console that only looks, a run under way, nothing known yet.
 pub(super) fn allowed(state: &State) -> Result<(), Trouble> {
     let refused = |what: &str, why: &str, next: &str| Err(Trouble::new(TroubleKind::Refused, what, why, next));

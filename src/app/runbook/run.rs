@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::confirm::Confirmed;
 use super::expected;
 use super::journal::{Entry, Journal};
-use super::op::{Op, Outcome, ShareRef};
+use super::op::{KeysRef, Op, Outcome, ShareRef};
 use super::plan::{Plan, StepKind};
 use super::ready::{self, Ready};
 use crate::app::effect::Effect;
 use crate::app::id::{FeedId, RunId};
 use crate::app::model::Model;
 use crate::app::model::keys_secret::Fingerprint;
-use crate::app::model::proof::Proof;
+use crate::app::model::proof::{Answer, Proof, same_keys};
 use crate::app::time::age;
 use crate::app::trouble::Trouble;
 
@@ -279,6 +279,18 @@ impl Run {
     /// What the vault said to keys in the course of it.
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
+    }
+
+    /// What the vault said to the keys that a step asked it about: a refusal is the answer, and no success of anything
+    /// else. Of a run that a dead session left behind only what was `remembered` elsewhere remains.
+    pub fn answer(&self, step: usize, remembered: &[Proof]) -> Option<Answer> {
+        let StepKind::Do(Op::ProveKeys { keys, .. }) = &self.plan().steps.get(step)?.kind else { return None };
+        let asked = |proof: &&Proof| match keys {
+            KeysRef::Secret { prints, .. } | KeysRef::Keystore { prints, .. } => same_keys(prints, &proof.prints),
+            KeysRef::Typed { .. } => true,
+        };
+        let left = remembered.iter().filter(|proof| self.proofs.is_empty() && proof.at >= self.began);
+        self.proofs.iter().chain(left).filter(asked).next_back().map(|proof| proof.answer)
     }
 
     /// Takes away what a dead session left behind: its journal gets its last line.

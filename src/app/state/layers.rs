@@ -43,6 +43,8 @@ pub enum Layer {
     Run {
         /// Which.
         run: RunId,
+        /// First visible line, once somebody moved; until then it follows the step under way.
+        scroll: Option<usize>,
     },
     /// Something runs: leave all the same?
     Leave,
@@ -123,6 +125,8 @@ pub struct PlanDialog {
     pub answer: String,
     /// What has the focus.
     pub focus: Field,
+    /// First visible line of a plan that is longer than its window; the answer's field stays in sight.
+    pub scroll: usize,
     /// Why the last attempt to confirm was refused, or why the plan is void.
     pub refusal: Option<Trouble>,
     /// The slot with typed shares and how many are in it, where some were typed: kept while the choices change.

@@ -22,6 +22,7 @@ pub(super) fn offer(state: &mut State, action: ActionId, request: Request) -> Ve
             plan: *plan,
             answer: String::new(),
             focus: Field::Answer,
+            scroll: 0,
             refusal: None,
             typed: request.typed,
             target: request.target,

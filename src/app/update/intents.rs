@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{dialogs, leave, pop, unlock};
 use crate::app::actions::{self, Request};
 use crate::app::effect::Effect;
-use crate::app::id::{ActionId, ObjectRef, PaneId, RuleId};
+use crate::app::id::{ObjectRef, PaneId, RuleId};
 use crate::app::intent::Intent;
 use crate::app::state::State;
 use crate::app::state::layers::{Field, Layer};
@@ -110,14 +110,14 @@ fn shift(state: &mut State, by: i32) {
         state.alerts.all().iter().map(|alert| (alert.rule.0.to_owned(), alert.subject.clone())).collect();
     match state.layers.last_mut() {
         Some(Layer::Help { scroll } | Layer::Details { scroll, .. }) => *scroll = shifted(*scroll, by, 1_000),
+        Some(Layer::Plan(dialog)) => dialog.scroll = shifted(dialog.scroll, by, 1_000),
+        Some(Layer::Run { scroll, .. }) => *scroll = Some(shifted(scroll.unwrap_or(0), by, 1_000)),
         Some(Layer::Alerts { selected }) => {
             let at = selected.as_ref().and_then(|s| alerts.iter().position(|a| a == s)).unwrap_or(0);
             *selected = alerts.get(shifted(at, by, alerts.len())).cloned();
         }
         Some(Layer::Actions { cursor, .. }) => *cursor = shifted(*cursor, by, actions::all().len()),
-        Some(
-            Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_) | Layer::Run { .. } | Layer::Leave | Layer::Refused(_),
-        ) => {}
+        Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Leave | Layer::Refused(_)) => {}
         None => {
             let pane = state.zoom.unwrap_or(state.focus);
             let rows = rows(state, pane);
@@ -160,7 +160,7 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
             let (chosen, target) = (actions::all().get(*cursor).map(|action| action.id()), target.clone());
             let Some(action) = chosen else { return Vec::new() };
             state.layers.pop();
-            dialogs::offer(state, action, Request { target: aim(action, target), ..Request::default() })
+            dialogs::offer(state, action, Request { target: actions::aim(action, target), ..Request::default() })
         }
         Some(Layer::Plan(_)) => dialogs::accept(state, seq),
         Some(Layer::Help { .. } | Layer::Details { .. } | Layer::Run { .. } | Layer::Leave | Layer::Refused(_)) => {
@@ -169,17 +169,6 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
         }
         Some(Layer::Shares(_) | Layer::Unlock(_)) => Vec::new(),
     }
-}
-
-/// What of a selection means something to an action: a pod to an unseal, a file to its restoring, a copy to its writing.
-fn aim(action: ActionId, selected: Option<ObjectRef>) -> Option<ObjectRef> {
-    let kind = match action {
-        ActionId::Unseal => "Pod",
-        ActionId::RestoreCustody => "KeyFile",
-        ActionId::CopyKeystore => "Copy",
-        ActionId::RestoreKeysSecret | ActionId::SaveKeys | ActionId::ProveKeys => return None,
-    };
-    selected.filter(|object| object.kind == kind)
 }
 
 fn back(state: &mut State) -> Vec<Effect> {
@@ -195,7 +184,7 @@ fn clear_layers(state: &mut State) -> Vec<Effect> {
     let mut kept = Vec::new();
     while let Some(top) = state.layers.last() {
         // What a dead session left in doubt is dismissed by the person who looks at it, never in passing.
-        let left = matches!(top, Layer::Run { run } if state.left_behind().any(|left| left.id == *run));
+        let left = matches!(top, Layer::Run { run, .. } if state.left_behind().any(|left| left.id == *run));
         if left {
             kept.extend(state.layers.pop());
         } else {
@@ -208,13 +197,13 @@ fn clear_layers(state: &mut State) -> Vec<Effect> {
 
 /// What the sentence suggests: the plan of its action, or else the worst alert's details.
 fn suggested(state: &mut State) -> Vec<Effect> {
-    if let Some(Layer::Run { run }) = state.layers.last() {
+    if let Some(Layer::Run { run, .. }) = state.layers.last() {
         // The rest of what a dead session left behind, as a new plan from today's facts.
         let rest =
             state.run(*run).filter(|run| !run.underway()).map(|run| (run.plan().action, run.plan().target.clone()));
         let Some((action, target)) = rest else { return Vec::new() };
         let mut effects = pop(state);
-        let target = aim(action, Some(target));
+        let target = actions::aim(action, Some(target));
         effects.extend(dialogs::offer(state, action, Request { target, ..Request::default() }));
         return effects;
     }
@@ -235,7 +224,7 @@ fn suggested(state: &mut State) -> Vec<Effect> {
     let mut effects = clear_layers(state);
     match wanted {
         Some((action, target)) => {
-            let request = Request { target: aim(action, target), ..Request::default() };
+            let request = Request { target: actions::aim(action, target), ..Request::default() };
             effects.extend(dialogs::offer(state, action, request));
         }
         None => match first_alert(state) {

@@ -76,7 +76,7 @@ fn pop(state: &mut State) -> Vec<Effect> {
     if matches!(layer, Layer::Unlock(_)) {
         state.keystore = Lock::Locked;
     }
-    if let Layer::Run { run } = layer {
+    if let Layer::Run { run, .. } = layer {
         effects.extend(runs::dismissed(state, run));
     }
     effects

@@ -20,7 +20,7 @@ pub(super) fn start(state: &mut State, confirmed: Confirmed<Plan>, id: RunId) ->
     let (run, effects) = Run::start(confirmed, id, state.now);
     tell(state, &run, "was confirmed", Tone::Plain);
     state.runs.push(run);
-    state.layers.push(Layer::Run { run: id });
+    state.layers.push(Layer::Run { run: id, scroll: None });
     effects
 }
 
@@ -57,7 +57,7 @@ pub(super) fn unfinished(state: &mut State, journals: &[Journal]) -> Vec<Effect>
         }
         let Some((run, probes)) = Run::left_behind(journal) else { continue };
         tell(state, &run, "was left unfinished by a session that ended", Tone::Notable);
-        state.layers.push(Layer::Run { run: run.id });
+        state.layers.push(Layer::Run { run: run.id, scroll: None });
         state.runs.push(run);
         effects.extend(probes);
     }

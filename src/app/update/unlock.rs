@@ -11,9 +11,6 @@ use crate::app::state::{Lock, State};
 use crate::app::time::within;
 use crate::app::trouble::{Trouble, TroubleKind};
 
-/// An unlocked keystore that is not used for so long locks itself.
-const LOCK_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
-
 /// Something was typed into the topmost dialog; with Enter it is tried.
 pub(super) fn typed(state: &mut State, slot: SlotId, complete: u32, pending: Pending) -> Vec<Effect> {
     let now = state.now;
@@ -140,7 +137,7 @@ pub(super) fn lost(state: &mut State, trouble: Trouble) {
 /// Time passed: a keystore that nobody uses locks itself.
 pub(super) fn relock(state: &mut State) -> Vec<Effect> {
     let busy = in_use(state);
-    let limit = state.settings.lock_after.unwrap_or(LOCK_AFTER);
+    let limit = state.settings.locks_after();
     let now = state.now;
     let Lock::Open { used, .. } = &mut state.keystore else { return Vec::new() };
     if busy {

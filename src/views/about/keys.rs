@@ -4,11 +4,14 @@ use super::Page;
 use crate::app::id::ObjectRef;
 use crate::app::model::attribution::attribute;
 use crate::app::model::keys_secret::{KeysSecret, KeysSeen};
+use crate::app::model::proof::{Answer, Proof, same_keys};
 use crate::app::model::unsealer::UnsealerSeen;
 use crate::app::state::State;
-use crate::app::time::spoken;
+use crate::app::time::{date_clock, spoken};
 use crate::views::fmt;
-use crate::views::panes::keys::{FEEDS, culprit, liveness, proof_word, secret_word, shape, window};
+use crate::views::panes::keys::{
+    FEEDS, ago, culprit, liveness, proof_of, proof_word, relation, relation_word, secret_word, shape, window,
+};
 use crate::views::theme::{Mark, Role};
 
 pub(super) fn secret(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
@@ -18,6 +21,14 @@ pub(super) fn secret(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     };
     let (mark, word) = secret_word(state);
     page.state("Secret", mark, &word);
+    if let Some(relation) = relation(state) {
+        let (mark, words) = relation_word(relation, true);
+        page.state("compared", mark, &words);
+    }
+    let held = keys.value.present().map(KeysSecret::prints).unwrap_or_default();
+    if let Some((mark, words)) = proof_of(state, &held) {
+        page.state("proof", mark, &words);
+    }
     if let KeysSeen::Present(secret) = &keys.value {
         present(state, secret, page);
     }
@@ -86,16 +97,48 @@ pub(super) fn unsealer(seen: &UnsealerSeen, page: &mut Page<'_>) {
 }
 
 pub(super) fn proofs(state: &State, page: &mut Page<'_>) {
-    let (mark, word) = proof_word(state);
+    let (mark, word) = proof_word(state, true);
     page.state("proof", mark, &word);
-    page.fact("counts for", &spoken(state.model.expect.proof_max_age));
-    page.fact("", "Equality of two copies is never proof: only a server that was opened is.");
+    let limit = spoken(state.model.expect.proof_max_age);
+    page.fact("counts for", &format!("{limit}; a refusal counts until the keys are others"));
+    page.fact("", "Equality of two copies is never proof: only a server that was asked is.");
     for proof in state.model.proofs.iter().rev().take(8) {
         page.blank();
-        page.fact("when", &fmt::when(state.now, proof.at));
-        page.fact("how", &format!("{}, on {}", proof.method.words(), proof.replica));
-        let prints: Vec<String> = proof.prints.iter().map(ToString::to_string).collect();
-        page.fact("of keys", &prints.join(" "));
-        page.fact("of vault", proof.cluster_id.as_deref().unwrap_or_default());
+        self::proof(state, proof, page);
     }
+}
+
+/// One proof: what was said to which keys, how and when.
+pub(super) fn proof(state: &State, proof: &Proof, page: &mut Page<'_>) {
+    let when = format!("{}, {}", date_clock(proof.at), ago(state, proof.at));
+    match proof.answer {
+        Answer::Accepted => {
+            page.state("accepted", Mark::Ok, &when);
+            page.fact("how", &format!("{}, on {}", proof.method.words(), proof.replica));
+        }
+        Answer::Refused => {
+            page.state("refused", Mark::Bad, &when);
+            page.fact("how", &format!("the live server was asked and does not take them, on {}", proof.replica));
+        }
+    }
+    let prints: Vec<String> = proof.prints.iter().map(ToString::to_string).collect();
+    page.fact("of keys", &prints.join(" "));
+    page.fact("held by", &owner(state, proof).unwrap_or_default());
+    page.fact("of vault", proof.cluster_id.as_deref().unwrap_or_default());
+}
+
+/// Where these keys lie today.
+fn owner(state: &State, proof: &Proof) -> Option<String> {
+    if proof.prints.is_empty() {
+        return None;
+    }
+    let secret = state.model.keys_secret().is_some_and(|secret| same_keys(&secret.prints(), &proof.prints));
+    let kept = state.model.keystore().filter(|keystore| keystore.comparable);
+    let kept = kept.and_then(|keystore| keystore.holding(&proof.prints)).map(|held| held.number);
+    Some(match (secret, kept) {
+        (true, Some(number)) => format!("the Secret, and the keystore as generation {number}"),
+        (true, None) => "the Secret".to_owned(),
+        (false, Some(number)) => format!("the keystore as generation {number}"),
+        (false, None) => "neither the Secret nor the keystore, now".to_owned(),
+    })
 }

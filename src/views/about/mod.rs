@@ -10,6 +10,8 @@ use crate::app::alerts::{Alert, AlertState, Severity, rules};
 use crate::app::id::ObjectRef;
 use crate::app::state::State;
 
+mod custody;
+mod kept;
 mod keys;
 mod replica;
 mod vault;
@@ -60,11 +62,15 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         replica::facts(state, &subject.name, page);
         return;
     }
-    if subject.kind == "Secret" {
-        keys::secret(state, subject, page);
-    }
-    if subject.kind == "Proof" {
-        keys::proofs(state, page);
+    match subject.kind.as_str() {
+        "Secret" => keys::secret(state, subject, page),
+        "Proof" => keys::proofs(state, page),
+        "Keystore" => kept::keystore(state, subject, page),
+        "Copy" => kept::copy(state, subject, page),
+        "Holding" => kept::holding(state, subject, page),
+        "ConfigMap" => kept::register(state, subject, page),
+        "KeyFile" => custody::facts(state, subject, page),
+        _ => {}
     }
     let unsealers = state.model.unsealers.iter().flat_map(|seen| seen.value.found.iter());
     for unsealer in unsealers.filter(|unsealer| unsealer.object == *subject) {

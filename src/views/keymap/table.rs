@@ -1,5 +1,6 @@
 //! The table itself: every key, what it is called, when it works, what it asks for.
 
+use super::reading::{SCROLL, SCROLL_FIRST, SCROLL_LAST, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_UP, scrolls};
 use super::{
     Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
 };
@@ -8,7 +9,7 @@ use crate::app::state::State;
 use crate::app::state::layers::Layer;
 
 const ALWAYS: fn(&State) -> bool = |_| true;
-const SILENT: fn(&State) -> &'static str = |_| "";
+pub(super) const SILENT: fn(&State) -> &'static str = |_| "";
 
 const DOWN: Binding = Binding {
     keys: &["<Down>", "j"],
@@ -19,8 +20,6 @@ const DOWN: Binding = Binding {
     available: |state| rows(state) > 1 || state.top().is_some(),
     does: Does::Ask(|_, _| Some(Intent::Move(1))),
 };
-/// Where a sheet is longer than its window the footer says how to see the rest.
-const SCROLL: Binding = Binding { label: |_| "scroll", rank: 4, ..DOWN };
 const UP: Binding =
     Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
 const PAGE_DOWN: Binding = Binding {
@@ -150,7 +149,7 @@ static HOME: &[Binding] = &[
     Binding { rank: 1, available: |state| state.zoom.is_some(), ..BACK },
 ];
 
-static HELP: &[Binding] = &[BACK, SCROLL, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+static HELP: &[Binding] = &[BACK, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
 
 /// In the alerts and in a drawer the suggestion is that of the alert.
 const ALERT_ACTION: Binding = Binding {
@@ -198,7 +197,8 @@ static ALERTS: &[Binding] = &[
     FIRST,
 ];
 
-static DETAILS: &[Binding] = &[BACK, ALERT_ACTION, ACTIONS, COPY, SCROLL, UP, PAGE_DOWN, PAGE_UP, LAST, FIRST];
+static DETAILS: &[Binding] =
+    &[BACK, ALERT_ACTION, ACTIONS, COPY, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
 
 static ACTION_LIST: &[Binding] = &[
     BACK,
@@ -270,6 +270,25 @@ static UNLOCK: &[Binding] = &[
     Binding { label: |_| "leave it", says: "leave; what was typed is wiped", ..BACK },
 ];
 
+const NEXT_FIELD: Binding = Binding {
+    keys: &["<Tab>", "<S-Tab>"],
+    shown: None,
+    label: |_| "choices",
+    says: "to the next choice, or back to the answer",
+    rank: 2,
+    available: has_choices,
+    does: Does::Ask(|_, _| Some(Intent::NextField)),
+};
+
+fn has_choices(state: &State) -> bool {
+    plan(state).is_some_and(|dialog| !dialog.plan.choices.is_empty())
+}
+
+/// A plan longer than its window, read while the answer has the focus; a choice that has it is kept in sight itself.
+fn reads(state: &State) -> bool {
+    !on_choice(state) && scrolls(state)
+}
+
 static PLAN: &[Binding] = &[
     Binding {
         keys: &["<Enter>"],
@@ -316,14 +335,27 @@ static PLAN: &[Binding] = &[
         available: on_choice,
         does: Does::Ask(|_, _| Some(Intent::Toggle)),
     },
+    NEXT_FIELD,
+    // Letters are text here: only keys that type nothing scroll.
+    Binding { keys: &["<Down>"], says: "scroll a plan that is longer than its window", available: reads, ..SCROLL },
+    Binding { keys: &["<Up>"], available: reads, ..SCROLL_UP },
+    Binding { keys: &["<PageDown>"], available: reads, ..SCROLL_PAGE },
+    Binding { keys: &["<PageUp>"], available: reads, ..SCROLL_PAGE_UP },
     Binding {
-        keys: &["<Tab>", "<Down>", "<S-Tab>", "<Up>"],
-        shown: None,
-        label: |_| "choices",
-        says: "to the next choice, or back to the answer",
-        rank: 2,
-        available: |state| plan(state).is_some_and(|dialog| !dialog.plan.choices.is_empty()),
-        does: Does::Ask(|_, _| Some(Intent::NextField)),
+        keys: &["<End>"],
+        shown: Some("Home End"),
+        says: "to its first or last line",
+        available: reads,
+        ..SCROLL_LAST
+    },
+    Binding { keys: &["<Home>"], available: reads, ..SCROLL_FIRST },
+    Binding {
+        keys: &["<Down>", "<Up>"],
+        label: SILENT,
+        says: "",
+        rank: 9,
+        available: |state| has_choices(state) && !reads(state),
+        ..NEXT_FIELD
     },
     Binding {
         keys: &["<BS>"],
@@ -364,6 +396,12 @@ static RUN: &[Binding] = &[
         available: |state| unfinished(state) && !state.settings.read_only,
         does: Does::Ask(|_, _| Some(Intent::Suggested)),
     },
+    SCROLL,
+    SCROLL_UP,
+    SCROLL_PAGE,
+    SCROLL_PAGE_UP,
+    SCROLL_LAST,
+    SCROLL_FIRST,
 ];
 
 static LEAVE: &[Binding] = &[

@@ -3,13 +3,13 @@
 use ratatui::text::{Line, Span};
 
 use super::{Sheet, hang};
-use crate::app::actions::{Request, all};
+use crate::app::actions::{Request, aim, all};
 use crate::app::id::ObjectRef;
 use crate::app::runbook::plan::Offer;
 use crate::app::state::State;
 use crate::app::text::count;
-use crate::views::canvas;
 use crate::views::theme::{Look, Mark, Role};
+use crate::views::{canvas, fmt};
 
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, cursor: usize, target: Option<&ObjectRef>, room: usize) -> Sheet {
@@ -19,19 +19,20 @@ pub fn sheet(state: &State, look: &Look, cursor: usize, target: Option<&ObjectRe
     for (index, action) in all().iter().enumerate() {
         let chosen = index == cursor;
         let bar = if chosen { look.cursor() } else { " " };
+        let request = Request { target: aim(action.id(), target.cloned()), ..Request::default() };
+        let offer = action.offer(state, &request);
+        let possible = !matches!(offer, Offer::Refused(_));
         let mut line = Line::from(vec![
             look.span(Role::Accent, bar),
             Span::raw(" "),
-            look.span(Role::Title, action.id().name()),
-            look.span(Role::Plain, format!("  {}", action.says())),
+            look.span(if possible { Role::Title } else { Role::Dim }, action.id().name()),
+            look.span(if possible { Role::Plain } else { Role::Dim }, format!("  {}", action.says())),
         ]);
         if chosen {
             canvas::embolden(&mut line);
-            sheet.focus = Some(sheet.lines.len());
         }
         sheet.lines.push(line);
-        let request = Request { target: target.cloned(), ..Request::default() };
-        let (mark, words) = match action.offer(state, &request) {
+        let (mark, words) = match offer {
             Offer::Ready(plan) => (Mark::Ok, format!("ready: {}", count(plan.steps.len(), "step"))),
             Offer::NeedsShares { count: needed, .. } => {
                 (Mark::Absent, format!("asks for {} first, typed hidden", count(needed as usize, "share")))
@@ -43,7 +44,13 @@ pub fn sheet(state: &State, look: &Look, cursor: usize, target: Option<&ObjectRe
                 (Mark::Absent, format!("not now: {words}"))
             }
         };
-        sheet.lines.extend(hang(look, mark.role(), &format!("    {} ", look.glyph(mark)), Role::Dim, &words, room));
+        // The whole refusal stands in the dialog that Enter opens.
+        let lead = format!("    {} ", look.glyph(mark));
+        let words = fmt::wrap_most(&words, room.saturating_sub(fmt::width(&lead)), 2).join(" ");
+        sheet.lines.extend(hang(look, mark.role(), &lead, Role::Dim, &words, room));
+        if chosen {
+            sheet.focus = Some(sheet.lines.len() - 1);
+        }
     }
     sheet.foot.push(Line::from(vec![look.span(Role::Dim, "Nothing changes before a plan is shown and confirmed.")]));
     sheet

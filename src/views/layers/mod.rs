@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::theme::{Look, Role};
+use super::theme::{Glyphs, Look, Role};
 use super::{canvas, fmt};
 use crate::app::state::State;
 use crate::app::state::layers::Layer;
@@ -71,20 +71,16 @@ pub fn hang(look: &Look, lead_role: Role, lead: &str, role: Role, text: &str, ro
 pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     let Some(layer) = state.top() else { return };
     let widest = widest(layer).min(area.width);
-    let room = widest.saturating_sub(4) as usize;
-    let sheet = sheet(state, look, layer, room, area.height.saturating_sub(2) as usize);
-    let gap = u16::from(!sheet.foot.is_empty());
-    let wants = sheet.lines.len() as u16 + sheet.foot.len() as u16 + gap + 2;
-    let height = wants.clamp(3, area.height.max(3)).min(area.height);
+    let sheet = written(state, look, layer, area);
+    let height = height(&sheet, area);
     recede(look, area, buf);
     let place =
         Rect { x: area.x + (area.width - widest) / 2, y: area.y + (area.height - height) / 3, width: widest, height };
     // Halves of words left and right of the box would only disturb.
     canvas::clear(buf, Rect { y: place.y, height, ..area });
-    let inner = canvas::boxed(buf, look, place, sheet.title);
-    let foot = (sheet.foot.len() as u16).min(inner.height);
-    let tight = inner.height < sheet.lines.len() as u16 + foot + gap;
-    let body = Rect { height: inner.height - foot - if foot > 0 && !tight { gap } else { 0 }, ..inner };
+    let inner = canvas::boxed(buf, look, place, sheet.title.clone());
+    let (foot, body) = split(&sheet, inner.height);
+    let body = Rect { height: body, ..inner };
     let scroll = visible(sheet.scroll, sheet.focus, body.height as usize);
     canvas::lines(buf, look, body, &sheet.lines, scroll);
     for (row, line) in sheet.foot.iter().enumerate().take(foot as usize) {
@@ -92,10 +88,44 @@ pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// The scroll that keeps `focus` in a window of `height` rows, with a row to spare for the mark of what follows.
+fn written(state: &State, look: &Look, layer: &Layer, area: Rect) -> Sheet {
+    let room = widest(layer).min(area.width).saturating_sub(4) as usize;
+    sheet(state, look, layer, room, area.height.saturating_sub(2) as usize)
+}
+
+/// How tall the box is.
+fn height(sheet: &Sheet, area: Rect) -> u16 {
+    let gap = u16::from(!sheet.foot.is_empty());
+    let wants = sheet.lines.len() as u16 + sheet.foot.len() as u16 + gap + 2;
+    wants.clamp(3, area.height.max(3)).min(area.height)
+}
+
+/// Rows of the foot and of the body in a box with so many rows inside; a line of air between them where there is room.
+fn split(sheet: &Sheet, inner: u16) -> (u16, u16) {
+    let foot = (sheet.foot.len() as u16).min(inner);
+    let roomy = foot > 0 && inner > sheet.lines.len() as u16 + foot;
+    (foot, inner - foot - u16::from(roomy))
+}
+
+/// Where the topmost layer is scrolled to, and how far it could be; `None` where everything is in sight.
+pub fn scrolled(state: &State) -> Option<(usize, usize)> {
+    let layer = state.top()?;
+    let area = super::console::middle(state.size)?;
+    let of = |glyphs| {
+        let sheet = written(state, &Look { glyphs, ..Look::default() }, layer, area);
+        let (_, body) = split(&sheet, height(&sheet, area).saturating_sub(2));
+        let most = sheet.lines.len().saturating_sub(body as usize);
+        (visible(sheet.scroll, sheet.focus, body as usize).min(most), most)
+    };
+    // Marks of two columns may take a line more; where the terminal draws which, the state does not know.
+    let (at, most) = of(Glyphs::Unicode).max(of(Glyphs::Ascii));
+    (most > 0).then_some((at, most))
+}
+
+/// The scroll that keeps `focus` in a window of `height` rows, with a row to spare for the marks of what is out of sight.
 fn visible(scroll: usize, focus: Option<usize>, height: usize) -> usize {
     match focus {
-        Some(line) if line < scroll => line,
+        Some(line) if scroll > 0 && line <= scroll => line.saturating_sub(1),
         Some(line) if line + 2 > scroll + height => (line + 2).saturating_sub(height),
         Some(_) | None => scroll,
     }
@@ -130,7 +160,7 @@ fn sheet(state: &State, look: &Look, layer: &Layer, room: usize, height: usize) 
         Layer::Shares(dialog) => shares::sheet(look, dialog, room),
         Layer::Unlock(dialog) => unlock::sheet(state, look, dialog, room),
         Layer::Plan(dialog) => plan::sheet(state, look, dialog, room, height),
-        Layer::Run { run } => run::sheet(state, look, *run, room, height),
+        Layer::Run { run, scroll } => run::sheet(state, look, *run, *scroll, room, height),
         Layer::Leave => leave::sheet(state, look, room),
         Layer::Refused(trouble) => refused::sheet(look, trouble, room),
     }

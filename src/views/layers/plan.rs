@@ -10,26 +10,30 @@ use crate::app::time::{age, quiet};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
 
-/// Writes it.
+/// Writes it: what it does and what to know before saying yes come first, so that they are in sight without scrolling.
 pub fn sheet(state: &State, look: &Look, dialog: &PlanDialog, room: usize, height: usize) -> Sheet {
     let plan = &dialog.plan;
     let mut sheet = Sheet::new(look, &fmt::middle(&plan.title, room.saturating_sub(4)));
+    sheet.scroll = dialog.scroll;
     let mut rest = Vec::new();
-    rest.extend(headed_prose(look, "Will not", Role::Plain, &plan.will_not, room));
-    rest.extend(rests(state, look, plan, room));
-    rest.extend(rights(look, plan));
     for warning in &plan.warnings {
         let lead = format!("{} ", look.glyph(Mark::Warn));
         rest.extend(super::hang(look, Role::Warn, &lead, Role::Plain, warning, room));
     }
+    rest.extend(headed_prose(look, "Will not", Role::Plain, &plan.will_not, room));
+    rest.extend(rests(state, look, plan, room));
+    rest.extend(rights(look, plan));
     for (index, choice) in plan.choices.iter().enumerate() {
-        if dialog.focus == Field::Choice(index) {
-            sheet.focus = Some(rest.len());
+        let focused = dialog.focus == Field::Choice(index);
+        let lines = self::choice(look, choice, focused, room);
+        if focused {
+            // The chosen option stays in sight along with the question.
+            sheet.focus = Some(rest.len() + lines.len() - 1);
         }
-        rest.extend(self::choice(look, choice, dialog.focus == Field::Choice(index), room));
+        rest.extend(lines);
     }
     sheet.foot = foot(look, dialog, room);
-    let steps_room = height.saturating_sub(rest.len() + sheet.foot.len() + 2).max(3);
+    let steps_room = height.saturating_sub(rest.len() + sheet.foot.len() + 2);
     sheet.lines.push(Line::from(vec![look.span(Role::Dim, "Will")]));
     sheet.lines.extend(steps(look, &plan.steps, room, steps_room));
     let before = sheet.lines.len();
@@ -38,8 +42,8 @@ pub fn sheet(state: &State, look: &Look, dialog: &PlanDialog, room: usize, heigh
     sheet
 }
 
-/// The steps with their whole details; where that takes too many rows, one line each; in a small window the middle is
-/// folded, and says so.
+/// The steps with their whole details; one line each where that alone lets the plan fit. A plan that does not fit either
+/// way scrolls, and then nothing of it is cut.
 fn steps(look: &Look, steps: &[Step], room: usize, most: usize) -> Vec<Line<'static>> {
     let digits = steps.len().to_string().len();
     let widest = steps.iter().map(|step| fmt::width(&step.says)).max().unwrap_or(0).min(room.saturating_sub(6));
@@ -52,30 +56,30 @@ fn steps(look: &Look, steps: &[Step], room: usize, most: usize) -> Vec<Line<'sta
             look.span(Role::Dim, format!("  {detail}")),
         ])
     };
-    let whole = |(index, step): (usize, &Step)| {
-        let mut details = fmt::wrap(&step.detail, left.max(12)).into_iter();
+    let beside = |(index, step): (usize, &Step)| {
+        let mut details = fmt::wrap(&step.detail, left).into_iter();
         let first = line(index, step, &details.next().unwrap_or_default());
         let indent = " ".repeat(room.saturating_sub(left));
         let more = details.map(|detail| Line::from(vec![look.span(Role::Dim, format!("{indent}{detail}"))]));
         std::iter::once(first).chain(more).collect::<Vec<_>>()
     };
-    let full: Vec<Line<'static>> = steps.iter().enumerate().flat_map(whole).collect();
-    if full.len() <= most {
+    let below = |(index, step): (usize, &Step)| {
+        let number = format!(" {} ", fmt::right(&(index + 1).to_string(), digits));
+        let indent = " ".repeat(digits + 4);
+        let mut lines = super::hang(look, Role::Dim, &number, Role::Plain, &step.says, room);
+        lines.extend(super::hang(look, Role::Dim, &indent, Role::Dim, &step.detail, room));
+        lines
+    };
+    // Beside long words a detail would stand in a column too narrow to read.
+    let full: Vec<Line<'static>> = if left < 24 {
+        steps.iter().enumerate().flat_map(below).collect()
+    } else {
+        steps.iter().enumerate().flat_map(beside).collect()
+    };
+    if full.len() <= most || left < 12 || steps.len() > most {
         return full;
     }
-    let short = |(index, step): (usize, &Step)| line(index, step, &fmt::end(&step.detail, left));
-    let all: Vec<Line<'static>> = steps.iter().enumerate().map(short).collect();
-    if all.len() <= most {
-        return all;
-    }
-    let tail = (most - 1) / 2;
-    let front = most - 1 - tail;
-    let folded = all.len() - front - tail;
-    let note = Line::from(vec![
-        look.span(Role::Warn, format!(" … {folded} more of the same kind; a taller window shows them")),
-    ]);
-    let skip = front + folded;
-    all.iter().take(front).cloned().chain([note]).chain(all.iter().skip(skip).cloned()).collect()
+    steps.iter().enumerate().map(|(index, step)| line(index, step, &fmt::end(&step.detail, left))).collect()
 }
 
 fn headed_prose(look: &Look, heading: &str, role: Role, text: &str, room: usize) -> Vec<Line<'static>> {
@@ -112,23 +116,30 @@ fn rights(look: &Look, plan: &Plan) -> Vec<Line<'static>> {
         .collect()
 }
 
+/// A question and its answers, in one line where they fit.
 fn choice(look: &Look, choice: &crate::app::runbook::plan::Choice, focused: bool, room: usize) -> Vec<Line<'static>> {
     let role = if focused { Role::Accent } else { Role::Plain };
     let bar = if focused { look.cursor() } else { " " };
-    let label = look.span(role, format!("{bar}{}", choice.label));
-    let mut lines = vec![Line::from(vec![label])];
-    for (index, option) in choice.options.iter().enumerate() {
-        let chosen = index == choice.chosen;
-        let dot = if chosen { "(•) " } else { "( ) " };
-        let role = if chosen { Role::Plain } else { Role::Dim };
-        lines.extend(super::hang(
-            look,
-            if chosen && focused { Role::Accent } else { role },
-            &format!("   {dot}"),
-            role,
-            option,
-            room,
-        ));
+    let label = format!("{}{}", fmt::left(bar, look.cursor().chars().count()), choice.label);
+    let option = |index: usize| match (index == choice.chosen, focused) {
+        (true, true) => ("(•) ", Role::Accent),
+        (true, false) => ("(•) ", Role::Plain),
+        (false, _) => ("( ) ", Role::Dim),
+    };
+    let wide: usize = choice.options.iter().map(|option| fmt::width(option) + 7).sum();
+    if fmt::width(&label) + wide <= room {
+        let mut spans = vec![look.span(role, label)];
+        for (index, words) in choice.options.iter().enumerate() {
+            let (dot, role) = option(index);
+            spans.push(look.span(role, format!("   {dot}{words}")));
+        }
+        return vec![Line::from(spans)];
+    }
+    let mut lines = vec![Line::from(vec![look.span(role, label)])];
+    for (index, words) in choice.options.iter().enumerate() {
+        let (dot, lead) = option(index);
+        let role = if index == choice.chosen { Role::Plain } else { Role::Dim };
+        lines.extend(super::hang(look, lead, &format!("   {dot}"), role, words, room));
     }
     lines
 }

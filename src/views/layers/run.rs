@@ -1,10 +1,12 @@
 //! A run and its steps: ticking while it goes on, kept with its evidence until dismissed, explained when in doubt.
 
+use jiff::Timestamp;
 use ratatui::text::{Line, Span};
 
 use super::{Sheet, hang};
 use crate::app::id::RunId;
-use crate::app::runbook::plan::Step;
+use crate::app::model::proof::Answer;
+use crate::app::runbook::plan::{Step, StepKind};
 use crate::app::runbook::run::{Phase, Run, StepState};
 use crate::app::state::State;
 use crate::app::time::{age, clock, spoken};
@@ -12,7 +14,7 @@ use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
 
 /// Writes it.
-pub fn sheet(state: &State, look: &Look, id: RunId, room: usize, height: usize) -> Sheet {
+pub fn sheet(state: &State, look: &Look, id: RunId, scroll: Option<usize>, room: usize, height: usize) -> Sheet {
     let Some(run) = state.run(id) else {
         let mut sheet = Sheet::new(look, "Run");
         sheet.say(look, Role::Dim, "", "This run is no longer kept.", room);
@@ -22,30 +24,29 @@ pub fn sheet(state: &State, look: &Look, id: RunId, room: usize, height: usize) 
     // With many steps only those that are not simply done keep their words, and the last evidence stands at the end.
     let roomy = run.steps.len() * 2 + 4 <= height;
     sheet.foot = outcome(state, look, run, room, !roomy);
-    for (index, (step, at)) in run.plan().steps.iter().zip(&run.steps).enumerate() {
-        if matches!(at, StepState::Running(_) | StepState::Announced | StepState::Failed(_) | StepState::InDoubt(_)) {
+    sheet.scroll = scroll.unwrap_or(0);
+    for (index, at) in run.steps.iter().enumerate() {
+        let told = lines(state, look, index, run, room, roomy);
+        let here =
+            matches!(at, StepState::Running(_) | StepState::Announced | StepState::Failed(_) | StepState::InDoubt(_));
+        if here && scroll.is_none() {
             sheet.focus = Some(sheet.lines.len());
         }
-        sheet.lines.extend(lines(state, look, index, step, at, room, roomy));
+        sheet.lines.extend(told);
     }
     sheet
 }
 
-fn lines(
-    state: &State,
-    look: &Look,
-    index: usize,
-    step: &Step,
-    at: &StepState,
-    room: usize,
-    roomy: bool,
-) -> Vec<Line<'static>> {
+fn lines(state: &State, look: &Look, index: usize, run: &Run, room: usize, roomy: bool) -> Vec<Line<'static>> {
+    let (Some(step), Some(at)) = (run.plan().steps.get(index), run.steps.get(index)) else { return Vec::new() };
     let at = if let StepState::Closing(end) = at { end } else { at };
+    let refused = run.answer(index, &state.model.proofs) == Some(Answer::Refused);
     let (role, glyph, tail) = match at {
         StepState::Waiting => (Role::Dim, look.glyph(Mark::Absent), String::new()),
         StepState::Announced => (Role::Accent, look.running(), "being written to the journal".to_owned()),
-        StepState::Running(since) => (Role::Accent, look.running(), format!("for {}", spoken(age(state.now, *since)))),
+        StepState::Running(since) => (Role::Accent, look.running(), running(state, step, *since)),
         StepState::Closing(_) => (Role::Accent, look.running(), String::new()),
+        StepState::Done(_, at) if refused => (Role::Bad, look.glyph(Mark::Bad), clock(*at)),
         StepState::Done(_, at) => (Role::Ok, look.glyph(Mark::Ok), clock(*at)),
         StepState::Skipped(_) => (Role::Dim, look.glyph(Mark::Absent), "not needed".to_owned()),
         StepState::Failed(_) => (Role::Bad, look.glyph(Mark::Bad), "failed".to_owned()),
@@ -63,8 +64,11 @@ fn lines(
         look.span(Role::Dim, tail),
     ])];
     let indent = " ".repeat(look.glyph_width() + 4);
+    if refused {
+        lines.extend(hang(look, Role::Dim, &indent, Role::Bad, REFUSED, room));
+    }
     match at {
-        StepState::Done(evidence, _) if roomy => {
+        StepState::Done(evidence, _) if roomy || refused => {
             lines.extend(hang(look, Role::Dim, &indent, Role::Dim, evidence, room));
         }
         StepState::Skipped(why) if roomy => lines.extend(hang(look, Role::Dim, &indent, Role::Dim, why, room)),
@@ -84,6 +88,18 @@ fn lines(
     lines
 }
 
+/// For how long a step has been going on; one that only waits also says for how long it will at most.
+fn running(state: &State, step: &Step, since: Timestamp) -> String {
+    let gone = spoken(age(state.now, since));
+    match &step.kind {
+        StepKind::Do(_) => format!("for {gone}"),
+        StepKind::Await { within, .. } => format!("{gone} of {} at most", spoken(*within)),
+    }
+}
+
+/// What a refusal means.
+const REFUSED: &str = "the vault does not take these keys";
+
 /// How far, how long, and where it ended; with the evidence of its last step.
 fn outcome(state: &State, look: &Look, run: &Run, room: usize, told: bool) -> Vec<Line<'static>> {
     let (done, total) = (run.finished_steps(), run.steps.len());
@@ -95,6 +111,16 @@ fn outcome(state: &State, look: &Look, run: &Run, room: usize, told: bool) -> Ve
         }
         Phase::Succeeded(at) => {
             let words = format!("{done} of {total} in {}, ended {}.", took(*at), clock(*at));
+            let refused: Vec<String> = (0..total)
+                .filter(|step| run.answer(*step, &state.model.proofs) == Some(Answer::Refused))
+                .map(|step| (step + 1).to_string())
+                .collect();
+            if !refused.is_empty() {
+                // It was carried out to its end, and what it found is bad news.
+                let answer = format!("The vault does not take the keys of step {}.", refused.join(" and "));
+                let told = Line::from(vec![look.span(Role::Dim, format!("  {words}"))]);
+                return vec![Line::from(vec![look.mark(Mark::Bad, &answer)]), told];
+            }
             let mut lines = vec![Line::from(vec![look.mark(Mark::Ok, &words)])];
             let evidence = run.steps.iter().rev().filter(|_| told).find_map(|step| match step {
                 StepState::Done(evidence, _) => Some(evidence.as_str()),

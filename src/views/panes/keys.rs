@@ -1,27 +1,32 @@
-//! The keys Secret, who emptied it, what unseals from it, and the proof: everything a restart will live on.
+//! The keys Secret, what unseals from it, where else the keys are kept, and the proof: everything a restart lives on.
 
-use ratatui::text::Span;
-
-use super::{Entry, Pane, Room, aside, labelled};
+use super::{Entry, Pane, Room, labelled};
 use crate::app::id::{FeedId, PaneId};
-use crate::app::model::attribution::{Attribution, Culprit, attribute};
-use crate::app::model::keys_secret::{FieldSeen, KeysSecret, KeysSeen, Purpose, Shape};
-use crate::app::model::reopens::Mechanism;
-use crate::app::model::seal::SealSeen;
-use crate::app::model::unsealer::{Liveness, SecretUse, UnsealerSeen};
-use crate::app::state::State;
-use crate::app::text::count;
-use crate::app::time::{age, quiet, spoken};
-use crate::app::verdict::{Standing, standing_proof};
+use crate::app::model::keystore::KeystoreLook;
+use crate::app::state::{State, panes};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
+
+mod custody;
+mod kept;
+mod proof;
+mod secret;
+mod unsealing;
+
+pub use custody::custody_word;
+pub use kept::{ago, copy_word, holding_word, keystore_word, lock_word, places};
+pub use proof::{proof_of, proof_word};
+pub use secret::{Relation, culprit, relation, relation_word, secret_word, shape, window};
+pub use unsealing::{liveness, mounted};
 
 /// The pane.
 #[derive(Debug)]
 pub struct Keys;
 
-/// The feeds whose trouble shows here.
+/// The feeds without which nobody can say whether a restart comes back.
 pub const FEEDS: [FeedId; 2] = [FeedId::KeysSecret, FeedId::Unsealers];
+/// The feeds that see where else the keys are kept.
+pub const KEPT: [FeedId; 4] = [FeedId::Keystore, FeedId::Copies, FeedId::Custody, FeedId::Register];
 
 impl Pane for Keys {
     fn id(&self) -> PaneId {
@@ -34,304 +39,78 @@ impl Pane for Keys {
             return (mark, word);
         }
         let dead = state.model.unsealers.as_ref().and_then(|seen| seen.value.found.first()).map(liveness);
-        match dead {
-            Some((mark, word)) if mark != Mark::Ok => (mark, format!("unsealer {word}")),
-            Some(_) | None => {
-                let (proof, word) = proof_word(state);
-                if proof == Mark::Ok { (Mark::Ok, String::new()) } else { (proof, word) }
-            }
+        if let Some((mark, word)) = dead.filter(|(mark, _)| *mark != Mark::Ok) {
+            return (mark, format!("unsealer {word}"));
         }
+        let (proof, said) = proof_word(state, false);
+        if proof == Mark::Bad {
+            return (proof, format!("keys {said}"));
+        }
+        if let Some(kept) = kept_badly(state) {
+            return kept;
+        }
+        if proof == Mark::Ok { (Mark::Ok, String::new()) } else { (proof, said) }
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
         let mut entries = Vec::new();
-        entries.push(secret_entry(state, look, room));
-        entries.extend(loss(state, look, room));
+        entries.push(secret::entry(state, look, room));
+        entries.extend(secret::compared(state, look, room));
+        entries.extend(secret::loss(state, look, room));
         if let Some(secret) = state.model.keys_secret() {
-            entries.extend(fields(state, secret, look, room));
-            entries.extend(danger(secret, look, room));
+            entries.extend(secret::fields(state, secret, look, room));
+            entries.extend(secret::danger(secret, look, room));
         }
         if let Some(unsealers) = &state.model.unsealers {
             for unsealer in &unsealers.value.found {
-                entries.extend(unsealer_entries(state, unsealer, look, room));
+                entries.extend(unsealing::entries(state, unsealer, look, room));
             }
         }
-        entries.push(proof_entry(state, look, room));
+        entries.extend(kept::keystore(state, look, room));
+        entries.extend(kept::summary(state, look, room));
+        entries.extend(kept::copies(state, look, room));
+        entries.extend(kept::elsewhere(state, look, room));
+        entries.extend(custody::entries(state, look, room));
+        entries.extend(proof::entries(state, look, room));
         let reopens = &state.verdict.reopens;
         let how = format!("by {} ({})", reopens.by.word(), reopens.grade.word());
-        entries.push(Entry::note(5, labelled(look, "reopens", vec![look.span(Role::Dim, how)])));
+        entries.push(Entry::note(6, labelled(look, "reopens", vec![look.span(Role::Dim, how)])));
         if room.zoomed {
             for (index, text) in fmt::wrap(&reopens.because, room.width.saturating_sub(super::LABEL)).iter().enumerate()
             {
                 let line = labelled(look, "", vec![look.span(Role::Dim, text.clone())]);
-                entries.push(Entry { joins: index > 0, ..Entry::note(6, line) });
+                entries.push(Entry { joins: index > 0, ..Entry::note(7, line) });
             }
         }
         entries.extend(sight::entries(state, look, &FEEDS, room));
+        // Where else the keys are kept is the second question: its troubles make room first.
+        let kept = sight::entries(state, look, &KEPT, room).into_iter();
+        entries.extend(kept.map(|entry| Entry { weight: entry.weight.max(4), ..entry }));
         entries
     }
 }
 
-/// How the Secret stands, in a mark and a word.
-pub fn secret_word(state: &State) -> (Mark, String) {
-    let said = |mark, word: &str| (mark, word.to_owned());
-    let Some(keys) = &state.model.keys else {
-        return unseen(state);
-    };
-    if keys.fresh(state.now, FeedId::KeysSecret).is_none() {
-        return (Mark::Warn, format!("stale {}", quiet(keys.age(state.now))));
+/// The worst of what is kept elsewhere, for the title; nothing where it is well or was never begun.
+fn kept_badly(state: &State) -> Option<(Mark, String)> {
+    match relation(state) {
+        Some(other @ (Relation::Other | Relation::Older(..))) => return Some(relation_word(other, false)),
+        Some(Relation::Same(_) | Relation::Incomparable) | None => {}
     }
-    let KeysSeen::Present(secret) = &keys.value else {
-        return said(if initialised(state) { Mark::Bad } else { Mark::Absent }, "gone");
-    };
-    if secret.is_empty() {
-        return said(if initialised(state) { Mark::Bad } else { Mark::Absent }, "empty");
+    match state.model.keystore.as_ref().map(|seen| &seen.value) {
+        Some(KeystoreLook::Absent { expected: true, .. }) => return Some((Mark::Bad, "keystore lost".to_owned())),
+        Some(KeystoreLook::Unreadable { .. }) => return Some((Mark::Bad, "keystore unreadable".to_owned())),
+        Some(KeystoreLook::Absent { expected: false, .. } | KeystoreLook::Present(_)) | None => {}
     }
-    if let Some(field) = secret.fields.iter().find(|field| implausible(field)) {
-        return (Mark::Bad, format!("{} implausible", field.name));
+    let files = panes::custody(state).into_iter().map(|file| (custody_word(file, false), &file.name));
+    if let Some(((mark, word), name)) = files.into_iter().find(|((mark, _), _)| *mark == Mark::Bad) {
+        return Some((mark, format!("key file {name}: {word}")));
     }
-    if secret.field(Purpose::SealKey).is_some_and(|field| field.shape == Shape::Key32) {
-        return said(Mark::Ok, "seal key");
+    let held = state.model.keystore().is_some_and(|seen| seen.current().is_some());
+    if held && state.model.copies.is_some() && places(state).len() < 2 {
+        return Some((Mark::Warn, "one place holds the keys".to_owned()));
     }
-    let needed = state.model.replicas.iter().find_map(|r| state.model.said(&r.name)).map_or(0, |seen| seen.threshold);
-    let has = secret.shares();
-    match (has, needed) {
-        (0, _) => said(if initialised(state) { Mark::Bad } else { Mark::Absent }, "no share"),
-        (has, needed) if has < needed => (Mark::Bad, format!("{has} of {needed} shares")),
-        (has, _) => (Mark::Ok, count(has as usize, "share")),
-    }
-}
-
-fn implausible(field: &FieldSeen) -> bool {
-    matches!(field.purpose, Purpose::Shares | Purpose::SealKey) && matches!(field.shape, Shape::Implausible(_))
-}
-
-/// Before init an empty Secret is as it should be.
-fn initialised(state: &State) -> bool {
-    let mut said = state.model.replicas.iter().filter_map(|r| state.model.said(&r.name)).peekable();
-    said.peek().is_none() || said.any(|seen: &SealSeen| seen.initialized)
-}
-
-fn unseen(state: &State) -> (Mark, String) {
-    if let Some(blind) = sight::blindness(state, FeedId::KeysSecret).filter(|blind| blind.mark != Mark::Absent) {
-        return (blind.mark, blind.word);
-    }
-    match state.verdict.reopens.by {
-        Mechanism::Kms | Mechanism::Transit | Mechanism::People => (Mark::Absent, "none needed".to_owned()),
-        Mechanism::Secret | Mechanism::Static | Mechanism::Unknown => {
-            let several = state.model.unsealers.as_ref().filter(|seen| seen.value.chosen.is_none());
-            match several.map(|seen| seen.value.candidates.len()) {
-                Some(0) => (Mark::Absent, "none found".to_owned()),
-                Some(1..) => (Mark::Unknown, "not certain which".to_owned()),
-                None => (Mark::Absent, "looking".to_owned()),
-            }
-        }
-    }
-}
-
-fn secret_entry(state: &State, look: &Look, room: Room) -> Entry {
-    let (mark, word) = secret_word(state);
-    let mut spans = vec![look.mark(mark, &word)];
-    let mut quiet_words = String::new();
-    if let Some(keys) = &state.model.keys {
-        quiet_words = keys.value.object().path();
-        if keys.value.present().is_some_and(|secret| secret.immutable) {
-            spans.push(look.span(Role::Dim, "  immutable"));
-        }
-    } else if let Some(unsealers) = state.model.unsealers.as_ref().filter(|seen| seen.value.chosen.is_none()) {
-        quiet_words = unsealers.value.candidates.join(", ");
-    }
-    let line = labelled(look, "Secret", spans);
-    let used = crate::views::canvas::line_width(&line);
-    let line = aside(look, line, &fmt::middle(&quiet_words, room.width.saturating_sub(used + 2)), room.width);
-    match &state.model.keys {
-        Some(_) => Entry::row("secret", 0, line),
-        None => Entry::note(0, line),
-    }
-}
-
-/// Who emptied it: the grade is part of the words.
-fn loss(state: &State, look: &Look, room: Room) -> Vec<Entry> {
-    let (mark, _) = secret_word(state);
-    let Some(lost) = attribute(&state.model.history).filter(|_| mark == Mark::Bad || room.zoomed) else {
-        return Vec::new();
-    };
-    let mut entries = Vec::new();
-    let left = room.width.saturating_sub(super::LABEL);
-    let mut short = lost.clone();
-    let frame = fmt::width(&culprit(&lost)) - lost.who.as_deref().map_or(0, fmt::width);
-    short.who = lost.who.as_deref().map(|who| fmt::middle(who, left.saturating_sub(frame)));
-    for (weight, label, words) in [(0, "emptied", culprit(&short)), (1, "", window(state, &lost))] {
-        if !words.is_empty() {
-            entries.push(Entry::note(weight, labelled(look, label, vec![look.span(Role::Plain, words)])));
-        }
-    }
-    if room.zoomed {
-        for line in &lost.evidence {
-            for line in fmt::wrap(line, room.width.saturating_sub(super::LABEL + 2)) {
-                entries.push(Entry::note(6, labelled(look, "", vec![look.span(Role::Dim, line)])));
-            }
-        }
-    }
-    entries
-}
-
-/// `by kubectl (named)`, `by kubectl? (inferred)`, `by nobody can say whom`.
-pub fn culprit(lost: &Attribution) -> String {
-    match (&lost.who, lost.grade) {
-        (Some(who), Culprit::Named) => format!("by {who} (named)"),
-        (Some(who), Culprit::Inferred) => format!("by {who}? (inferred)"),
-        (Some(who), Culprit::Unknown) => format!("perhaps by {who} (unknown)"),
-        (None, Culprit::Named | Culprit::Inferred | Culprit::Unknown) => "by whom is unknown".to_owned(),
-    }
-}
-
-/// Between which two moments, as far as they are known.
-pub fn window(state: &State, lost: &Attribution) -> String {
-    let when = |at| fmt::when(state.now, at);
-    match (lost.after, lost.before) {
-        (Some(after), Some(before)) if after == before => format!("at {}", when(before)),
-        (Some(after), Some(before)) => format!("{} to {}", when(after), when(before)),
-        (None, Some(before)) => format!("before {}", when(before)),
-        (Some(after), None) => format!("after {}", when(after)),
-        (None, None) => String::new(),
-    }
-}
-
-/// Whether the Secret was confirmed recently; what was not keeps its words and loses its colour.
-fn stale(state: &State) -> bool {
-    state.model.fresh_keys(state.now).is_none()
-}
-
-fn fields(state: &State, secret: &KeysSecret, look: &Look, room: Room) -> Vec<Entry> {
-    if secret.fields.is_empty() && room.zoomed {
-        return vec![Entry::note(4, labelled(look, "fields", vec![look.span(Role::Dim, "none")]))];
-    }
-    let stale = stale(state);
-    let name_room = secret.fields.iter().map(|field| fmt::width(&field.name)).max().unwrap_or(0).clamp(4, 18);
-    let mut entries = Vec::new();
-    for (index, field) in secret.fields.iter().enumerate() {
-        let (mark, words) = shape(field);
-        let name = fmt::left(&fmt::middle(&field.name, name_room), name_room);
-        let words = format!("{} {words}", look.glyph(if stale { Mark::Warn } else { mark }));
-        let role = if stale { Role::Dim } else { mark.role() };
-        let mut spans = vec![look.span(Role::Plain, name), Span::raw("  "), look.span(role, &words)];
-        let mut used = super::LABEL + name_room + 2 + fmt::width(&words);
-        for print in field.prints.iter().take(if room.zoomed { 8 } else { 1 }) {
-            let print = format!("  {print}");
-            used += fmt::width(&print);
-            if used <= room.width {
-                spans.push(look.span(Role::Dim, print));
-            }
-        }
-        let label = if index == 0 { "fields" } else { "" };
-        let line = labelled(look, label, spans);
-        let line = if room.zoomed { aside(look, line, &fmt::bytes(field.len), room.width) } else { line };
-        entries.push(Entry::note(if mark == Mark::Bad { 2 } else { 4 }, line));
-    }
-    entries
-}
-
-/// What a field looks like, in a mark and words.
-pub fn shape(field: &FieldSeen) -> (Mark, String) {
-    let is_key = matches!(field.purpose, Purpose::Shares | Purpose::SealKey);
-    match &field.shape {
-        Shape::Empty => (if is_key { Mark::Bad } else { Mark::Warn }, "empty".to_owned()),
-        Shape::Shares { count: many, .. } => (Mark::Ok, count(*many as usize, "share")),
-        Shape::Key32 => (Mark::Ok, "32-byte key".to_owned()),
-        Shape::Token => (Mark::Ok, "token".to_owned()),
-        Shape::Implausible(why) => (if is_key { Mark::Bad } else { Mark::Warn }, why.clone()),
-        Shape::Other => (Mark::Absent, "not a key".to_owned()),
-    }
-}
-
-/// Who owns its fields and could empty it again.
-fn danger(secret: &KeysSecret, look: &Look, room: Room) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    if let Some(gitops) = secret.gitops.as_ref().filter(|_| !secret.immutable) {
-        let words = look.mark(Mark::Warn, &format!("{gitops} may put its own back"));
-        entries.push(Entry::note(2, labelled(look, "mutable", vec![words])));
-    }
-    if secret.last_applied.as_ref().is_some_and(|fields| !fields.is_empty()) {
-        let words = look.mark(Mark::Warn, "lies in the last-applied annotation");
-        entries.push(Entry::note(3, labelled(look, "key", vec![words])));
-    }
-    for (index, owner) in secret.owners.iter().filter(|owner| !owner.data.is_empty()).enumerate() {
-        let how = if owner.apply { "applies" } else { "updates" };
-        let words = format!("{} {how} {}", owner.manager, owner.data.join(", "));
-        let label = if index == 0 { "owners" } else { "" };
-        let words = look.span(Role::Plain, fmt::end(&words, room.width.saturating_sub(super::LABEL)));
-        entries.push(Entry::note(5, labelled(look, label, vec![words])));
-    }
-    entries
-}
-
-fn unsealer_entries(state: &State, unsealer: &UnsealerSeen, look: &Look, room: Room) -> Vec<Entry> {
-    let fresh = state.model.unsealers.as_ref().is_some_and(|seen| seen.fresh(state.now, FeedId::Unsealers).is_some());
-    let (mark, word) = liveness(unsealer);
-    let (mark, word) = if fresh { (mark, word) } else { (Mark::Warn, format!("was {word}, stale")) };
-    let line = labelled(look, "unsealer", vec![look.mark(mark, &word)]);
-    let name = format!("{}/{}", unsealer.object.name, unsealer.container);
-    let used = crate::views::canvas::line_width(&line);
-    let line = aside(look, line, &fmt::middle(&name, room.width.saturating_sub(used + 2)), room.width);
-    let mut entries = vec![Entry::row(format!("unsealer {}/{}", unsealer.object, unsealer.container), 0, line)];
-    let watched = state.model.keys.as_ref().map(|keys| keys.value.object().name.as_str());
-    for used in unsealer.uses.iter().filter(|used| room.zoomed || watched.is_none_or(|name| name == used.secret)) {
-        entries.push(Entry::note(2, labelled(look, "mounted", mounted(used, look, room.zoomed))));
-    }
-    entries
-}
-
-/// How the Secret reaches the unsealer.
-pub fn mounted(used: &SecretUse, look: &Look, with_name: bool) -> Vec<Span<'static>> {
-    let mut words =
-        if with_name { format!("{} as {}", used.secret, used.how.words()) } else { used.how.words().to_owned() };
-    if !used.fields.is_empty() {
-        words = format!("{words}: {}", used.fields.join(", "));
-    }
-    let mut spans = vec![look.span(Role::Plain, words)];
-    if used.optional {
-        spans.push(look.span(Role::Warn, ", optional"));
-        spans.push(look.span(Role::Dim, ": a loss is silent"));
-    }
-    spans
-}
-
-/// Whether an unsealer runs, in a mark and words.
-pub fn liveness(unsealer: &UnsealerSeen) -> (Mark, String) {
-    match &unsealer.liveness {
-        Liveness::Running => (Mark::Ok, "running".to_owned()),
-        Liveness::Partly { missing } => (Mark::Warn, format!("not on {}", missing.join(", "))),
-        Liveness::Dead { why } => (Mark::Bad, format!("dead: {why}")),
-    }
-}
-
-/// The proof and its age, in a mark and words.
-pub fn proof_word(state: &State) -> (Mark, String) {
-    let Some(last) = state.model.proofs.last() else {
-        return (Mark::Unknown, "unproven".to_owned());
-    };
-    let max = state.model.expect.proof_max_age;
-    let prints = state.model.keys_secret().map(KeysSecret::prints).unwrap_or_default();
-    match standing_proof(&state.model, state.now) {
-        Some(proof) => (Mark::Ok, format!("proven {}", fmt::when(state.now, proof.at))),
-        // What it was made with cannot be seen now.
-        None if state.verdict.state == Standing::Blind => {
-            (Mark::Unknown, format!("last proven {}", fmt::when(state.now, last.at)))
-        }
-        None if age(state.now, last.at) > max => {
-            (Mark::Warn, format!("{} old, limit {}", spoken(age(state.now, last.at)), spoken(max)))
-        }
-        None if prints.is_empty() && !last.prints.is_empty() => {
-            (Mark::Warn, format!("of lost keys, {}", fmt::when(state.now, last.at)))
-        }
-        None => (Mark::Warn, "of other keys".to_owned()),
-    }
-}
-
-fn proof_entry(state: &State, look: &Look, room: Room) -> Entry {
-    let (mark, word) = proof_word(state);
-    let line = labelled(look, "proof", vec![look.mark(mark, &word)]);
-    let method = state.model.proofs.last().map_or("", |proof| proof.method.words());
-    Entry::row("proof", 0, aside(look, line, method, room.width))
+    // One copy less is a warning while others hold the keys.
+    let copies = panes::copies(state).into_iter().map(|copy| (copy_word(copy, false), &copy.name));
+    let mut bad = copies.filter(|((mark, _), _)| *mark == Mark::Bad);
+    bad.next().map(|((_, word), name)| (Mark::Warn, format!("copy {name}: {word}")))
 }
