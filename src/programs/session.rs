@@ -35,6 +35,7 @@ use crate::backends::keystore::store::FileStore;
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
 use crate::backends::kube::port::KubeWrite;
+use crate::backends::kube::register;
 use crate::backends::supervisor::{Handle, Supervisor};
 
 /// What is known before anything was connected to.
@@ -101,7 +102,24 @@ impl Aim {
     pub async fn connect(&self) -> Result<Session, NotConnected> {
         let mut target = connect(&self.asked).await?;
         target.cluster.notes.extend(self.bound.notes.iter().cloned());
+        self.share_salt(&target).await?;
         Ok(Session::over(target, self)?)
+    }
+}
+
+impl Aim {
+    /// A machine that sees this vault for the first time takes the salt of the register beside it, if there is one: else
+    /// its fingerprints could never be compared with what colleagues wrote down.
+    async fn share_salt(&self, target: &Target) -> Result<(), Trouble> {
+        let identity = &target.cluster.identity;
+        let memory = FileMemory::open(&self.dirs.state(identity)?, identity)?;
+        let Some(kube) = target.kube.as_ref().filter(|_| !memory.has_salt()) else { return Ok(()) };
+        // Who may not read it, or finds none, makes a salt of its own.
+        let map = kube.config_map(&target.namespace, register::NAME).await.ok().flatten();
+        match map.and_then(|map| register::salt(&map, identity)) {
+            Some(salt) => memory.adopt(&salt),
+            None => Ok(()),
+        }
     }
 }
 

@@ -38,6 +38,23 @@ impl FileMemory {
         Ok(Self { folder: state.to_owned(), identity: identity.clone() })
     }
 
+    /// Takes over the salt of the register beside the vault, where this machine has made none of its own yet.
+    pub fn adopt(&self, salt: &[u8]) -> Result<(), Trouble> {
+        let _lock = self.lock()?;
+        let path = self.register_path();
+        if let (None, Some(register)) =
+            (Register::read(&path, &self.identity)?, Register::with_salt(&self.identity, salt))
+        {
+            register.write(&path, Existing::Keep)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this machine has a salt already.
+    pub fn has_salt(&self) -> bool {
+        self.register_path().exists()
+    }
+
     fn history_path(&self) -> PathBuf {
         self.folder.join("secret-history.json")
     }

@@ -55,6 +55,17 @@ impl Register {
         })
     }
 
+    /// A new one with the salt that others use already: only then can their fingerprints be compared with ours.
+    pub fn with_salt(identity: &Identity, salt: &[u8]) -> Option<Self> {
+        (salt.len() == SALT_BYTES).then(|| Self {
+            schema: SCHEMA.to_owned(),
+            salt: hex(salt),
+            identity: identity.clone(),
+            vault_cluster_id: None,
+            proofs: Vec::new(),
+        })
+    }
+
     /// Reads it; `None` where there is none. One that cannot be read, or is another cluster's, is left as it is.
     pub fn read(path: &Path, identity: &Identity) -> Result<Option<Self>, Trouble> {
         let Some(bytes) = read_small(path, LONGEST)? else { return Ok(None) };
