@@ -44,7 +44,7 @@ fn keystore(vault: &mut Vault, typed: &[Vec<u8>]) -> PathBuf {
     let salt: Vec<u8> =
         digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
     let salt = Salt(salt);
-    let now = jiff::Timestamp::now();
+    let now = baowatch::app::runtime::clock::now();
     let opener = Opener::Keyfile(Zeroizing::new(secret));
     let mut new = Opened::create(&identity, &salt, &opener, Cost::FLOOR, "keyfile", now).unwrap();
     if !typed.is_empty() {
