@@ -13,17 +13,22 @@ mod world;
 use baowatch::app::actions::restore_keys_secret::RestoreKeysSecret;
 use baowatch::app::actions::save_keys::SaveKeys;
 use baowatch::app::actions::{GuidedAction, Request};
-use baowatch::app::id::{FeedId, ObjectRef};
+use baowatch::app::effect::Effect;
+use baowatch::app::id::{ActionId, FeedId, ObjectRef};
+use baowatch::app::intent::Intent;
 use baowatch::app::model::fact::{Fact, RightSeen};
 use baowatch::app::model::keys_secret::{Fingerprint, KeysSecret, KeysSeen, Purpose, Shape};
 use baowatch::app::model::keystore::{FieldKept, GenerationSeen, KeyKind, KeystoreLook, KeystoreSeen};
 use baowatch::app::model::proof::{Answer, Method, Proof};
 use baowatch::app::model::unsealer::Liveness;
 use baowatch::app::msg::Msg;
-use baowatch::app::runbook::op::{Content, FieldWrite, Form, Found, Op, TokenRef};
+use baowatch::app::runbook::op::{Content, FieldWrite, Form, Found, Op, Outcome, TokenRef};
 use baowatch::app::runbook::plan::{Danger, Expect, Offer, Plan, StepKind};
+use baowatch::app::runbook::run::Phase;
 use baowatch::app::state::Lock;
+use baowatch::app::time::Stamped;
 use baowatch::app::trouble::Trouble;
+use baowatch::app::update::update;
 use fixture::Night;
 
 const OURS: &str = "7f3a91c2aabbccdd";
@@ -150,7 +155,9 @@ fn an_emptied_secret_gets_the_saved_fields_back_and_nothing_else() {
     assert_eq!((*generation, prints.as_slice(), *immutable), (3, [world::print(OURS)].as_slice(), false));
     assert_eq!(found, &Some(Found { uid: "secret-1".into(), prints: Vec::new() }));
     assert_eq!(object, &ObjectRef::secret("data", "openbao-keys"));
-    assert!(matches!(&plan.steps[1].kind, StepKind::Await { expect: Expect::KeysAre { prints }, .. } if prints == &[world::print(OURS)]));
+    assert!(
+        matches!(&plan.steps[1].kind, StepKind::Await { expect: Expect::KeysAre { prints }, .. } if prints == &[world::print(OURS)])
+    );
     assert!(plan.steps[1].detail.contains("about 2 min, inferred"), "{:?}", plan.steps[1]);
     assert!(plan.warnings.iter().any(|warning| warning.contains("Nothing has proven")), "{:?}", plan.warnings);
     assert_eq!(plan.rights[0].what, "patch secrets/openbao-keys in data");
@@ -355,4 +362,95 @@ fn what_cannot_be_right_is_never_saved() {
     let mut right = night(keys(world::secret("100", &[THEIRS])), vec![generation(2, &[OURS])]);
     right.send(vec![proven(&[THEIRS], Answer::Accepted, 1)]);
     assert_eq!(ready(offer(&SaveKeys, &right, &[])).danger, Danger::Yes);
+}
+
+#[test]
+fn a_new_machine_takes_the_salt_of_the_others_and_an_old_one_keeps_its_own() {
+    use baowatch::app::id::Identity;
+    use baowatch::app::ports::Memory as _;
+    use baowatch::backends::files::memory::FileMemory;
+    let identity = Identity("uid/data/openbao".into());
+    let (new, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let memory = FileMemory::open(new.path(), &identity).unwrap();
+    assert!(!memory.has_salt());
+    memory.adopt(&[7; 16]).unwrap();
+    assert_eq!(memory.salt(&identity).unwrap(), [7; 16]);
+    let memory = FileMemory::open(old.path(), &identity).unwrap();
+    let own = memory.salt(&identity).unwrap();
+    memory.adopt(&[7; 16]).unwrap();
+    assert_eq!(memory.salt(&identity).unwrap(), own);
+    // What is no salt is not taken.
+    let odd = tempfile::tempdir().unwrap();
+    let memory = FileMemory::open(odd.path(), &identity).unwrap();
+    memory.adopt(&[7; 3]).unwrap();
+    assert!(!memory.has_salt());
+}
+
+/// Drives a run as the shell would: every journal line is written, every act answered by `answer`.
+fn drive(night: &mut Night, effects: Vec<Effect>, answer: impl Fn(&Op) -> Outcome) -> Vec<Op> {
+    let mut queue: std::collections::VecDeque<_> = effects.into();
+    let (mut acts, mut seq, mut lines) = (Vec::new(), 1_000, 0);
+    while let Some(effect) = queue.pop_front() {
+        let msg = match effect {
+            Effect::Journal { run, .. } => {
+                lines += 1;
+                Msg::Journaled { run, written: Ok(lines) }
+            }
+            Effect::Act(act) => {
+                acts.push(act.op().clone());
+                Msg::StepEnded { run: act.run(), step: act.step(), outcome: answer(act.op()) }
+            }
+            _ => continue,
+        };
+        seq += 1;
+        let at = night.state.now;
+        queue.extend(update(&mut night.state, Stamped { at, seq, msg }));
+    }
+    acts
+}
+
+#[test]
+fn keys_that_the_vault_has_just_refused_are_not_saved() {
+    let mut night = night(keys(world::secret("100", &[THEIRS])), vec![generation(2, &[OURS])]);
+    night.state.settings.expect.token = true;
+    for accepted in [false, true] {
+        let at = night.state.now;
+        let mut effects = Vec::new();
+        for (seq, intent) in
+            [Intent::Offer { action: ActionId::SaveKeys, target: None }, Intent::Type('y'), Intent::Accept]
+                .into_iter()
+                .enumerate()
+        {
+            let msg = Msg::Intent(intent);
+            effects = update(&mut night.state, Stamped { at, seq: 500 + seq as u64, msg });
+        }
+        let answer = if accepted { Answer::Accepted } else { Answer::Refused };
+        let acts = drive(&mut night, effects, |op| match op {
+            Op::ProveKeys { .. } => Outcome::Proven {
+                evidence: "asked".into(),
+                proof: Proof {
+                    method: Method::Rotation,
+                    answer,
+                    at,
+                    replica: "openbao-0".into(),
+                    cluster_id: Some("c1".into()),
+                    prints: vec![world::print(THEIRS)],
+                },
+            },
+            _ => Outcome::Done { evidence: "done".into() },
+        });
+        let saved = acts.iter().filter(|op| matches!(op, Op::SaveKeys { .. })).count();
+        assert_eq!((acts.len() - saved, saved), (1, usize::from(accepted)), "{acts:?}");
+        if !accepted {
+            let run = night.state.runs.last().unwrap();
+            assert!(
+                matches!(&run.phase, Phase::Failed(_, trouble) if trouble.what.contains("does not take")),
+                "{run:?}"
+            );
+            // Another night: the refusal is remembered, and there would be no plan.
+            assert!(refused(offer(&SaveKeys, &night, &[])).what.contains("does not take"));
+            night = self::night(keys(world::secret("100", &[THEIRS])), vec![generation(2, &[OURS])]);
+            night.state.settings.expect.token = true;
+        }
+    }
 }

@@ -94,13 +94,8 @@ impl Side {
     }
 
     fn tools(&self, keeper: &Keeper, holder: &str) -> Tools {
-        let gear = Gear::bare(
-            Arc::new(Deaf),
-            Some(Arc::clone(&self.kube)),
-            FieldNames::default(),
-            salt(),
-            Slots::default(),
-        );
+        let gear =
+            Gear::bare(Arc::new(Deaf), Some(Arc::clone(&self.kube)), FieldNames::default(), salt(), Slots::default());
         Tools::new(Gear {
             kube_write: Some(Arc::clone(&self.write)),
             keeper: keeper.clone(),
@@ -196,7 +191,10 @@ async fn saved_and_restored(side: &Side) {
     keeper
         .with(|opened| {
             let kept = opened.payload().generation(1).unwrap();
-            assert_eq!(kept.fields.iter().map(|field| field.bytes.expose()).collect::<Vec<_>>(), before.values().collect::<Vec<_>>());
+            assert_eq!(
+                kept.fields.iter().map(|field| field.bytes.expose()).collect::<Vec<_>>(),
+                before.values().collect::<Vec<_>>()
+            );
             assert_eq!(kept.root_token.as_ref().unwrap().expose(), before["root-token"]);
             let seen = opened.header().current().unwrap();
             assert_eq!((&seen.prints, seen.vault_cluster_id.as_deref()), (&prints, Some("c1")));
@@ -225,7 +223,11 @@ async fn saved_and_restored(side: &Side) {
     assert_eq!(side.secret().await.unwrap().metadata.resource_version, Some(version));
 
     (side.happen)(Deed::Deleted);
-    assert!(failed(perform(&side.apply(&prints, Some(Found { uid: "x".into(), prints: Vec::new() })), &tools).await).why.contains("deleted"));
+    assert!(
+        failed(perform(&side.apply(&prints, Some(Found { uid: "x".into(), prints: Vec::new() })), &tools).await)
+            .why
+            .contains("deleted")
+    );
     assert!(side.secret().await.is_none(), "nothing was written");
     done(perform(&side.apply(&prints, None), &tools).await);
     let secret = side.secret().await.unwrap();

@@ -44,13 +44,11 @@ use crate::backends::keystore::{Keeper, Opener, format, keyfile, keyring};
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
 use crate::backends::kube::port::{Kube, KubeWrite};
+use crate::backends::kube::register;
 use crate::backends::supervisor::{Handle, Supervisor};
 
 /// An address that cannot exist, where there is no vault to reach.
 pub const NOWHERE: &str = "http://offline.invalid";
-
-/// The register beside the vault.
-const REGISTER: &str = "baowatch-register";
 
 /// What is known before anything was connected to.
 #[derive(Debug, Clone)]
@@ -331,8 +329,8 @@ impl<E: Send> FactSink for Inbox<E> {
 /// read is the register feed's to tell of.
 async fn published_salt(target: &Target) -> Option<Vec<u8>> {
     let kube = target.kube.as_ref()?;
-    let found = kube.config_map(&target.namespace, REGISTER).await.ok()??;
-    salt_of_hex(found.data?.get("salt")?)
+    let found = kube.config_map(&target.namespace, register::NAME).await.ok()??;
+    register::salt(&found, &target.cluster.identity)
 }
 
 /// Everybody who looks at one vault must make the same fingerprints: the salt of the register beside the vault beats that

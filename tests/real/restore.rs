@@ -41,12 +41,10 @@ fn keystore(vault: &mut Vault, typed: &[Vec<u8>]) -> PathBuf {
     let register: Value = serde_json::from_slice(&std::fs::read(register).unwrap()).unwrap();
     let identity = Identity(register["identity"].as_str().unwrap().to_owned());
     let digits = register["salt"].as_str().unwrap().as_bytes();
-    let salt: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect();
+    let salt: Vec<u8> =
+        digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
     let salt = Salt(salt);
-    let now = jiff::Timestamp::now();
+    let now = baowatch::app::runtime::clock::now();
     let opener = Opener::Keyfile(Zeroizing::new(secret));
     let mut new = Opened::create(&identity, &salt, &opener, Cost::FLOOR, "keyfile", now).unwrap();
     if !typed.is_empty() {
@@ -80,8 +78,7 @@ fn unhex(text: &str) -> Vec<u8> {
 fn act(vault: &Vault, action: &str, confirm: &str) -> (i32, String) {
     let args = ["--cluster", "lab", "act", "run", action, "--confirm", confirm];
     let output = vault.baowatch(&args).output().unwrap();
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     for secret in vault.secrets() {
         assert!(!said.contains(&secret), "{action} shows a secret");
     }
@@ -220,7 +217,10 @@ async fn who_may_not_write_is_told_the_line_of_a_role_and_who_may_not_read_the_r
     for name in ["openbao-keys", "another"] {
         let trouble = write.apply_secret(apply(name)).await.unwrap_err();
         assert_eq!(trouble.kind, TroubleKind::Denied, "{trouble}");
-        assert!(trouble.next.contains(&format!(r#"resourceNames: ["{name}"], verbs: ["create", "patch"]"#)), "{trouble}");
+        assert!(
+            trouble.next.contains(&format!(r#"resourceNames: ["{name}"], verbs: ["create", "patch"]"#)),
+            "{trouble}"
+        );
         assert!(!trouble.to_string().contains("CANARY"), "{trouble}");
     }
     let data = vec![("schema".to_owned(), "x".to_owned())];
@@ -229,11 +229,18 @@ async fn who_may_not_write_is_told_the_line_of_a_role_and_who_may_not_read_the_r
     assert_eq!(vault.seal_status(0).unwrap()["sealed"], false);
 
     // The register is there for those who may read it; nobody else is blinded by it.
-    let yaml = format!("rules: {{}}\nclusters:\n  lab:\n    vault: {{namespace: {}, name: {}}}\n", vault.namespace, vault.name);
+    let yaml = format!(
+        "rules: {{}}\nclusters:\n  lab:\n    vault: {{namespace: {}, name: {}}}\n",
+        vault.namespace, vault.name
+    );
     vault.configure(&yaml);
     let output = vault.baowatch(&["check", "--output", "json"]).env("KUBECONFIG", &kubeconfig).output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let register = document["feeds"].as_array().unwrap().iter().find(|feed| feed["feed"] == "register" || feed["name"] == "register");
+    let register = document["feeds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|feed| feed["feed"] == "register" || feed["name"] == "register");
     assert_eq!(register.map(|feed| &feed["state"]), Some(&json!("denied")), "{document:#}");
     assert_ne!(verdict(&document), "blind", "{document:#}");
     assert_ne!(output.status.code(), Some(3), "{document:#}");

@@ -96,9 +96,11 @@ fn needed(state: &State) -> Result<(), Trouble> {
     let why = match reopens.by {
         Mechanism::Kms | Mechanism::Transit => "its seal opens it, and needs no Secret",
         Mechanism::People => "people open it: nothing in the cluster takes keys from a Secret",
-        Mechanism::Static if model.unsealers.as_ref().is_some_and(|u| {
-            u.value.static_key.as_ref().is_some_and(|key| key.from.is_none())
-        }) =>
+        Mechanism::Static
+            if model
+                .unsealers
+                .as_ref()
+                .is_some_and(|u| u.value.static_key.as_ref().is_some_and(|key| key.from.is_none())) =>
         {
             "its static seal's key comes from no Secret"
         }
@@ -144,11 +146,7 @@ pub(super) fn readable(model: &Model) -> Result<&KeystoreSeen, Trouble> {
 }
 
 /// The generations whose keys this vault's Secret could hold, the newest first.
-fn suitable<'a>(
-    model: &Model,
-    keystore: &'a KeystoreSeen,
-    state: &State,
-) -> Result<Vec<&'a GenerationSeen>, Trouble> {
+fn suitable<'a>(model: &Model, keystore: &'a KeystoreSeen, state: &State) -> Result<Vec<&'a GenerationSeen>, Trouble> {
     let kind = match reopens(model, state.now).by {
         Mechanism::Static => KeyKind::Static,
         Mechanism::Secret | Mechanism::Transit | Mechanism::Kms | Mechanism::People | Mechanism::Unknown => {
@@ -178,9 +176,13 @@ fn suitable<'a>(
     ))
 }
 
-fn choices<'a>(generations: &[&'a GenerationSeen], request: &Request) -> Result<(Vec<Choice>, &'a GenerationSeen, bool), Trouble> {
+fn choices<'a>(
+    generations: &[&'a GenerationSeen],
+    request: &Request,
+) -> Result<(Vec<Choice>, &'a GenerationSeen, bool), Trouble> {
     let mut shown = Vec::new();
-    let asked = |at: usize, options: usize| request.choices.get(at).copied().unwrap_or(0).min(options.saturating_sub(1));
+    let asked =
+        |at: usize, options: usize| request.choices.get(at).copied().unwrap_or(0).min(options.saturating_sub(1));
     let mut chosen = 0;
     if generations.len() > 1 {
         chosen = asked(0, generations.len());
@@ -196,7 +198,8 @@ fn choices<'a>(generations: &[&'a GenerationSeen], request: &Request) -> Result<
         chosen: usize::from(immutable),
     });
     let generation = generations.get(chosen).copied();
-    let generation = generation.ok_or_else(|| refused("the keystore holds no such keys", "", "Look at the Keys pane"))?;
+    let generation =
+        generation.ok_or_else(|| refused("the keystore holds no such keys", "", "Look at the Keys pane"))?;
     Ok((shown, generation, immutable))
 }
 
@@ -244,7 +247,8 @@ fn sensible(case: &Case<'_>, immutable: bool) -> Result<(), Trouble> {
     }
     let theirs = last_answer(&model.proofs, cluster, &held);
     let accepted = ours.filter(|proof| proof.answer == Answer::Accepted);
-    let (right, wrong) = (theirs.filter(|p| p.answer == Answer::Accepted), theirs.filter(|p| p.answer == Answer::Refused));
+    let (right, wrong) =
+        (theirs.filter(|p| p.answer == Answer::Accepted), theirs.filter(|p| p.answer == Answer::Refused));
     if right.is_some_and(|right| accepted.is_none_or(|ours| right.at >= ours.at)) {
         return Err(refused(
             &format!("{object} holds the keys that this vault takes"),
@@ -387,7 +391,11 @@ fn warnings(case: &Case<'_>, immutable: bool) -> Vec<String> {
     }
     let (needs, _) = threshold(model);
     if generation.threshold != needs && needs > 0 {
-        warnings.push(format!("the vault asks for {}, these keys were saved as {}", count(needs as usize, "share"), generation.threshold));
+        warnings.push(format!(
+            "the vault asks for {}, these keys were saved as {}",
+            count(needs as usize, "share"),
+            generation.threshold
+        ));
     }
     let unnamed: Vec<&str> =
         mounted(model).into_iter().filter(|name| fields.writes.iter().all(|write| write.name != *name)).collect();

@@ -82,7 +82,9 @@ fn draft(state: &State, request: &Request) -> Result<Offer, Trouble> {
         (chosen == 0) == *known
     });
     if state.keystore == Lock::Locked {
-        return Ok(Offer::NeedsUnlock { prompt: format!("The keys of {} are put into the keystore", case.secret.object) });
+        return Ok(Offer::NeedsUnlock {
+            prompt: format!("The keys of {} are put into the keystore", case.secret.object),
+        });
     }
     Ok(Offer::Ready(Box::new(plan(state, &case, prove, publish.is_some(), choices)?)))
 }
@@ -161,7 +163,11 @@ fn sound(model: &Model, by: Mechanism, state: &State) -> Result<(), Trouble> {
     let (object, why) = match keys(model, by, state.now) {
         Keys::NotNeeded | Keys::Plausible(_) => return Ok(()),
         Keys::Elsewhere(why) => {
-            return Err(refused("the vault's key is in no Secret", &why, "Import it from its file: `baowatch keys import`"));
+            return Err(refused(
+                "the vault's key is in no Secret",
+                &why,
+                "Import it from its file: `baowatch keys import`",
+            ));
         }
         Keys::Unseen(unseen) => {
             return Err(refused("the keys cannot be judged now", &unseen.says(), "Wait until everything is in sight"));
@@ -296,7 +302,8 @@ fn plan(
         rests_on.push(Rest { what: format!("{}, {}", secret.object, count(prints.len(), "key")), seen: keys.at });
     }
     if let Some(keystore) = &model.keystore {
-        let what = current.map_or_else(|| "an empty keystore".to_owned(), |c| format!("keystore generation {}", c.number));
+        let what =
+            current.map_or_else(|| "an empty keystore".to_owned(), |c| format!("keystore generation {}", c.number));
         rests_on.push(Rest { what, seen: keystore.at });
     }
     Ok(Plan {
@@ -325,9 +332,7 @@ fn saving(case: &Case<'_>) -> [Step; 2] {
     };
     let beside = current.map_or_else(
         || "the keystore's first keys".to_owned(),
-        |current| {
-            format!("generation {} stays in the keystore; it would no longer be the current one", current.number)
-        },
+        |current| format!("generation {} stays in the keystore; it would no longer be the current one", current.number),
     );
     let save = Step {
         kind: StepKind::Do(Op::SaveKeys {

@@ -42,9 +42,7 @@ pub(super) fn precondition(op: &Op, plan: &Plan, proven: &[Proof], model: &Model
         },
         // A key that the vault has just refused must never become the current one.
         Op::SaveKeys { prints, .. } => denied(prints, proven, model).map_or(Ready::Go, Ready::No),
-        Op::WriteCopy { .. } | Op::RestoreCustody { .. } | Op::PublishRegister { .. } => {
-            Ready::Go
-        }
+        Op::WriteCopy { .. } | Op::RestoreCustody { .. } | Op::PublishRegister { .. } => Ready::Go,
     }
 }
 

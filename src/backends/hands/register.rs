@@ -80,10 +80,10 @@ async fn entry(tools: &Tools) -> Result<Entry, Trouble> {
     let now = tools.clock.now();
     let mut holdings: Vec<Holding> = Vec::new();
     if let Some(seen) = keystore {
-        holdings.extend(held(seen, None, &tools.holder, "keystore", "keystore").map(|holding| Holding {
-            checked: Some(now),
-            ..holding
-        }));
+        holdings.extend(
+            held(seen, None, &tools.holder, "keystore", "keystore")
+                .map(|holding| Holding { checked: Some(now), ..holding }),
+        );
         let copies = match tools.copies.look().await {
             Ok(copies) => copies,
             // What is known of the keystore is worth telling without them.

@@ -74,9 +74,10 @@ pub(super) async fn save(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
     let data = secret.data.take().unwrap_or_default();
     let taken = take(&data, &tools.names);
     let held: Vec<Fingerprint> = taken.keys.iter().map(|key| fingerprint(&tools.salt, key.bytes())).collect();
-    let kept_as_is = taken.fields.iter().filter_map(|(name, purpose)| {
-        Some((name.clone(), *purpose, SecretBytes::new(data.get(name)?.0.clone())))
-    });
+    let kept_as_is = taken
+        .fields
+        .iter()
+        .filter_map(|(name, purpose)| Some((name.clone(), *purpose, SecretBytes::new(data.get(name)?.0.clone()))));
     let keys = NewKeys {
         kind: *kind,
         threshold: *threshold,
@@ -99,11 +100,20 @@ pub(super) async fn save(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
     let (keeper, now, over) = (tools.keeper.clone(), tools.clock.now(), *over);
     let token = if keys.root_token.is_some() { " and the root token" } else { "" };
     // Writing waits for the lock of another process, and for the disk.
-    let saving = tokio::task::spawn_blocking(move || keeper.change(now, |opened| add(opened, keys, over, now, keeper.path())));
+    let saving =
+        tokio::task::spawn_blocking(move || keeper.change(now, |opened| add(opened, keys, over, now, keeper.path())));
     let number = saving.await.map_err(|_| {
-        Trouble::local("saving the keys failed inside Baowatch", "", "Look at the Keys pane, and report this with the log")
+        Trouble::local(
+            "saving the keys failed inside Baowatch",
+            "",
+            "Look at the Keys pane, and report this with the log",
+        )
     })??;
-    Ok(Said::Done(format!("generation {number} saved: {}{token}, {}; read back and opened", count(held.len(), "key"), named(&held))))
+    Ok(Said::Done(format!(
+        "generation {number} saved: {}{token}, {}; read back and opened",
+        count(held.len(), "key"),
+        named(&held)
+    )))
 }
 
 pub(super) async fn probe_apply(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
@@ -127,7 +137,9 @@ pub(super) async fn probe_save(op: &Op, tools: &Tools) -> Result<Finding, Troubl
         None => "there is no keystore that can be read".to_owned(),
         Some(seen) => match (seen.holding(prints), seen.current()) {
             (Some(held), _) => format!("the keystore holds these keys as generation {}", held.number),
-            (None, Some(current)) => format!("the keystore's current generation is {}, with other keys", current.number),
+            (None, Some(current)) => {
+                format!("the keystore's current generation is {}, with other keys", current.number)
+            }
             (None, None) => "the keystore holds no keys".to_owned(),
         },
     };
@@ -184,9 +196,8 @@ fn unchanged(object: &ObjectRef, now: Option<&KeysSecret>, then: Option<&Found>)
 
 /// The bytes of every field. They exist outside the keystore only until the request is sent.
 fn values(opened: &Opened, generation: u32, fields: &[FieldWrite]) -> Result<Values, Trouble> {
-    let gone = |what: &str| {
-        refused("the keystore does not hold what would be written; nothing was written", what, ANEW)
-    };
+    let gone =
+        |what: &str| refused("the keystore does not hold what would be written; nothing was written", what, ANEW);
     let keys = opened
         .payload()
         .generation(generation)
@@ -306,13 +317,7 @@ fn read_back(
 }
 
 /// Adds the generation, unless somebody was faster.
-fn add(
-    opened: &mut Opened,
-    keys: NewKeys,
-    over: Option<u32>,
-    now: Timestamp,
-    path: &Path,
-) -> Result<u32, Trouble> {
+fn add(opened: &mut Opened, keys: NewKeys, over: Option<u32>, now: Timestamp, path: &Path) -> Result<u32, Trouble> {
     let current = opened.header().current().map(|current| current.number);
     if current != over {
         return Err(refused(

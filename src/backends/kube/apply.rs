@@ -38,8 +38,7 @@ impl KubeApply {
 
     async fn send(&self, asked: &Asked<'_>, body: Zeroizing<Vec<u8>>) -> Result<(), Trouble> {
         let Asked { resource, namespace, name, manager, .. } = asked;
-        let target =
-            format!("/api/v1/namespaces/{namespace}/{resource}/{name}?fieldManager={manager}&force=true");
+        let target = format!("/api/v1/namespaces/{namespace}/{resource}/{name}?fieldManager={manager}&force=true");
         let request = Request::patch(target)
             .header(header::CONTENT_TYPE, "application/apply-patch+yaml")
             .header(header::ACCEPT, METADATA)
@@ -229,9 +228,7 @@ struct Status {
 /// The object that is applied. Built in one buffer that is long enough from the start: one that grew would leave copies
 /// of the keys behind.
 fn secret_body(apply: &SecretApply, version: Option<&str>) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    let named = |name: &str| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-    };
+    let named = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     let numbered = version.is_none_or(|version| version.bytes().all(|b| b.is_ascii_alphanumeric()));
     if !numbered || !apply.fields.iter().all(|(name, _)| named(name)) {
         return Err(Trouble::local(
@@ -247,8 +244,7 @@ fn secret_body(apply: &SecretApply, version: Option<&str>) -> Result<Zeroizing<V
         version.map(|version| format!(",\"resourceVersion\":\"{version}\"")).unwrap_or_default(),
         if apply.immutable { ",\"immutable\":true" } else { "" },
     );
-    let fields: usize =
-        apply.fields.iter().map(|(name, value)| name.len() + value.len().div_ceil(3) * 4 + 8).sum();
+    let fields: usize = apply.fields.iter().map(|(name, value)| name.len() + value.len().div_ceil(3) * 4 + 8).sum();
     let room = head.len() + fields + 8;
     let mut text = Zeroizing::new(String::with_capacity(room));
     text.push_str(&head);
@@ -307,7 +303,10 @@ mod tests {
         assert_eq!(keys, ["apiVersion", "data", "kind", "metadata"]);
         let fixed = SecretApply { immutable: true, ..apply(&[("key", b"x")]) };
         let read: serde_json::Value = serde_json::from_slice(&secret_body(&fixed, None).unwrap()).unwrap();
-        assert_eq!((&read["immutable"], &read["metadata"]["resourceVersion"]), (&true.into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&read["immutable"], &read["metadata"]["resourceVersion"]),
+            (&true.into(), &serde_json::Value::Null)
+        );
     }
 
     #[test]

@@ -46,11 +46,8 @@ pub struct Entry {
 
 /// A label as it can stand in the name of a field and of a field manager.
 fn plain(label: &str) -> String {
-    let text: String = label
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .take(48)
-        .collect();
+    let text: String =
+        label.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(48).collect();
     let text = text.trim_matches('-');
     if text.is_empty() { "nobody".to_owned() } else { text.to_owned() }
 }
