@@ -106,11 +106,6 @@ impl Opened {
         &self.payload
     }
 
-    /// Both, to be changed together.
-    pub(super) fn parts_mut(&mut self) -> (&mut Header, &mut Payload) {
-        (&mut self.header, &mut self.payload)
-    }
-
     /// The data key.
     pub(super) const fn key(&self) -> &DataKey {
         &self.key
