@@ -1,10 +1,11 @@
 //! What changing a keystore does to it: generations, slots, custody, and a new data key.
 
 use baowatch::app::model::keystore::{KeyKind, SlotKind};
-use baowatch::backends::keys::fingerprint;
+use baowatch::backends::keys::{Salt, fingerprint};
 use baowatch::backends::keystore::kdf::Cost;
 use baowatch::backends::keystore::opened::NewKeys;
-use baowatch::backends::keystore::{KeystoreError, NewFile, Opened, Opener, SecretBytes};
+use baowatch::backends::keystore::slot::DataKey;
+use baowatch::backends::keystore::{KeystoreError, NewFile, Opened, Opener, SecretBytes, format};
 
 use super::made::*;
 
@@ -102,9 +103,9 @@ fn labels_are_cleaned_and_slots_are_bounded() {
 fn custody_keeps_every_version_and_refuses_what_is_no_key_file() {
     let mut opened = full();
     opened.add_custody(file("master key", 50), at(9)).unwrap();
-    assert_eq!(opened.add_custody_version("static seal", secret(9, 48), at(10)).unwrap(), 3);
-    assert_eq!(opened.add_custody_version("static seal", secret(9, 48), at(11)).unwrap(), 3, "the same bytes");
-    assert_eq!(opened.add_custody_version("static seal", secret(8, 32), at(12)).unwrap(), 4, "an older one came back");
+    assert_eq!(opened.add_custody_version("static seal", secret(9, 48), at(10)).unwrap(), Some(3));
+    assert_eq!(opened.add_custody_version("static seal", secret(9, 48), at(11)).unwrap(), Some(3), "the same bytes");
+    assert_eq!(opened.add_custody_version("static seal", secret(8, 32), at(12)).unwrap(), Some(4), "an older one");
     let mut back = reopened(&mut opened, &keyfile()).unwrap();
     assert_eq!(*back.custody_bytes("static seal", 1).unwrap(), secret(7, 32));
     assert_eq!(*back.custody_bytes("static seal", 3).unwrap(), secret(9, 48));
@@ -115,32 +116,31 @@ fn custody_keeps_every_version_and_refuses_what_is_no_key_file() {
     assert_eq!(entry.versions[2].print, fingerprint(&salt(), secret(9, 48).expose()));
 
     let before = (back.header().clone(), back.payload().clone());
-    let refused = |result: Result<u32, KeystoreError>| assert!(matches!(result, Err(KeystoreError::Unfit(_))));
-    refused(back.add_custody(file("master key", 1), at(13)));
+    let refused = |result: Result<bool, KeystoreError>| assert!(matches!(result, Err(KeystoreError::Unfit(_))));
+    assert!(!back.add_custody(file("master key", 1), at(13)).unwrap(), "the name is taken");
     refused(back.add_custody(file("", 1), at(13)));
     refused(back.add_custody(file("a\u{7}b", 1), at(13)));
     refused(back.add_custody(file(&"n".repeat(65), 1), at(13)));
     refused(back.add_custody(NewFile { mode: 0o170_000, ..file("x", 1) }, at(13)));
     refused(back.add_custody(NewFile { bytes: secret(1, 15), ..file("x", 1) }, at(13)));
-    refused(back.add_custody(NewFile { bytes: secret(1, (1 << 20) + 1), ..file("x", 1) }, at(13)));
-    refused(back.add_custody_version("nobody", secret(1, 32), at(13)));
+    refused(back.add_custody(NewFile { bytes: secret(1, 64 * 1024 + 1), ..file("x", 1) }, at(13)));
+    assert_eq!(back.add_custody_version("nobody", secret(1, 32), at(13)).unwrap(), None);
     assert!(*back.header() == before.0 && *back.payload() == before.1);
     assert!(back.remove_custody("static seal") && !back.remove_custody("static seal"));
     assert!(reopened(&mut back, &keyfile()).unwrap().custody_bytes("static seal", 1).is_none());
 }
 
 #[test]
-fn a_file_that_grew_too_long_is_refused_before_it_is_written() {
-    let mut opened = cheap();
-    for n in 0..13 {
-        opened.add_custody(NewFile { bytes: secret(1, 1 << 20), ..file(&format!("f{n}"), 1) }, at(1)).unwrap();
-    }
-    let revision = opened.header().revision;
-    assert!(matches!(opened.seal(at(2)), Err(KeystoreError::Unfit(_))));
-    assert_eq!(opened.header().revision, revision, "it was not written, so there is no such revision");
-    opened.remove_custody("f0");
-    opened.remove_custody("f1");
-    opened.seal(at(3)).unwrap();
+fn what_would_not_be_read_again_is_not_written() {
+    // Without what opens it: the bound on the whole file is met before anything is sealed.
+    let long = vec![b' '; format::LONGEST as usize];
+    let key = DataKey::random().unwrap();
+    assert!(matches!(format::bound(b"{}", &long, &key), Err(KeystoreError::Unfit(_))));
+    let long = vec![b' '; format::LONGEST_HEADER + 1];
+    assert!(matches!(format::bound(&long, b"{}", &key), Err(KeystoreError::Unfit(_))));
+    let mut short = Opened::create(&identity(), &Salt(vec![1; 4]), &keyfile(), Cost::FLOOR, "", at(0)).unwrap();
+    assert!(matches!(short.seal(at(2)), Err(KeystoreError::BadHeader(_))));
+    assert_eq!(short.header().revision, 0, "it was not written, so there is no such revision");
 }
 
 #[test]

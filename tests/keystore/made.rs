@@ -58,9 +58,17 @@ pub fn secret(byte: u8, len: usize) -> SecretBytes {
     SecretBytes::new((0..len).map(|place| byte.wrapping_add(place as u8)).collect())
 }
 
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|half| char::from(b"0123456789abcdef"[half as usize]))
+        .collect()
+}
+
 /// Three shares of five that differ with the seed, as a Secret held them.
 pub fn shares(seed: u8) -> NewKeys {
-    let hex: String = (0..33_u8).map(|place| format!("{:02x}", seed.wrapping_add(place))).collect();
+    let hex = hex(secret(seed, 33).expose());
     NewKeys {
         kind: KeyKind::Unseal,
         threshold: 3,

@@ -68,7 +68,9 @@ proptest! {
     #[test]
     fn a_changed_file_never_opens(changes in prop::collection::vec(change(), 1..4)) {
         let mut bytes = GOOD.clone();
-        changes.iter().for_each(|change| apply(&mut bytes, change));
+        for change in &changes {
+            apply(&mut bytes, change);
+        }
         judge(&bytes);
     }
 
@@ -76,7 +78,9 @@ proptest! {
     fn a_changed_header_never_opens(changes in prop::collection::vec(change(), 1..3)) {
         let end = format::parts(&GOOD).unwrap().front.len();
         let mut header = GOOD[format::FRONT..end].to_vec();
-        changes.iter().for_each(|change| apply(&mut header, change));
+        for change in &changes {
+            apply(&mut header, change);
+        }
         judge(&header);
     }
 

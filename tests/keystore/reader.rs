@@ -41,7 +41,7 @@ fn run(file: &Path, kind: &str, secret: &[u8]) -> Output {
 }
 
 fn sha(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 /// What the reader must print of this keystore.

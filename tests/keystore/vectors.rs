@@ -1,6 +1,7 @@
 //! The conformance vectors: files named after what is wrong with them, each refused by name and left as it is.
 //!
-//! `cargo test --test keystore -- --ignored the_vectors_are_made` writes them all anew, under fresh random bytes.
+//! `BAOWATCH_UPDATE=1 cargo test --test keystore -- --ignored the_vectors_are_made` writes them all anew, under fresh random
+//! bytes. Never for a version that was released: then old files must go on opening, and a new version gets new vectors.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ fn read(name: &str) -> Vec<u8> {
 #[test]
 #[ignore = "writes the vectors anew"]
 fn the_vectors_are_made() {
+    assert!(std::env::var_os("BAOWATCH_UPDATE").is_some(), "set BAOWATCH_UPDATE=1 to write the vectors anew");
     let mut opened = full();
     let before = opened.seal(at(10)).unwrap();
     opened.prune(7);

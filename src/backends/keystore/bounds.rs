@@ -21,7 +21,7 @@ pub const MOST_FILES: usize = 64;
 /// Most versions of one of them.
 pub const MOST_VERSIONS: usize = 64;
 /// No file in custody is longer.
-pub const LONGEST_FILE: usize = 1 << 20;
+pub const LONGEST_FILE: usize = 64 * 1024;
 /// None is shorter: a fingerprint with a public salt would tell what it is.
 pub const SHORTEST_FILE: usize = 16;
 /// Most characters of a label or a name.

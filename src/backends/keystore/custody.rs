@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::bounds::{LONGEST_FILE, SHORTEST_FILE};
+pub use super::bounds::{LONGEST_FILE, SHORTEST_FILE};
 use super::error::KeystoreError;
 use super::header::{CustodyEntry, CustodyVersion};
 use super::opened::Opened;
@@ -28,10 +28,10 @@ pub struct NewFile {
 }
 
 impl Opened {
-    /// Takes a file into custody as version 1. A name that is taken is refused: see [`Self::add_custody_version`].
-    pub fn add_custody(&mut self, file: NewFile, now: Timestamp) -> Result<u32, KeystoreError> {
+    /// Takes a file into custody as version 1; false where one of this name is kept already.
+    pub fn add_custody(&mut self, file: NewFile, now: Timestamp) -> Result<bool, KeystoreError> {
         if self.header.in_custody(&file.name).is_some() {
-            return Err(KeystoreError::Unfit("a file of that name is in custody already".to_owned()));
+            return Ok(false);
         }
         let version = self.version(1, &file.bytes, now)?;
         let NewFile { name, path, host, mode, uid, gid, bytes } = file;
@@ -41,23 +41,22 @@ impl Opened {
             opened.header.custody.pop();
             opened.payload.custody.pop();
         })?;
-        Ok(1)
+        Ok(true)
     }
 
-    /// Keeps another version of it; its number. The same bytes as the newest are no new version.
+    /// Keeps other bytes of a file as its newest version; its number. `None` where none of this name is kept. Earlier
+    /// versions stay, and the same bytes as the newest are no new version.
     pub fn add_custody_version(
         &mut self,
         name: &str,
         bytes: SecretBytes,
         now: Timestamp,
-    ) -> Result<u32, KeystoreError> {
+    ) -> Result<Option<u32>, KeystoreError> {
         let place = self.header.custody.iter().position(|entry| entry.name == name);
         let newest = self.header.in_custody(name).and_then(|entry| entry.versions.last());
-        let (Some(place), Some(newest)) = (place, newest) else {
-            return Err(KeystoreError::Unfit("no file of that name is in custody".to_owned()));
-        };
+        let (Some(place), Some(newest)) = (place, newest) else { return Ok(None) };
         if self.custody_bytes(name, newest.number).is_some_and(|kept| *kept == bytes) {
-            return Ok(newest.number);
+            return Ok(Some(newest.number));
         }
         let number = newest.number.saturating_add(1);
         let version = self.version(number, &bytes, now)?;
@@ -73,7 +72,7 @@ impl Opened {
                 entry.versions.pop();
             }
         })?;
-        Ok(number)
+        Ok(Some(number))
     }
 
     /// Forgets a file with all its versions; false where there is none of that name.
@@ -94,7 +93,7 @@ impl Opened {
         let size = bytes.expose().len();
         if !(SHORTEST_FILE..=LONGEST_FILE).contains(&size) {
             return Err(KeystoreError::Unfit(format!(
-                "a key file has {SHORTEST_FILE} bytes to one MiB, and this one has {size}"
+                "a key file has {SHORTEST_FILE} to {LONGEST_FILE} bytes, and this one has {size}"
             )));
         }
         let print = fingerprint(&self.salt()?, bytes.expose());

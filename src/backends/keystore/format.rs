@@ -38,13 +38,19 @@ pub struct Parts<'a> {
 
 /// Takes the bytes apart. Copies nothing but the header, which is bounded, and derives nothing.
 pub fn parts(bytes: &[u8]) -> Result<Parts<'_>, KeystoreError> {
-    let (front, nonce, sealed) = split(bytes)?;
+    let Split { front, nonce, sealed } = split(bytes)?;
     let header = Header::read(front.get(FRONT..).unwrap_or_default())?;
     Ok(Parts { header, front, nonce, sealed })
 }
 
-/// Front with header, nonce, sealed content; the checksum over all of them fits.
-fn split(bytes: &[u8]) -> Result<(&[u8], [u8; NONCE], &[u8]), KeystoreError> {
+/// A file whose checksum fits, its header not yet read.
+struct Split<'a> {
+    front: &'a [u8],
+    nonce: [u8; NONCE],
+    sealed: &'a [u8],
+}
+
+fn split(bytes: &[u8]) -> Result<Split<'_>, KeystoreError> {
     let short = || KeystoreError::Truncated(bytes.len());
     if bytes.len() as u64 > LONGEST {
         return Err(KeystoreError::TooLong(bytes.len() as u64));
@@ -84,7 +90,7 @@ fn split(bytes: &[u8]) -> Result<(&[u8], [u8; NONCE], &[u8]), KeystoreError> {
     }
     let (front, rest) = summed.split_at_checked(FRONT + header).ok_or_else(short)?;
     let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or_else(short)?;
-    Ok((front, *nonce, sealed))
+    Ok(Split { front, nonce: *nonce, sealed })
 }
 
 impl Parts<'_> {

@@ -78,7 +78,9 @@ fn mac(secret: &[u8], purpose: &[u8], rest: &[&[u8]]) -> Result<Hmac<Sha256>, Ke
     let mut mac = Hmac::<Sha256>::new_from_slice(secret)
         .map_err(|_| KeystoreError::Internal("a key that no keyed hash takes"))?;
     mac.update(purpose);
-    rest.iter().for_each(|part| mac.update(part));
+    for part in rest {
+        mac.update(part);
+    }
     Ok(mac)
 }
 

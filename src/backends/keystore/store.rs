@@ -68,7 +68,7 @@ impl Store for FileStore {
             .read(true)
             .write(true)
             .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)
             .map_err(failed)?;
         for _ in 0..TRIES {
@@ -107,7 +107,7 @@ impl FileStore {
     fn existing(&self) -> Result<Option<File>, Trouble> {
         let link = || left_alone(&self.0, "it is a symbolic link: name the file itself");
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(&self.0) {
+        let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&self.0) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(_) if std::fs::symlink_metadata(&self.0).is_ok_and(|meta| meta.is_symlink()) => return Err(link()),
