@@ -110,10 +110,13 @@ fn one_that_was_sealed_under_another_key_locks_with_a_reason() {
     scene.keeper.unlock(&keyfile(5)).unwrap();
     assert!(scene.keeper.with(|_| ()).is_ok());
     // Another process adds something: the same key opens it.
-    scene.store.replace(&{
-        let mut same = Opened::open(&scene.store.read().unwrap().unwrap(), None, &keyfile(5)).unwrap();
-        same.seal(at(2)).unwrap()
-    }).unwrap();
+    scene
+        .store
+        .replace(&{
+            let mut same = Opened::open(&scene.store.read().unwrap().unwrap(), None, &keyfile(5)).unwrap();
+            same.seal(at(2)).unwrap()
+        })
+        .unwrap();
     assert!(scene.keeper.with(|_| ()).is_ok());
     // Another process rotates it.
     scene.store.replace(&opened().seal(at(3)).unwrap()).unwrap();

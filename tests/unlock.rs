@@ -272,6 +272,17 @@ fn what_is_typed_while_the_keyring_thinks_is_tried_too_and_either_may_win() {
 }
 
 #[test]
+fn a_keyring_that_fails_late_does_not_take_back_what_was_said_of_the_typing() {
+    let mut session = Session::wiped();
+    session.offer();
+    session.type_in(1, Pending::Empty);
+    session.tries.reverse();
+    session.answer(Err(wrong()));
+    session.answer(Err(nothing_at_hand()));
+    assert!(session.dialog().refusal.as_ref().unwrap().what.contains("passphrase"));
+}
+
+#[test]
 fn an_answer_to_a_dialog_that_was_left_opens_nothing() {
     // Esc before the try succeeds, and between its success and its message.
     for late in [true, false] {

@@ -96,7 +96,8 @@ fn at_hand(header: &Header, keyfile: Option<&Path>) -> Vec<Result<Opener, Troubl
 
 /// `anna@laptop`: what this machine is called in the register where nobody named it.
 fn this_machine() -> String {
-    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    let user =
+        ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
     let user = user.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     clean(&format!("{user}@{host}"))
