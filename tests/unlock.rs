@@ -399,10 +399,7 @@ fn recovery_keys_and_fingerprints_of_another_salt_unseal_nothing() {
 
 #[test]
 fn nobody_is_asked_for_shares_before_the_first_look() {
-    let mut session = Session {
-        state: State::new(Settings::default(), world::at(0)),
-        ..Session::healthy()
-    };
+    let mut session = Session { state: State::new(Settings::default(), world::at(0)), ..Session::healthy() };
     for msg in [world::cluster(), world::seals([false, true, false])] {
         session.say(msg);
     }
