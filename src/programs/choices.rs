@@ -77,7 +77,11 @@ mod tests {
 
     #[test]
     fn a_choice_of_another_action_is_left_alone() {
-        let args = ActionArgs { shares_from: Some(SharesFrom::Prompt), progress: Some(Progress::Reset), ..ActionArgs::default() };
+        let args = ActionArgs {
+            shares_from: Some(SharesFrom::Prompt),
+            progress: Some(Progress::Reset),
+            ..ActionArgs::default()
+        };
         assert_eq!(wanted(&choice("Version", &["3", "2"], 1), &args).unwrap(), None);
         let immutable = choice("Immutable", &["no", "yes"], 0);
         assert_eq!(wanted(&immutable, &args).unwrap(), None);

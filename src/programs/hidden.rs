@@ -32,8 +32,7 @@ pub fn line(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
 
 /// A passphrase or a recovery code that opens something. What else was pasted after its first line is thrown away.
 pub fn passphrase(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
-    let text =
-        if std::io::stdin().is_terminal() { typed(prompt, true)? } else { piped(&mut std::io::stdin().lock())? };
+    let text = if std::io::stdin().is_terminal() { typed(prompt, true)? } else { piped(&mut std::io::stdin().lock())? };
     given(&text)?;
     Ok(text)
 }

@@ -7,6 +7,7 @@ pub mod config;
 pub mod console;
 pub mod demo;
 pub mod hardening;
+pub mod held;
 pub mod hidden;
 pub mod keys;
 pub mod log;

@@ -1,6 +1,6 @@
 //! Everything live about one vault: where it is, what watches it, what may act on it; shared by every command.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -8,43 +8,36 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::held::{agreed_salt, held, published_salt};
 use crate::app::config::cli::Global;
 use crate::app::config::env::Env;
 use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
 use crate::app::config::resolve::{Bound, Reach, Resolved, TokenSource};
 use crate::app::id::{FeedId, Identity};
 use crate::app::model::fact::{Fact, Report};
-use crate::app::model::keystore::{KeystoreSeen, SlotKind};
 use crate::app::model::workload::WorkloadSeen;
 use crate::app::msg::Msg;
 use crate::app::ports::{FactSink, Memory};
 use crate::app::runtime::clock::WallClock;
 use crate::app::runtime::desk::Input;
 use crate::app::runtime::slots::Slots;
-use crate::app::text::clean;
 use crate::app::trouble::Trouble;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::connect::{Asked, NotConnected, Target, connect};
-use crate::backends::copies::kv::Own;
 use crate::backends::copies::own::Replicas;
 use crate::backends::copies::place::ThisHost;
 use crate::backends::copies::secret::Contexts;
-use crate::backends::copies::{Around, Copies};
+use crate::backends::copies::Around;
 use crate::backends::feeds::{self, Deps, Held, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
 use crate::backends::files::memory::FileMemory;
-use crate::backends::files::register::{KeystoreKnown, salt_of_hex};
 use crate::backends::hands::{ConsoleHands, Gear, Shell, Tools, WatcherHands};
 use crate::backends::keys::{FieldNames, Salt, digest};
-use crate::backends::keystore::header::Header;
-use crate::backends::keystore::store::{FileStore, Store as _};
-use crate::backends::keystore::{Keeper, Opener, format, keyfile, keyring};
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
 use crate::backends::kube::port::{Kube, KubeWrite};
-use crate::backends::kube::register;
 use crate::backends::supervisor::{Handle, Supervisor};
 
 /// An address that cannot exist, where there is no vault to reach.
@@ -122,7 +115,8 @@ impl Aim {
     pub async fn connect(&self) -> Result<Session, NotConnected> {
         let mut target = connect(&self.asked).await?;
         target.cluster.notes.extend(self.bound.notes.iter().cloned());
-        let published = published_salt(&target).await;
+        let published =
+            published_salt(target.kube.as_deref(), &target.namespace, &target.cluster.identity).await;
         Ok(Session::over(target, self, published)?)
     }
 }
@@ -151,19 +145,31 @@ impl Session {
     fn over(mut target: Target, plan: &Aim, published: Option<Vec<u8>>) -> Result<Self, Trouble> {
         let folder = plan.dirs.state(&target.cluster.identity)?;
         let memory = Arc::new(FileMemory::open(&folder, &target.cluster.identity)?);
-        let keystore = keystore_path(&target.cluster.identity, plan);
+        let entry = &plan.bound.keystore;
+        let keystore = entry.path.clone().unwrap_or_else(|| plan.dirs.keystore(&target.cluster.identity));
         let (salt, note) = agreed_salt(&memory, &target.cluster.identity, &keystore, published)?;
         target.cluster.notes.extend(note);
         let journal = Arc::new(FileJournal::open(&folder)?);
         let tasks = TaskTracker::new();
         let transport: Arc<dyn Transport> = Arc::new(target.transport(tasks.clone())?);
         let names = field_names(plan.bound.keys_secret.as_ref());
-        let own = Arc::new(Replicas {
-            members: target.members.clone(),
-            addresses: target.routes.given.values().cloned().collect(),
-            seal: Arc::new(BaoRead::new(Arc::clone(&transport))),
-        });
-        let held = held(&target.cluster.identity, &salt, plan, &folder, &memory, own)?;
+        let held = held(&target.cluster.identity, &salt, entry, keystore, &memory, |keeper, holder| {
+            let own = Replicas {
+                members: target.members.clone(),
+                addresses: target.routes.given.values().cloned().collect(),
+                seal: Arc::new(BaoRead::new(Arc::clone(&transport))),
+            };
+            Some(Around {
+                folder: folder.clone(),
+                keeper: keeper.clone(),
+                holder: holder.to_owned(),
+                every: entry.check_copies_every,
+                clock: Arc::new(WallClock),
+                ground: Arc::new(ThisHost),
+                clusters: Arc::new(Contexts { kubeconfig: plan.asked.kubeconfig.clone() }),
+                own: Arc::new(own),
+            })
+        })?;
         let token = token(plan.bound.token.as_ref())?;
         Ok(Self {
             target,
@@ -323,102 +329,6 @@ impl<E: Send> FactSink for Inbox<E> {
         // After the end nobody listens any more, and nobody needs to.
         let _ = self.0.send(Input::Msg(Msg::Seen(report)));
     }
-}
-
-/// The salt that the register beside the vault names, where there is one and it can be read. A register that cannot be
-/// read is the register feed's to tell of.
-async fn published_salt(target: &Target) -> Option<Vec<u8>> {
-    let kube = target.kube.as_ref()?;
-    let found = kube.config_map(&target.namespace, register::NAME).await.ok()??;
-    register::salt(&found, &target.cluster.identity)
-}
-
-/// Everybody who looks at one vault must make the same fingerprints: the salt of the register beside the vault beats that
-/// of the keystore, that beats the one of this machine. What was kept here under another salt is set aside, and said.
-fn agreed_salt(
-    memory: &FileMemory,
-    identity: &Identity,
-    keystore: &Path,
-    published: Option<Vec<u8>>,
-) -> Result<(Salt, Option<String>), Trouble> {
-    let of_keystore = || {
-        let bytes = FileStore(keystore.to_owned()).read().ok()??;
-        let header = format::parts(&bytes).ok()?.header;
-        salt_of_hex(&header.salt).filter(|_| header.identity == *identity)
-    };
-    let (salt, whose) = match (published, of_keystore()) {
-        (Some(salt), _) => (salt, "the register beside the vault"),
-        (None, Some(salt)) => (salt, "the keystore"),
-        (None, None) => return Ok((Salt(memory.salt(identity)?), None)),
-    };
-    let aside = memory.adopt(&salt)?;
-    let names: Vec<String> = aside.iter().map(|path| path.display().to_string()).collect();
-    let note = (!names.is_empty()).then(|| {
-        format!(
-            "fingerprints are made with the salt of {whose} now; what was known here before cannot be compared and was set \
-             aside: {}",
-            names.join(", ")
-        )
-    });
-    Ok((Salt(salt), note))
-}
-
-/// Where this vault's keystore lies.
-fn keystore_path(identity: &Identity, plan: &Aim) -> PathBuf {
-    plan.bound.keystore.path.clone().unwrap_or_else(|| plan.dirs.keystore(identity))
-}
-
-/// The keystore of this vault and its copies, as far as this machine knows of them.
-fn held(
-    identity: &Identity,
-    salt: &Salt,
-    plan: &Aim,
-    folder: &Path,
-    memory: &Arc<FileMemory>,
-    own: Arc<dyn Own>,
-) -> Result<Held, Trouble> {
-    let entry = &plan.bound.keystore;
-    let path = keystore_path(identity, plan);
-    let expected = memory.keystore()?.is_some_and(|known| known.path == path);
-    let (keyfile, memory) = (entry.keyfile.clone(), Arc::clone(memory));
-    let silently = Arc::new(move |header: &Header| at_hand(header, keyfile.as_deref()));
-    let remember = Arc::new(move |seen: &KeystoreSeen| {
-        let (path, digest) = (PathBuf::from(&seen.path), seen.digest.clone());
-        if let Err(trouble) = memory.keep_keystore(KeystoreKnown { path, revision: seen.revision, digest }) {
-            tracing::warn!(%trouble, "that there is a keystore could not be remembered");
-        }
-    });
-    let store = Arc::new(FileStore(path));
-    let keeper = Keeper::new(store, identity.clone(), salt.clone(), silently, expected).remembering(remember);
-    let holder = entry.holder.clone().unwrap_or_else(this_machine);
-    let copies = Arc::new(Copies::new(Some(Around {
-        folder: folder.to_owned(),
-        keeper: keeper.clone(),
-        holder: holder.clone(),
-        every: entry.check_copies_every,
-        clock: Arc::new(WallClock),
-        ground: Arc::new(ThisHost),
-        clusters: Arc::new(Contexts { kubeconfig: plan.asked.kubeconfig.clone() }),
-        own,
-    })));
-    Ok(Held { keeper, copies, holder })
-}
-
-/// What opens the keystore without anybody being asked, or why it does not: the keyring where the keystore has a slot for
-/// one, then the configured keyfile.
-fn at_hand(header: &Header, keyfile: Option<&Path>) -> Vec<Result<Opener, Trouble>> {
-    let of_kind = |kind| header.slots.iter().filter(move |slot| slot.kind == kind);
-    let keyrings = of_kind(SlotKind::Keyring).map(|slot| keyring::fetch(&header.file, slot.id).map(Opener::Keyring));
-    let keyfile = keyfile.filter(|_| of_kind(SlotKind::Keyfile).next().is_some());
-    keyrings.chain(keyfile.map(|path| keyfile::read(path).map(Opener::Keyfile))).collect()
-}
-
-/// `anna@laptop`: what this machine is called in the register where nobody named it.
-fn this_machine() -> String {
-    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    clean(&format!("{user}@{host}"))
 }
 
 /// The token that was given for this vault, read once.

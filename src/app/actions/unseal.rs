@@ -120,7 +120,10 @@ fn looked(state: &State, request: &Request, threshold: u32) -> Result<(), Troubl
     let wait = |what: &str, why: &str| Err(refused(what, why, "Ask again in a second"));
     // Which Secret is meant is found by the unsealers feed.
     if model.in_kubernetes() && (unseen(FeedId::Unsealers) || unseen(FeedId::KeysSecret)) {
-        return wait("the keys Secret has not been looked at yet", "where the shares come from is decided by what it holds");
+        return wait(
+            "the keys Secret has not been looked at yet",
+            "where the shares come from is decided by what it holds",
+        );
     }
     if matches!(first, Some(Place::Typing)) && unseen(FeedId::Keystore) {
         return wait("the keystore has not been looked at yet", "it may hold the shares");
@@ -241,9 +244,8 @@ struct Choices<'a> {
 /// The newest generation of the keystore that can open this vault by itself.
 fn held(model: &Model, threshold: u32) -> Option<&GenerationSeen> {
     let keystore = model.keystore().filter(|keystore| keystore.comparable)?;
-    let enough = |held: &&GenerationSeen| {
-        held.kind == KeyKind::Unseal && distinct(&held.prints).count() as u32 >= threshold
-    };
+    let enough =
+        |held: &&GenerationSeen| held.kind == KeyKind::Unseal && distinct(&held.prints).count() as u32 >= threshold;
     keystore.generations.iter().filter(enough).max_by_key(|held| held.number)
 }
 

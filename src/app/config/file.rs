@@ -258,7 +258,8 @@ impl ConfigFile {
             let vault = &cluster.vault;
             let keystore = &cluster.keystore;
             let paths = [("path", &keystore.path), ("keyfile", &keystore.keyfile)];
-            if let Some((key, _)) = paths.iter().find(|(_, path)| path.as_ref().is_some_and(|path| !path.is_absolute())) {
+            if let Some((key, _)) = paths.iter().find(|(_, path)| path.as_ref().is_some_and(|path| !path.is_absolute()))
+            {
                 return wrong(
                     &format!("keystore.{key} is not an absolute path"),
                     "a keystore must be the same from whichever folder it is asked for; ~ is not expanded",

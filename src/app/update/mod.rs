@@ -47,6 +47,7 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
 fn leave(state: &mut State) -> Vec<Effect> {
     state.ended = true;
     let mut effects: Vec<Effect> = state.layers.drain(..).flat_map(|layer| dialogs::forget(&layer)).collect();
+    state.keystore = Lock::Locked;
     effects.push(Effect::LockKeystore);
     effects.push(Effect::Quit);
     effects

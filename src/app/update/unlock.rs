@@ -46,7 +46,9 @@ pub(super) fn unlocked(
     // An answer to a dialog that was left says nothing: leaving it locked the door before its try.
     let Some(dialog) = dialog(state, slot) else { return Vec::new() };
     match opened {
-        Ok(words) if !by_typing && dialog.pending != Pending::Empty && dialog.trying.is_none_or(|tried| !tried.typed) => {
+        Ok(words)
+            if !by_typing && dialog.pending != Pending::Empty && dialog.trying.is_none_or(|tried| !tried.typed) =>
+        {
             // Somebody is in the middle of a passphrase: the next dialog would show the rest of it.
             dialog.trying = None;
             dialog.refusal = None;
@@ -55,17 +57,20 @@ pub(super) fn unlocked(
             Vec::new()
         }
         Ok(words) => go_on(state, slot, words),
-        // What was typed meanwhile is being tried: its answer comes.
-        Err(_) if !by_typing && dialog.trying.is_some_and(|tried| tried.typed) => Vec::new(),
-        Err(trouble) => {
+        Err(trouble) if by_typing => {
             dialog.trying = None;
-            // That there was nothing to try is no news; a keyring that lost its entry is.
-            dialog.refusal = (by_typing || trouble.kind != TroubleKind::Absent).then_some(trouble);
-            if !by_typing {
-                return Vec::new();
-            }
+            dialog.refusal = Some(trouble);
             dialog.pending = Pending::Empty;
             vec![Effect::ForgetSlot(slot)]
+        }
+        Err(trouble) => {
+            // What was typed meanwhile may be being tried: its answer comes, or came and stays.
+            if dialog.trying.is_some_and(|tried| !tried.typed) {
+                dialog.trying = None;
+                // That there was nothing to try is no news; a keyring that lost its entry is.
+                dialog.refusal = (trouble.kind != TroubleKind::Absent).then_some(trouble);
+            }
+            Vec::new()
         }
     }
 }
@@ -95,8 +100,7 @@ pub(super) fn elsewhere(state: &mut State) -> Vec<Effect> {
         Some(first) => *first += 1,
         None => choices.push(1),
     }
-    let (action, request) =
-        (dialog.action, Request { target: dialog.target.clone(), choices, typed: dialog.typed });
+    let (action, request) = (dialog.action, Request { target: dialog.target.clone(), choices, typed: dialog.typed });
     let other = action.takes_from_places().then(|| actions::find(action)).flatten();
     let other = other.map(|action| action.offer(state, &request));
     if !matches!(other, Some(Offer::Ready(_) | Offer::NeedsShares { .. })) {

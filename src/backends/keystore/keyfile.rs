@@ -42,7 +42,8 @@ pub fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, Trouble> {
 
 /// Makes one, of random bytes; refuses where there is anything already.
 pub fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>, Trouble> {
-    let bytes = random::<32>().map_err(|error| Trouble::local("no keyfile was made", &error.to_string(), "Try again"))?;
+    let bytes =
+        random::<32>().map_err(|error| Trouble::local("no keyfile was made", &error.to_string(), "Try again"))?;
     let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path);
     let mut file = match made {
         Ok(file) => file,

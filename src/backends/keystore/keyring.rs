@@ -244,7 +244,9 @@ fn words(error: Error) -> String {
     let platform = |error: &dyn std::error::Error| clean(&error.to_string()).chars().take(120).collect::<String>();
     match error {
         Error::PlatformFailure(error) => platform(error.as_ref()),
-        Error::NoStorageAccess(error) => format!("it is locked or closed to this program ({})", platform(error.as_ref())),
+        Error::NoStorageAccess(error) => {
+            format!("it is locked or closed to this program ({})", platform(error.as_ref()))
+        }
         Error::NoEntry => "it kept nothing".to_owned(),
         Error::BadEncoding(mut bytes) | Error::BadDataFormat(mut bytes, _) => {
             bytes.zeroize();

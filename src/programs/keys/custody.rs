@@ -145,7 +145,11 @@ async fn add(session: &Session, bound: &Bound, name: &str, path: &str) -> Result
         bytes: SecretBytes::new(there.bytes.to_vec()),
     };
     let now = clock::now();
-    keeper.change(now, |opened| opened.add_custody(file, now).map_err(|error| error.trouble(keeper.path())))?;
+    let added =
+        keeper.change(now, |opened| opened.add_custody(file, now).map_err(|error| error.trouble(keeper.path())))?;
+    if !added {
+        return Err(refused(&format!("there is a key file {name} already"), "", "Give another name"));
+    }
     let mut out = format!("{} of {} are kept as {name}, version 1.\n", count(len, "byte"), clean(&path));
     if let Some((found, ..)) = found.filter(|(found, ..)| *found != mode) {
         // Writing to a String cannot fail.
@@ -272,7 +276,7 @@ async fn refresh(session: &Session, bound: &Bound, name: &str, confirm: Option<&
         }
         opened.add_custody_version(name, bytes, now).map_err(|error| error.trouble(keeper.path()))
     })?;
-    Ok(format!("Version {} of {name} is kept. Earlier versions stay.\n{COPY}", number))
+    Ok(format!("Version {} of {name} is kept. Earlier versions stay.\n{COPY}", number.unwrap_or_default()))
 }
 
 fn remove(session: &Session, bound: &Bound, name: &str, confirm: Option<&str>) -> Result<String, Trouble> {

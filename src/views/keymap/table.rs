@@ -262,9 +262,7 @@ static UNLOCK: &[Binding] = &[
         label: |_| "keys from elsewhere",
         says: "take the keys from another place than the keystore, where the action can",
         rank: 3,
-        available: |state| {
-            matches!(state.top(), Some(Layer::Unlock(dialog)) if dialog.action.takes_from_places())
-        },
+        available: |state| matches!(state.top(), Some(Layer::Unlock(dialog)) if dialog.action.takes_from_places()),
         does: Does::Ask(|_, _| Some(Intent::NextField)),
     },
     Binding { label: |_| "leave it", says: "leave; what was typed is wiped", ..BACK },
