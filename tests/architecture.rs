@@ -117,7 +117,8 @@ fn only_confirmed_plans_become_acts_and_only_hands_perform_them() {
     assert_none("a vault is written to outside the hands", writers);
     // Verbs that change a cluster, on any client of Kubernetes.
     let verbs = [".create(&", ".patch(", ".replace(", ".delete(", ".delete_collection(", "Api::evict", ".restart("];
-    let allowed = ["src/backends/sandbox/", "src/backends/kube/review.rs"];
+    // The keeper replaces a file, not an object.
+    let allowed = ["src/backends/sandbox/", "src/backends/kube/review.rs", "src/backends/keystore/keeper.rs"];
     let found: Vec<String> = offenders("src/backends", &verbs, &allowed)
         .into_iter()
         // A review is created, not stored: the API server answers it and forgets it.
