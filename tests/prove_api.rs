@@ -53,6 +53,13 @@ fn left_out() -> bool {
     out
 }
 
+fn access(token: &str, namespace: Option<&str>) -> Access {
+    Access {
+        token: Some(token.to_owned().into()).filter(|_| !token.is_empty()),
+        namespace: namespace.map(str::to_owned),
+    }
+}
+
 impl Server {
     /// Initialised with 2 of 3 and open; `listener` is added to its listener.
     async fn open(folder: &Path, listener: &str) -> Self {
@@ -105,11 +112,6 @@ impl Server {
         panic!("{path} never was so");
     }
 
-    fn access(&self, token: &str, namespace: Option<&str>) -> Access {
-        let token = (!token.is_empty()).then(|| token.to_owned().into());
-        Access { token, namespace: namespace.map(str::to_owned) }
-    }
-
     async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         self.ask_in(None, method, path, body).await
     }
@@ -117,7 +119,7 @@ impl Server {
     async fn ask_in(&self, namespace: Option<&str>, method: Method, path: &str, body: Value) -> (u16, Value) {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/v1/sys/{path}") };
         let body = (!body.is_null()).then(|| body.to_string().into_bytes().into());
-        let request = Request { method, path, body, access: self.access(&self.root, namespace) };
+        let request = Request { method, path, body, access: access(&self.root, namespace) };
         let answer = self.transport.send(NAME, request).await.unwrap();
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
     }
@@ -162,7 +164,7 @@ async fn the_older_api_proves_keys_too_and_leaves_them_as_they_are() {
     let (_, made) = server.ask(Method::Put, "/v1/auth/token/create", json!({"policies": ["default"]})).await;
     let token = made["auth"]["client_token"].as_str().unwrap().to_owned();
     let read = BaoRead::new(Arc::clone(&server.transport) as Arc<dyn Transport>);
-    let door = read.rotation_door(NAME, RotationOf::Root, &server.access(&token, None)).await.unwrap();
+    let door = read.rotation_door(NAME, RotationOf::Root, &access(&token, None)).await.unwrap();
     assert_eq!(door.api, Api::Rekey);
     let keys = &server.keys;
     assert_eq!(answer(&server.prove(&token, &[&keys[0], &keys[2]]).await), Answer::Accepted);
@@ -171,7 +173,7 @@ async fn the_older_api_proves_keys_too_and_leaves_them_as_they_are() {
     let open = server.ask(Method::Get, "rekey/init", Value::Null).await.1;
     assert_eq!(open["started"], false, "{open}");
     // A root token finds the newer one, and neither left anything behind.
-    let door = read.rotation_door(NAME, RotationOf::Root, &server.access(&server.root, None)).await.unwrap();
+    let door = read.rotation_door(NAME, RotationOf::Root, &access(&server.root, None)).await.unwrap();
     assert_eq!(door.api, Api::Rotate);
     assert_eq!(answer(&server.prove(&server.root, &[&keys[1], &keys[2]]).await), Answer::Accepted);
     assert_eq!(server.ask(Method::Put, "seal", json!({})).await.0, 204);
@@ -211,14 +213,14 @@ async fn a_sealable_namespace_has_a_rotation_of_its_own() {
     let key = made["data"]["key_shares"][0].as_str().unwrap().to_owned();
     assert_eq!(server.ask(Method::Put, "namespaces/team/unseal", json!({"key": key})).await.0, 200);
     let read = BaoRead::new(Arc::clone(&server.transport) as Arc<dyn Transport>);
-    let door = read.rotation_door(NAME, RotationOf::Root, &server.access(&server.root, Some("team"))).await.unwrap();
+    let door = read.rotation_door(NAME, RotationOf::Root, &access(&server.root, Some("team"))).await.unwrap();
     assert!(door.cancelling().contains("-namespace=team"), "{}", door.cancelling());
     let init = json!({"secret_shares": 1, "secret_threshold": 1, "require_verification": true});
     let (_, begun) = server.ask_in(Some("team"), Method::Put, "rotate/root/init", init).await;
     let open = read.rotation(NAME, &door).await.unwrap();
     assert!(open.open() && open.verified_first(), "{open:?}");
     assert_eq!(open.required(), 1, "the namespace's threshold, not the root's");
-    let root = read.rotation_door(NAME, RotationOf::Root, &server.access(&server.root, None)).await.unwrap();
+    let root = read.rotation_door(NAME, RotationOf::Root, &access(&server.root, None)).await.unwrap();
     assert!(!read.rotation(NAME, &root).await.unwrap().open(), "the root's is another");
     let give = |key: &str| json!({"key": key, "nonce": begun["data"]["nonce"]});
     let wrong = server.ask_in(Some("team"), Method::Put, "rotate/root/update", give(&"ab".repeat(32))).await;
