@@ -339,3 +339,14 @@ async fn keys_that_changed_since_the_plan_are_not_sent() {
     assert!(told.contains("changed since the plan was made; nothing was sent"), "{told}");
     assert_eq!(bench.puts("init"), 0);
 }
+
+#[tokio::test]
+async fn a_look_without_a_token_says_what_a_person_can_do() {
+    let bench = Bench::new(3, 2);
+    let mut op = bench.op(2).await;
+    let Op::ProveKeys { token, .. } = &mut op else { unreachable!() };
+    *token = TokenRef::Configured;
+    let says = probe(&op, &bench.tools).await.unwrap().says;
+    assert!(says.contains("not known whether its rotation is still open"), "{says}");
+    assert!(says.contains("`bao operator rotate-keys -cancel`"), "{says}");
+}

@@ -3,7 +3,7 @@
 use super::{GuidedAction, Request, may};
 use crate::app::id::{ActionId, ObjectRef, SlotId};
 use crate::app::model::Model;
-use crate::app::model::keys_secret::{Fingerprint, KeysSecret, Purpose};
+use crate::app::model::keys_secret::{Fingerprint, KeysSecret, Purpose, Shape};
 use crate::app::model::keystore::{GenerationSeen, KeyKind};
 use crate::app::model::proof::same_keys;
 use crate::app::model::seal::{SealKind, SealSeen};
@@ -254,7 +254,7 @@ fn token(state: &State, sources: &[Source<'_>]) -> Result<TokenRef, Trouble> {
     let held = held.map(|held| TokenRef::Keystore { generation: held.number });
     let secret = model
         .keys_secret()
-        .filter(|secret| secret.field(Purpose::RootToken).is_some_and(|field| !field.prints.is_empty()));
+        .filter(|secret| secret.field(Purpose::RootToken).is_some_and(|field| field.shape == Shape::Token));
     let secret = secret.map(|secret| TokenRef::Secret { object: secret.object.clone() });
     let found = if open { held.or(secret) } else { secret.or(held) };
     found.ok_or_else(|| {

@@ -3,6 +3,10 @@
 //! Two APIs do this: `sys/rotate/*` (OpenBao 2.4 and later, with a token, in an envelope) and `sys/rekey/*` (Vault and
 //! older OpenBao, bare). Which one a server has is found by asking it. What either answers at the end holds new keys:
 //! they have no field here, and the body that they came in is wiped.
+//!
+//! A rotation lives in the memory of the one server that it was begun at: nothing of it is handed on to the active
+//! replica or known to the others, so all of it is asked of the same one. A namespace with a seal of its own (OpenBao 2.6)
+//! has one too, behind the same path with the namespace's header, with the namespace's own threshold.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -244,7 +248,8 @@ impl BaoWrite {
         }
     }
 
-    /// Cancels what is open. Newer Vaults want the nonce for that; others do not look at it.
+    /// Cancels what is open. Newer Vaults want the nonce for that; OpenBao cancels whatever is open, so whoever calls this
+    /// has looked whose it is right before.
     pub async fn cancel_rotation(&self, replica: &str, door: &Door, nonce: &str) -> Result<(), Trouble> {
         let path = door.init();
         let body = match door.api {

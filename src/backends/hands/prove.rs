@@ -16,7 +16,7 @@ use crate::app::runbook::op::{Op, RotationOf, TokenRef};
 use crate::app::runbook::run::Finding;
 use crate::app::text::count;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::bao::rotate::{Attempt, Door};
+use crate::backends::bao::rotate::{Api, Attempt, Door};
 use crate::backends::bao::transport::Access;
 use crate::backends::keys::SecretShare;
 
@@ -77,10 +77,29 @@ pub(super) async fn probe(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
     };
     let place = Place::under(tools.folder.as_deref());
     let note = place.read()?;
-    let door = door(replica, *of, token, tools).await?;
+    let door = match door(replica, *of, token, tools).await {
+        Ok(door) => door,
+        Err(trouble) => {
+            let usual = Door { api: Api::Rotate, of: *of, access: Access::none() };
+            return Ok(Finding { says: unknown(&usual, &trouble) });
+        }
+    };
     let ring = Ring { replica, door, shares: *total, threshold: *threshold, place, tools };
-    let open = tools.read.rotation(replica, &ring.door).await?;
-    Ok(Finding { says: left_over(&ring, note.as_ref(), &open).await? })
+    let says = match tools.read.rotation(replica, &ring.door).await {
+        Ok(open) => left_over(&ring, note.as_ref(), &open).await.unwrap_or_else(|left| left.to_string()),
+        Err(trouble) => unknown(&ring.door, &trouble),
+    };
+    Ok(Finding { says })
+}
+
+/// Who asks may lack the token, or the keystore that holds it may be locked: what a person can do is said all the same.
+fn unknown(door: &Door, trouble: &Trouble) -> String {
+    format!(
+        "it is not known whether its rotation is still open: {}. Ask for prove-keys again, which cancels what is ours, or \
+         cancel it by hand: {}",
+        trouble.what,
+        door.cancelling()
+    )
 }
 
 async fn left_over(ring: &Ring<'_>, note: Option<&Note>, open: &Attempt) -> Result<String, Trouble> {
