@@ -44,8 +44,14 @@ impl Rule for CustodyMissing {
                 "Put a copy of the keystore on another machine or stick: `baowatch keys copy add`",
                 None,
             )),
-            (CustodyState::Same | CustodyState::Different { .. } | CustodyState::WrongSize { .. }, None)
-            | (CustodyState::Unreadable(_) | CustodyState::Elsewhere { .. }, None) => None,
+            (
+                CustodyState::Same
+                | CustodyState::Different { .. }
+                | CustodyState::WrongSize { .. }
+                | CustodyState::Unreadable(_)
+                | CustodyState::Elsewhere { .. },
+                None,
+            ) => None,
         })
     }
 }

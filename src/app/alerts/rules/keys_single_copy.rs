@@ -9,6 +9,7 @@ use crate::app::model::Model;
 use crate::app::model::copies::{CopySeen, CopyState};
 use crate::app::model::keystore::{GenerationSeen, KeystoreSeen};
 use crate::app::model::proof::{Answer, last_answer};
+use crate::app::model::register::RegisterSeen;
 use crate::app::model::reopens::Mechanism;
 use crate::app::text::count;
 use crate::app::verdict::held::{self, agree, of_another_vault, wanted};
@@ -90,7 +91,7 @@ fn places(model: &Model, by: Mechanism, now: Timestamp) -> Finding {
         Ok(register) => {
             let current = ours.map(|held| held.prints.clone()).or_else(|| secrets(model));
             let right = |prints: &[_]| current.as_deref().is_none_or(|current| agree(prints, current));
-            let others = register.into_iter().flat_map(|register| register.of_others());
+            let others = register.into_iter().flat_map(RegisterSeen::of_others);
             let others = others.filter(|held| held.near.is_none() && !held.prints.is_empty() && right(&held.prints));
             places.counted.extend(others.map(|held| format!("{} of {}", held.name, held.holder)));
         }

@@ -7,6 +7,7 @@ use super::keys_held::fires;
 use super::keys_secret_fault::{look, subject};
 use crate::app::id::{ActionId, ObjectRef, RuleId};
 use crate::app::model::Model;
+use crate::app::model::keys_secret::KeysSecret;
 use crate::app::model::reopens::reopens;
 use crate::app::time::{age, quiet};
 use crate::app::verdict::held::{last_accepted, mender, unprovable};
@@ -66,7 +67,7 @@ fn in_place(model: &Model, now: Timestamp) -> Finding {
 fn lost(model: &Model, fault: &Fault, now: Timestamp) -> Finding {
     let by = reopens(model, now).by;
     let useless = match fault {
-        Fault::Changed | Fault::Refused { .. } => model.keys_secret().map(|secret| secret.prints()).unwrap_or_default(),
+        Fault::Changed | Fault::Refused { .. } => model.keys_secret().map(KeysSecret::prints).unwrap_or_default(),
         Fault::Missing
         | Fault::Empty
         | Fault::FieldMissing(_)

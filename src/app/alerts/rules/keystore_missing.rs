@@ -45,7 +45,7 @@ impl Rule for KeystoreMissing {
     }
 }
 
-fn other<'a>(model: &'a Model, now: Timestamp) -> Option<&'a Holding> {
+fn other(model: &Model, now: Timestamp) -> Option<&Holding> {
     held::register(model, now).ok().flatten()?.of_others().find(|held| !held.prints.is_empty())
 }
 

@@ -17,7 +17,9 @@ pub(super) fn keystore(model: &mut Model, seen: &KeystoreLook, now: Timestamp) {
     let before = model.keystore.replace(Observed::new(seen.clone(), now)).map(|observed| observed.value);
     let subject = ObjectRef::new("Keystore", "", seen.path());
     match (before, seen) {
-        (None, _) | (Some(KeystoreLook::Absent { .. }), KeystoreLook::Absent { .. }) => {}
+        (None, _)
+        | (Some(KeystoreLook::Absent { .. }), KeystoreLook::Absent { .. })
+        | (Some(KeystoreLook::Unreadable { .. }), KeystoreLook::Unreadable { .. }) => {}
         (Some(KeystoreLook::Present(old)), KeystoreLook::Present(new)) => {
             let (was, is) = (old.current().map(|g| g.number), new.current().map(|g| g.number));
             if let (true, Some(is)) = (was != is, is) {
@@ -28,7 +30,6 @@ pub(super) fn keystore(model: &mut Model, seen: &KeystoreLook, now: Timestamp) {
             say(model, now, subject, "is there", &format!("revision {}", new.revision), Tone::Plain);
         }
         (Some(_), KeystoreLook::Absent { .. }) => say(model, now, subject, "is gone", "", Tone::Grave),
-        (Some(KeystoreLook::Unreadable { .. }), KeystoreLook::Unreadable { .. }) => {}
         (Some(_), KeystoreLook::Unreadable { trouble, .. }) => {
             say(model, now, subject, &trouble.what, &trouble.why, Tone::Grave);
         }

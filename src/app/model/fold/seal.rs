@@ -184,8 +184,13 @@ pub(crate) fn keep(model: &mut Model, proof: Proof) -> Vec<Effect> {
     let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
     let subject = ObjectRef::pod(&namespace, &proof.replica);
     match proof.answer {
-        Answer::Accepted => say(model, proof.at, subject, "proved the keys", proof.method.words(), Tone::Plain),
-        Answer::Refused => say(model, proof.at, subject, "refused the keys", "they open nothing here", Tone::Grave),
+        Answer::Accepted => {
+            say(model, proof.at, subject, "proved the keys", proof.method.words(), Tone::Plain);
+        }
+        Answer::Refused => {
+            let prints: Vec<String> = proof.prints.iter().map(ToString::to_string).collect();
+            say(model, proof.at, subject, "refused the keys", &prints.join(" "), Tone::Grave);
+        }
     }
     model.proofs.push(proof.clone());
     let surplus = model.proofs.len().saturating_sub(PROOFS_KEPT);
