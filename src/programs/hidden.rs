@@ -32,8 +32,7 @@ pub fn line(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
 
 /// A passphrase or a recovery code that opens something. What else was pasted after its first line is thrown away.
 pub fn passphrase(prompt: &str) -> Result<Zeroizing<String>, Trouble> {
-    let text =
-        if std::io::stdin().is_terminal() { typed(prompt, true)? } else { piped(&mut std::io::stdin().lock())? };
+    let text = if std::io::stdin().is_terminal() { typed(prompt, true)? } else { piped(&mut std::io::stdin().lock())? };
     given(&text)?;
     Ok(text)
 }
@@ -158,11 +157,7 @@ fn typed(prompt: &str, alone: bool) -> Result<Zeroizing<String>, Trouble> {
     });
     let _ = disable_raw_mode();
     let _ = writeln!(talk);
-    if read.map_err(|error| failed(&error))? {
-        Ok(text)
-    } else {
-        Err(Trouble::local(LEFT, "", "Nothing was changed"))
-    }
+    if read.map_err(|error| failed(&error))? { Ok(text) } else { Err(Trouble::local(LEFT, "", "Nothing was changed")) }
 }
 
 /// Shows what is typed again, where a read is left in the middle.
