@@ -49,6 +49,7 @@
 //!
 //! - [`programs::console`], [`programs::demo`], [`programs::check`], [`programs::act`], [`programs::config`],
 //!   [`programs::shell`]: one command each; `shell` prints completions and the manual page
+//! - [`programs::keys`]: the encrypted keystore from the command line, one command of it a file
 //! - [`programs::session`]: aim, connect, watch: what all of them begin with; [`programs::held`]: the keystore and salt of it
 //! - [`programs::stage`]: the sandbox stepped through virtual time, for printed screens and tests
 //! - [`programs::log`], [`programs::hidden`], [`programs::plan_text`], [`programs::choices`]: the log file, hidden input, a plan

@@ -210,9 +210,10 @@ fn slots_come_and_go_and_the_last_stays() {
     assert!(err.contains("on a terminal only"), "{err}");
     // A keyfile that others may read is none.
     std::fs::write(home.path("loose"), [7; 32]).unwrap();
+    std::fs::set_permissions(home.path("loose"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let loose = home.path("loose").display().to_string();
     let (_, err) = home.wants(2, &["slots", "add", "keyfile", "--keyfile", &loose], &format!("{OTHER}\n"));
-    assert!(err.contains("others may read it"), "{err}");
+    assert!(err.contains("its mode is 0644") && err.contains("must be 0400"), "{err}");
 }
 
 #[test]

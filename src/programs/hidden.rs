@@ -146,9 +146,10 @@ fn piped(from: &mut dyn std::io::BufRead) -> Result<Zeroizing<String>, Trouble> 
 fn typed(prompt: &str, alone: bool) -> Result<Zeroizing<String>, Trouble> {
     let mut text = Zeroizing::new(String::with_capacity(ROOM));
     let mut talk = std::io::stderr();
-    write!(talk, "{prompt}").and_then(|()| talk.flush()).map_err(|error| failed(&error))?;
+    // Before the prompt: whoever answers it at once would else see the secret.
     enable_raw_mode().map_err(|error| failed(&error))?;
-    let read = keys(&mut text).and_then(|done| {
+    let asked = write!(talk, "{prompt}").and_then(|()| talk.flush());
+    let read = asked.and_then(|()| keys(&mut text)).and_then(|done| {
         while alone && poll(POURED)? {
             drop(read()?);
         }
@@ -156,11 +157,7 @@ fn typed(prompt: &str, alone: bool) -> Result<Zeroizing<String>, Trouble> {
     });
     let _ = disable_raw_mode();
     let _ = writeln!(talk);
-    if read.map_err(|error| failed(&error))? {
-        Ok(text)
-    } else {
-        Err(Trouble::local(LEFT, "", "Nothing was changed"))
-    }
+    if read.map_err(|error| failed(&error))? { Ok(text) } else { Err(Trouble::local(LEFT, "", "Nothing was changed")) }
 }
 
 /// Shows what is typed again, where a read is left in the middle.

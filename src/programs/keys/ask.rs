@@ -26,8 +26,14 @@ pub fn talk(text: &str) {
 /// Opens the keystore: with what is at hand, else with what is typed. `stdin_taken`: the keys themselves come from there.
 pub fn open(place: &Place, stdin_taken: bool) -> Result<(), Trouble> {
     place.existing()?;
-    if place.keeper.is_open() || place.keeper.unlock_silently().is_ok() {
+    if place.keeper.is_open() {
         return Ok(());
+    }
+    match place.keeper.unlock_silently() {
+        Ok(_) => return Ok(()),
+        // Nothing was at hand to be tried.
+        Err(trouble) if trouble.kind == TroubleKind::Absent => {}
+        Err(trouble) => talk(&format!("Note: {trouble}\n")),
     }
     let prompt = format!("Passphrase or recovery code of {} (not shown): ", place.path().display());
     if !stdin_taken && !std::io::stdin().is_terminal() {
