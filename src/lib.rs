@@ -28,6 +28,8 @@
 //! - [`backends::connect`]: which cluster, which vault in it, and by which way each replica is reached
 //! - [`backends::feeds`], [`backends::supervisor`], [`backends::backoff`]: one file a feed; who keeps them going; how long it waits
 //! - [`backends::keys`]: unseal keys as they lie in a Secret: recognised, fingerprinted, lent for one use
+//! - [`backends::keystore`]: the encrypted file that is the second place of the keys: format, slots, who opens it and for how long
+//! - [`backends::copies`]: copies of that file elsewhere: written, read back, compared, tested
 //! - [`backends::hands`]: the only place that changes anything outside this program
 //! - [`backends::files`]: journals, history, proofs, and what `check` remembers
 //! - [`backends::sandbox`]: an OpenBao and a Kubernetes inside the process, and the scenarios they play
@@ -49,7 +51,9 @@
 //!   [`programs::shell`]: one command each; `shell` prints completions and the manual page
 //! - [`programs::session`]: aim, connect, watch: what all of them begin with
 //! - [`programs::stage`]: the sandbox stepped through virtual time, for printed screens and tests
-//! - [`programs::log`], [`programs::hidden`], [`programs::plan_text`]: the log file, hidden input, a plan as text
+//! - [`programs::log`], [`programs::hidden`], [`programs::plan_text`], [`programs::choices`]: the log file, hidden input, a plan
+//!   as text, arguments as choices
+//! - [`programs::hardening`]: no core file, no values in a panic
 
 pub mod app;
 pub mod backends;

@@ -10,12 +10,14 @@ use baowatch::app::config::resolve;
 use baowatch::app::report::text::Paint;
 use baowatch::backends;
 use baowatch::programs::config::Answer;
-use baowatch::programs::{act, check, config, console, demo, keys, log, shell};
+use baowatch::programs::{act, check, config, console, demo, hardening, keys, log, shell};
 use baowatch::views::theme::{Glyphs, Look, Theme};
 
 fn main() -> ExitCode {
-    // The reporter first: whoever takes the terminal later puts its own hook, which gives it back, in front of it.
-    if let Err(report) = color_eyre::install() {
+    // Before anything else: there is no secret in memory yet.
+    hardening::harden();
+    // The reporter next: whoever takes the terminal later puts its own hook, which gives it back, in front of it.
+    if let Err(report) = hardening::install_reporter() {
         say(&mut std::io::stderr(), &format!("{report}\n"));
     }
     backends::tls_provider();
@@ -68,7 +70,7 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
     }
     match (&cli.command, cli.print) {
         (Some(Command::Check(wanted)), _) => check::run(cli, wanted, env, paint(resolved.look)).await,
-        (Some(Command::Keys(wanted)), _) => keys::run(cli, &wanted.command, env).await,
+        (Some(Command::Keys(wanted)), _) => keys::run(cli, wanted, env).await,
         (Some(Command::Act(wanted)), _) => act::run(cli, &wanted.command, env).await,
         (_, Some(size)) => check::screen(cli, size, &look, env).await,
         (_, None) => console::run(cli, look, env).await,

@@ -19,7 +19,7 @@ use baowatch::app::runtime::slots::Slots;
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::http::{Dial, HttpOptions, HttpTransport, Limits, Route, TunnelIo, token_header};
 use baowatch::backends::bao::read::BaoRead;
-use baowatch::backends::bao::transport::{LONGEST_BODY, Method, Request, Transport};
+use baowatch::backends::bao::transport::{Access, LONGEST_BODY, Method, Request, Transport};
 use baowatch::backends::hands::{Gear, Tools, perform};
 use baowatch::backends::keys::{FieldNames, Salt};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -123,7 +123,7 @@ fn trusting(ca: &[u8]) -> HttpOptions {
 }
 
 fn get() -> Request {
-    Request { method: Method::Get, path: "/v1/sys/seal-status".into(), body: None }
+    Request { method: Method::Get, path: "/v1/sys/seal-status".into(), body: None, access: Access::none() }
 }
 
 async fn fails(transport: &HttpTransport, replica: &str) -> Trouble {

@@ -24,7 +24,7 @@ use baowatch::app::runtime::slots::Slots;
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::http::{Dial, HttpOptions, HttpTransport, Limits, Route, TunnelIo};
 use baowatch::backends::bao::read::BaoRead;
-use baowatch::backends::bao::transport::{Method, Request, Transport};
+use baowatch::backends::bao::transport::{Access, Method, Request, Transport};
 use baowatch::backends::hands::{Gear, Tools, perform};
 use baowatch::backends::keys::{FieldNames, Salt};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -181,7 +181,7 @@ impl Scene {
 
     async fn init(&self, replica: &str) -> Vec<String> {
         let body = Some(Zeroizing::new(br#"{"secret_shares":3,"secret_threshold":2}"#.to_vec()));
-        let request = Request { method: Method::Put, path: "/v1/sys/init".into(), body };
+        let request = Request { method: Method::Put, path: "/v1/sys/init".into(), body, access: Access::none() };
         let answer = self.transport.send(replica, request).await.unwrap();
         let init: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         init["keys_base64"].as_array().unwrap().iter().map(|key| key.as_str().unwrap().to_owned()).collect()

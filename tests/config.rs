@@ -71,6 +71,12 @@ fn every_command_is_read() {
     let ActCommand::Run { action, confirm } = act.command else { panic!("run") };
     assert_eq!((action.target.as_deref(), confirm.as_deref()), (Some("openbao-1"), Some("openbao")));
     assert_eq!(action.shares_from, Some(SharesFrom::Prompt));
+    let Some(Command::Act(act)) = read("act plan prove-keys --keys keystore --immutable", &[]).command else {
+        panic!("act")
+    };
+    let ActCommand::Plan(action) = act.command else { panic!("plan") };
+    assert_eq!((action.keys, action.immutable), (Some(SharesFrom::Keystore), true));
+    assert!(refused("act plan unseal --keys secret --shares-from secret", &[]).contains("cannot be used with"));
     let Some(Command::Config(config)) = read("config path", &[]).command else { panic!("config") };
     assert_eq!(config.command, ConfigCommand::Path);
     assert!(matches!(read("completions zsh", &[]).command, Some(Command::Completions { .. })));
@@ -136,6 +142,7 @@ fn the_example_is_good_and_mentions_every_key() {
         "clusters: {a: {vault: {keysSecret: {zzz: 1}}}}",
         "clusters: {a: {vault: {keysSecret: {fields: {zzz: 1}}}}}",
         "clusters: {a: {vault: {members: [{zzz: 1}]}}}",
+        "clusters: {a: {keystore: {zzz: 1}}}",
         "rules: {vault-sealed: {zzz: 1}}",
         "proof: {zzz: 1}",
     ];
@@ -187,6 +194,12 @@ fn what_makes_no_sense_is_refused() {
         ("clusters: {a: {vault: {members: [{name: x}]}}}", "address"),
         ("clusters: {a: {vault: {keysSecret: {fields: {shares: [a]}}}}}", "name"),
         ("clusters: {a: {vault: {people: true, reopens: kms}}}", "people"),
+        ("clusters: {a: {keystore: {path: prod.keystore}}}", "from the root"),
+        ("clusters: {a: {keystore: {keyfile: ~/key}}}", "~ is not expanded"),
+        ("clusters: {a: {keystore: {lockAfter: 5s}}}", "30s or more"),
+        ("clusters: {a: {keystore: {lockAfter: 5}}}", "1h30m"),
+        ("clusters: {a: {keystore: {checkCopiesEvery: 1s}}}", "1m or more"),
+        ("clusters: {a: {keystore: {holder: ' '}}}", "user@host"),
     ] {
         let said = file(text).unwrap_err().to_string();
         assert!(said.contains(hint), "{text}: {said}");
@@ -318,6 +331,29 @@ fn what_the_core_is_told() {
     assert_eq!((other.vault.unwrap().namespace.as_str(), other.vault_name), ("x", None));
     assert!(bound("", &[], FILE, Some("lab")).people_declared);
     assert_eq!(bound("", &[], FILE, Some("nowhere")).settings.expect.proof_max_age, SignedDuration::from_hours(24));
+}
+
+#[test]
+fn a_keystore_belongs_to_its_entry() {
+    let text = "clusters:\n  fra:\n    keystore: {path: /stick/fra.keystore, keyfile: /etc/fra.key, lockAfter: 90s, holder: anna}\n";
+    let got = bound("", &[], text, Some("fra"));
+    assert_eq!(got.keystore.path.as_deref(), Some(std::path::Path::new("/stick/fra.keystore")));
+    assert_eq!(got.keystore.keyfile.as_deref(), Some(std::path::Path::new("/etc/fra.key")));
+    assert_eq!(got.keystore.holder.as_deref(), Some("anna"));
+    assert_eq!(got.settings.lock_after, Some(SignedDuration::from_secs(90)));
+    let other = bound("", &[], text, Some("lab"));
+    assert_eq!((other.keystore.path, other.settings.lock_after), (None, None));
+}
+
+#[test]
+fn a_token_is_expected_where_one_was_given() {
+    let text = "clusters:\n  fra:\n    vault: {tokenFile: /run/token}\n";
+    assert!(bound("", &[], text, Some("fra")).settings.expect.token);
+    assert!(!bound("", &[], text, Some("lab")).settings.expect.token);
+    // The environment's token belongs to the environment's address, and to no cluster.
+    let env = [("BAO_TOKEN", "s.x"), ("BAO_ADDR", "https://bao:8200")];
+    assert!(!bound("", &env, text, Some("lab")).settings.expect.token);
+    assert!(bound("", &env, text, None).settings.expect.token);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod contract {
     pub mod bench;
     pub mod claims;
     pub mod real;
+    pub mod rotation;
     pub mod secrets;
     pub mod simulated;
 }
@@ -53,4 +54,11 @@ on_both![
     a_static_seal_opens_by_itself_and_only_with_its_key,
     a_dead_leader_is_named_until_another_is_elected_and_one_alone_steps_down,
     followers_join_after_the_leader_and_open_seconds_after_their_share,
+    a_rotation_needs_a_token_and_an_open_server,
+    a_rotation_judges_shares_at_the_threshold_and_stays_open_when_they_are_wrong,
+    a_cancelled_rotation_leaves_the_old_keys_in_force,
+    a_rotation_is_begun_once_and_a_share_goes_only_to_its_own_nonce,
+    a_single_key_is_judged_by_a_rotation_at_once,
+    an_auto_unseal_vault_proves_recovery_keys_only,
+    a_rotation_lives_in_the_memory_of_the_one_server_it_was_begun_at,
 ];

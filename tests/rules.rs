@@ -16,12 +16,13 @@ use baowatch::app::model::Model;
 use baowatch::app::model::fact::{Fact, Report};
 use baowatch::app::model::fold;
 use baowatch::app::model::keys_secret::{KeysSeen, Shape};
+use baowatch::app::model::keystore::KeystoreLook;
 use baowatch::app::model::reopens::Mechanism;
 use baowatch::app::model::seal::{Role, SealAnswer, SealKind, SealSeen};
 use baowatch::app::model::unsealer::{Liveness, UnsealersSeen};
 use baowatch::app::settings::Settings;
 use baowatch::app::trouble::Trouble;
-use world::fed::{answer, denied, feed, healthy, hold, silent};
+use world::fed::{answer, denied, feed, healthy, hold, kept, silent};
 use world::{at, keys, pod, pods, report, seal, seals, unsealers, workload};
 
 /// What a rule finds about the subject whose name contains `subject`.
@@ -70,9 +71,17 @@ fn the_registry_is_the_list_of_the_documents() {
             "keys-secret-field-missing",
             "keys-secret-implausible",
             "unsealer-dead",
+            "keys-mismatch",
+            "keys-single-copy",
+            "keys-unproven",
             "keys-overwritable",
             "keys-mount-optional",
             "keys-in-last-applied",
+            "keystore-missing",
+            "keystore-unreadable",
+            "custody-missing",
+            "custody-mismatch",
+            "custody-permissions",
             "clock-skew",
             "feed-stale",
         ]
@@ -91,7 +100,7 @@ fn the_registry_is_the_list_of_the_documents() {
 #[test]
 fn nothing_fires_on_a_healthy_vault_but_what_is_worth_a_word() {
     let mut book = AlertBook::default();
-    book.review_once(&healthy(), &Settings::default(), at(1));
+    book.review_once(&kept(), &Settings::default(), at(1));
     let firing: Vec<&str> = book.all().iter().map(|alert| alert.rule.0).collect();
     // The keys of this one were applied: the same apply without them would empty the Secret.
     assert_eq!(firing, ["keys-overwritable"]);
@@ -106,7 +115,7 @@ fn before_anything_was_seen_every_rule_is_unknown() {
 
 #[test]
 fn what_is_stale_is_unknown_and_never_clear() {
-    let mut model = healthy();
+    let mut model = kept();
     feed(&mut model, at(0), vec![keys("200", &[]), seals([false, false, true])]);
     for rule in rules::all().iter().filter(|rule| rule.id().0 != "feed-stale") {
         unknown(&model, rule.id().0, 600);
@@ -174,8 +183,10 @@ fn vault_uninitialized() {
     assert_eq!(firing.severity, Severity::Info);
     assert!(firing.next.contains("bao operator init"), "{}", firing.next);
     // Before init nothing about keys fires.
-    for rule in ["keys-secret-missing", "keys-secret-empty", "keys-secret-field-missing", "keys-secret-implausible"] {
-        clear(&fresh, rule);
+    let none = KeystoreLook::Absent { path: "/nowhere".into(), expected: false };
+    feed(&mut fresh, at(0), world::held(none, Vec::new(), Vec::new()));
+    for rule in rules::all().iter().filter(|rule| rule.id().0.starts_with("key")) {
+        clear(&fresh, rule.id().0);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baowatch::app::alerts::AlertState;
-use baowatch::app::id::{FeedId, Identity};
+use baowatch::app::id::FeedId;
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report};
 use baowatch::app::model::seal::SealSeen;
 use baowatch::app::msg::Msg;
@@ -17,7 +17,7 @@ use baowatch::app::update::update;
 use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::feeds::seal::SealReader;
 use baowatch::backends::feeds::{self, Deps, Feed, Vault};
-use baowatch::backends::keys::{FieldNames, Salt, digest};
+use baowatch::backends::keys::{FieldNames, digest};
 use baowatch::backends::kube::port::Kube;
 use baowatch::backends::sandbox::Sandbox;
 use baowatch::backends::sandbox::scenario::{Expectation, Scenario, scenarios};
@@ -47,7 +47,7 @@ impl Watch {
         sandbox.advance_to(scenario.start);
         let kube: Arc<dyn Kube> = sandbox.clone();
         let names = FieldNames::default();
-        let salt = Salt(b"a salt for tests".to_vec());
+        let salt = baowatch::backends::sandbox::salt();
         let (namespace, name) = (scenario.vault.namespace.clone(), scenario.vault.name.clone());
         let mut feeds = feeds::all(Deps {
             kube: Some(kube),
@@ -56,9 +56,10 @@ impl Watch {
             selector: None,
             keys_secret: None,
             seal: Arc::new(Reader(BaoRead::new(sandbox.clone()), sandbox.clone())),
-            held: baowatch::backends::feeds::Held::nothing(),
+            held: sandbox.held(),
             digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
         });
+        feeds = sandbox.told_by(feeds);
         // Who tells the others what to look at goes first.
         feeds.sort_by_key(|feed| match feed.id() {
             FeedId::Workload => 0,
@@ -73,12 +74,13 @@ impl Watch {
             name: "demo".into(),
             context: Some("demo".into()),
             vault: format!("{}/{}", scenario.vault.namespace, scenario.vault.name),
-            identity: Identity::of_cluster("demo", &scenario.vault.namespace, &scenario.vault.name),
+            identity: scenario.identity(),
             environment: Environment::Lab,
             kubernetes: true,
             notes: Vec::new(),
         };
-        watch.tell(Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(vec![Fact::Connected(cluster)]) }));
+        let facts = vec![Fact::Connected(cluster), watch.sandbox.recalled()];
+        watch.tell(Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(facts) }));
         watch
     }
 
@@ -123,6 +125,11 @@ impl Watch {
         }
         if expect.restarts_to_outage.is_some() && expect.restarts_to_outage != verdict.restarts_to_outage {
             misses.push(format!("{:?} restarts to outage", verdict.restarts_to_outage));
+        }
+        if let Some(by) = &expect.recoverable
+            && by != verdict.recoverable.by
+        {
+            misses.push(format!("recoverable by {:?} and not {by}", verdict.recoverable));
         }
         if let Some(part) = &expect.sentence_contains
             && !verdict.sentence.contains(part.as_str())

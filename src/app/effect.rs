@@ -31,13 +31,15 @@ pub enum Effect {
     RememberHistory(Vec<Glimpse>),
     /// Keep a proof across restarts.
     RememberProof(Proof),
-    /// Open the keystore: with the passphrase or recovery code in this slot, or, without one, with the keyring or the
-    /// keyfile where those are there; answered by [`Msg::Unlocked`](super::msg::Msg::Unlocked).
+    /// Open the keystore: with the passphrase or recovery code in the slot, or with the keyring or the keyfile where those
+    /// are there; answered by [`Msg::Unlocked`](super::msg::Msg::Unlocked).
     Unlock {
-        /// What was typed.
-        typed: Option<SlotId>,
+        /// The slot of the dialog that asks, which names the try.
+        slot: SlotId,
+        /// Try what was typed into it; else what is at hand.
+        typed: bool,
     },
-    /// Close the keystore again and wipe what it was opened with.
+    /// Close the keystore again and wipe what it was opened with; tries that are under way come to nothing.
     LockKeystore,
     /// Throw away (and zeroize) whatever was typed into a slot.
     ForgetSlot(SlotId),

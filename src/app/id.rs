@@ -208,6 +208,14 @@ impl ActionId {
             Self::RestoreCustody => "restore-custody",
         }
     }
+
+    /// Whether the first choice of its plan is where keys are taken from.
+    pub const fn takes_from_places(self) -> bool {
+        match self {
+            Self::Unseal | Self::ProveKeys => true,
+            Self::RestoreKeysSecret | Self::SaveKeys | Self::CopyKeystore | Self::RestoreCustody => false,
+        }
+    }
 }
 
 impl fmt::Display for ActionId {

@@ -61,11 +61,15 @@ pub enum Msg {
     },
     /// The keystore was opened, or not.
     Unlocked {
+        /// The slot of the dialog that asked.
+        slot: SlotId,
         /// Which slot opened it, in words: `slot 2, keyring`; or why none did.
         opened: Result<String, Trouble>,
         /// Whether something typed was tried.
         typed: bool,
     },
+    /// The keystore could not be kept open: it was sealed anew by another process, or is gone.
+    Locked(Trouble),
     /// Runs that an earlier session left unfinished.
     Unfinished(Vec<Journal>),
     /// The process was asked to end (SIGTERM, SIGHUP): no questions.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::copies::shelf::blocking;
 use super::files::atomic;
 use super::keys::{Salt, fingerprint};
-use super::keystore::custody::LONGEST_FILE;
+use super::keystore::bounds::LONGEST_FILE;
 use super::keystore::header::{CustodyEntry, Header};
 use super::kube::port::Kube;
 use crate::app::model::custody::{CustodySeen, CustodyState};

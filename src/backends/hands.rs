@@ -15,7 +15,8 @@ use crate::app::msg::Msg;
 use crate::app::ports::{Hands, JournalStore, Memory};
 use crate::app::runbook::{journal::Entry, op::Outcome};
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::keystore::Opener;
+use crate::backends::keystore::keeper::Attempt;
+use crate::backends::keystore::{KeystoreError, Opener, recovery};
 
 mod copy;
 mod custody;
@@ -63,10 +64,14 @@ impl Hands<Effect> for ConsoleHands {
             Effect::Journal { run, entry } => self.disk.put(Job::Journal(run, Box::new(entry))),
             Effect::Act(act) => {
                 let (tools, send) = (Arc::clone(&self.tools), self.shell.send.clone());
+                let opens = act.op().opens_keystore();
                 let task = async move {
                     // A run whose step never ends would hang for ever: a panic is an outcome too.
                     let outcome = AssertUnwindSafe(perform(act.op(), &tools)).catch_unwind().await;
                     let outcome = outcome.unwrap_or_else(|_| Outcome::Failed { trouble: broke("the step") });
+                    if let Some(trouble) = shut(opens, &tools, &outcome) {
+                        let _ = send.send(Msg::Locked(trouble));
+                    }
                     let _ = send.send(Msg::StepEnded { run: act.run(), step: act.step(), outcome });
                 };
                 self.shell.tasks.spawn_on(task, &self.shell.runtime);
@@ -80,17 +85,19 @@ impl Hands<Effect> for ConsoleHands {
                 };
                 self.shell.tasks.spawn_on(task, &self.shell.runtime);
             }
-            Effect::Unlock { typed } => {
+            Effect::Unlock { slot, typed } => {
                 let (tools, send) = (Arc::clone(&self.tools), self.shell.send.clone());
+                // Taken now: what is locked after this moment stays locked, however late the try succeeds.
+                let attempt = tools.attempt();
                 // A derivation blocks for half a second, a keyring perhaps for a prompt.
                 let task = self.shell.runtime.spawn_blocking(move || {
-                    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| unlock(&tools, typed)));
+                    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| unlock(&tools, attempt, typed.then_some(slot))));
                     let opened = opened.unwrap_or_else(|_| Err(broke("unlocking the keystore")));
-                    let _ = send.send(Msg::Unlocked { opened, typed: typed.is_some() });
+                    let _ = send.send(Msg::Unlocked { slot, opened, typed });
                 });
                 drop(task);
             }
-            Effect::LockKeystore => self.tools.keeper.lock(),
+            Effect::LockKeystore => self.tools.lock_keystore(),
             Effect::RememberHistory(history) => self.disk.put(Job::History(history)),
             Effect::RememberProof(proof) => self.disk.put(Job::Proof(proof)),
             Effect::ForgetSlot(slot) => self.tools.slots.forget(slot),
@@ -199,12 +206,37 @@ impl Job {
 }
 
 /// Opens the keystore with what was typed, or with what is at hand. Blocks.
-pub fn unlock(tools: &Tools, typed: Option<SlotId>) -> Result<String, Trouble> {
-    let Some(slot) = typed else { return tools.keeper.unlock_silently() };
-    let opener = tools.slots.with_nth(slot, 0, Opener::typed);
-    match opener {
-        Some(opener) => tools.keeper.unlock(&opener),
-        None => Err(Trouble::local("nothing was typed", "", "Type the passphrase or the recovery code")),
+pub fn unlock(tools: &Tools, attempt: Attempt, typed: Option<SlotId>) -> Result<String, Trouble> {
+    let Some(slot) = typed else { return tools.keeper.unlock_silently_in(attempt) };
+    let read = tools.slots.with_nth(slot, 0, |text| (Opener::typed(text), mistyped(text)));
+    let Some((opener, mistyped)) = read else {
+        return Err(Trouble::local("nothing was typed", "", "Type the passphrase or the recovery code"));
+    };
+    let opened = tools.keeper.unlock_in(attempt, &opener);
+    match (opened, mistyped) {
+        (Err(trouble), Some(why)) if trouble.kind == TroubleKind::Refused => Err(Trouble { why, ..trouble }),
+        (opened, _) => opened,
+    }
+}
+
+/// What looks like a recovery code and is none: as a passphrase it was tried all the same.
+fn mistyped(text: &str) -> Option<String> {
+    match recovery::read(text) {
+        Err(error @ KeystoreError::BadRecoveryCode(why)) if why.contains("checksum") => Some(error.to_string()),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// Why the keystore is not open any more after a step that needed it, if it is not.
+fn shut(opens: bool, tools: &Tools, outcome: &Outcome) -> Option<Trouble> {
+    if !opens || tools.keeper.is_open() {
+        return None;
+    }
+    match outcome {
+        Outcome::Failed { trouble } => Some(trouble.clone()),
+        Outcome::Done { .. } | Outcome::Proven { .. } | Outcome::Unneeded { .. } => {
+            Some(Trouble::new(TroubleKind::Refused, "the keystore is locked", "", "Unlock it again"))
+        }
     }
 }
 

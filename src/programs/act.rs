@@ -9,9 +9,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::config::Answer;
 use super::session::{Aim, Session, looked};
-use super::{hidden, plan_text};
+use super::{choices, hidden, plan_text};
 use crate::app::actions;
-use crate::app::config::cli::{ActCommand, ActionArgs, Cli, Output, Progress, SharesFrom};
+use crate::app::config::cli::{ActCommand, ActionArgs, Cli, Output, SharesFrom};
 use crate::app::config::env::Env;
 use crate::app::id::{ActionId, ObjectRef};
 use crate::app::intent::Intent;
@@ -56,6 +56,42 @@ pub async fn run(cli: &Cli, command: &ActCommand, env: &Env) -> Answer {
         },
         ActCommand::Run { action, confirm } => desk.act(action, confirm.as_deref()).await,
     };
+    desk.close().await;
+    answer
+}
+
+/// Runs one action for another command, with the same plan, challenge and journal.
+pub async fn run_action(
+    cli: &Cli,
+    action: ActionId,
+    target: Option<ObjectRef>,
+    confirm: Option<&str>,
+    env: &Env,
+) -> Answer {
+    let wanted = ActionArgs { action: action.name().to_owned(), ..ActionArgs::default() };
+    run_wanted(cli, &wanted, target, confirm, env).await
+}
+
+/// The same with choices.
+pub async fn run_wanted(
+    cli: &Cli,
+    wanted: &ActionArgs,
+    target: Option<ObjectRef>,
+    confirm: Option<&str>,
+    env: &Env,
+) -> Answer {
+    let aim = match Aim::make(&cli.global, env) {
+        Ok(aim) => aim,
+        Err(trouble) => return Answer::failed(&trouble, 1),
+    };
+    let session = match aim.connect().await {
+        Ok(session) => session,
+        Err(failed) => return Answer::failed(&failed.trouble, 1),
+    };
+    let mut desk = Headless::open(session, &aim);
+    desk.about = target;
+    desk.look().await;
+    let answer = desk.act(wanted, confirm).await;
     desk.close().await;
     answer
 }
@@ -145,6 +181,8 @@ struct Headless {
     ears: NoEars,
     inbox: UnboundedReceiver<Input<Infallible>>,
     seq: u64,
+    /// What the action is about, where it is no replica.
+    about: Option<ObjectRef>,
 }
 
 impl Headless {
@@ -157,7 +195,7 @@ impl Headless {
         let hands = session.console_hands(feeds, &send);
         session.accompany(signals::listen(send.clone()));
         let program = Console(State::new(aim.bound.settings.clone(), clock::now()));
-        Self { program, session, hands, screen: NoScreen, ears: NoEars, inbox, seq: 0 }
+        Self { program, session, hands, screen: NoScreen, ears: NoEars, inbox, seq: 0, about: None }
     }
 
     /// Runs the core until `enough`.
@@ -210,7 +248,7 @@ impl Headless {
         let namespace = self.program.0.model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
         let vault = self.program.0.model.vault_ref();
         let target = wanted.target.as_deref().filter(|name| *name != vault.name && *name != vault.path());
-        let target = target.map(|name| object(action, &namespace, name));
+        let target = self.about.clone().or_else(|| target.map(|name| object(action, &namespace, name)));
         self.tell_of_the_dead();
         self.ask(Intent::Offer { action, target });
         self.choose(wanted).await?;
@@ -228,50 +266,95 @@ impl Headless {
         }
     }
 
+    /// Makes the choices that the arguments name, and brings what the plan needs: typed shares, an open keystore.
     async fn choose(&mut self, wanted: &ActionArgs) -> Result<(), Trouble> {
-        let ask_for_shares = wanted.shares_from == Some(SharesFrom::Prompt);
-        let reset = wanted.progress == Some(Progress::Reset);
-        // Each pass makes one choice or types the shares; a plan has two choices.
-        for _ in 0..4 {
+        let source = wanted.shares_from.or(wanted.keys);
+        // Each pass moves one choice by one option, types the shares or opens the keystore; no plan needs as many.
+        for _ in 0..24 {
             match self.program.0.top() {
                 Some(Layer::Shares(dialog)) => {
-                    if wanted.shares_from == Some(SharesFrom::Secret) {
+                    if let Some(from @ (SharesFrom::Secret | SharesFrom::Keystore)) = source {
                         let why = dialog.prompt.clone();
-                        return Err(Trouble::new(
-                            TroubleKind::Refused,
-                            "the keys Secret holds no usable shares",
-                            &why,
-                            "Use --shares-from prompt",
-                        ));
+                        let what = format!("{} holds no usable shares", choices::word(from));
+                        return Err(Trouble::new(TroubleKind::Refused, &what, &why, "Use prompt instead"));
                     }
                     self.type_shares().await?;
                 }
-                Some(Layer::Plan(dialog)) => {
-                    let wrong = dialog.plan.choices.iter().position(|choice| {
-                        let want = if choice.label == "Shares from" { ask_for_shares } else { reset };
-                        choice.chosen != usize::from(want)
-                    });
-                    let choices = dialog.plan.choices.len();
-                    let Some(index) = wrong else {
-                        // Whatever was chosen, the answer is typed into its own field.
-                        for _ in 0..=choices {
-                            if !matches!(self.program.0.top(), Some(Layer::Plan(d)) if d.focus == Field::Answer) {
-                                self.ask(Intent::NextField);
-                            }
+                Some(Layer::Unlock(dialog)) => {
+                    let dialog = dialog.clone();
+                    match source {
+                        // On the way to another option, or the default that was not asked for.
+                        Some(SharesFrom::Prompt) => self.ask(Intent::NextField),
+                        Some(SharesFrom::Secret) if dialog.choices.is_empty() => {
+                            let what = "the keys Secret holds no usable shares";
+                            return Err(Trouble::new(TroubleKind::Refused, what, &dialog.prompt, "Use another source"));
                         }
-                        return Ok(());
-                    };
-                    for _ in 0..=index {
-                        if !matches!(self.program.0.top(), Some(Layer::Plan(d)) if d.focus == Field::Choice(index)) {
-                            self.ask(Intent::NextField);
+                        Some(SharesFrom::Secret | SharesFrom::Keystore) | None => self.unlock(&dialog.prompt).await?,
+                    }
+                    if matches!(self.program.0.top(), Some(Layer::Unlock(now)) if now.slot == dialog.slot) {
+                        return Err(locked(&dialog.prompt));
+                    }
+                }
+                Some(Layer::Plan(dialog)) => {
+                    let plan = dialog.plan.clone();
+                    let mut move_on = None;
+                    for (index, choice) in plan.choices.iter().enumerate() {
+                        if choices::wanted(choice, wanted)?.is_some() {
+                            move_on = Some(index);
+                            break;
                         }
                     }
+                    let Some(index) = move_on else {
+                        // Whatever was chosen, the answer is typed into its own field.
+                        self.focus(Field::Answer, plan.choices.len());
+                        return Ok(());
+                    };
+                    self.focus(Field::Choice(index), plan.choices.len());
                     self.ask(Intent::Toggle);
                 }
                 Some(_) | None => return Ok(()),
             }
         }
-        Ok(())
+        Err(Trouble::local("the plan's choices could not be made", "", "Try the console instead; nothing was changed"))
+    }
+
+    fn focus(&mut self, field: Field, choices: usize) {
+        for _ in 0..=choices {
+            if !matches!(self.program.0.top(), Some(Layer::Plan(dialog)) if dialog.focus == field) {
+                self.ask(Intent::NextField);
+            }
+        }
+    }
+
+    /// Opens the keystore: with what is at hand, else by asking.
+    async fn unlock(&mut self, why: &str) -> Result<(), Trouble> {
+        let busy = |state: &State| matches!(state.top(), Some(Layer::Unlock(dialog)) if dialog.trying.is_some());
+        self.until(|state| !busy(state)).await;
+        let tries = if std::io::stdin().is_terminal() { 3 } else { 1 };
+        for _ in 0..tries {
+            let Some(Layer::Unlock(dialog)) = self.program.0.top() else { return Ok(()) };
+            let slot = dialog.slot;
+            if let Some(trouble) = &dialog.refusal {
+                talk(&format!("{trouble}\n"));
+            }
+            talk(&format!("{why}.\n"));
+            let ask = || hidden::passphrase("Passphrase or recovery code (not shown): ");
+            let Some(text) = self.meanwhile(ask).await else {
+                hidden::give_back();
+                return Err(left());
+            };
+            let text = text?;
+            self.session.slots.paste_as_is(slot, &text);
+            self.session.slots.complete_as_is(slot);
+            drop(text);
+            let (complete, pending) = self.session.slots.status(slot);
+            self.say(Msg::Typed { slot, complete, pending });
+            self.until(|state| !busy(state)).await;
+        }
+        match self.program.0.top() {
+            Some(Layer::Unlock(dialog)) => Err(dialog.refusal.clone().unwrap_or_else(|| locked(why))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn type_shares(&mut self) -> Result<(), Trouble> {
@@ -372,6 +455,10 @@ impl Headless {
         drop(hands);
         session.close().await;
     }
+}
+
+fn locked(why: &str) -> Trouble {
+    Trouble::new(TroubleKind::Refused, "the keystore is locked", why, "Unlock it, or choose another source")
 }
 
 /// A signal came while somebody was asked.

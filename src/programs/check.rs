@@ -134,17 +134,21 @@ async fn look(aim: &Aim, wait: SignedDuration, before: Option<&Remembered>) -> R
     if let Some(before) = before {
         before.take_up(&mut state);
     }
-    Ok(watch(session, state, left).await)
+    Ok(watch(session, state, left, true).await)
 }
 
-async fn watch(session: Session, state: State, wait: std::time::Duration) -> State {
+/// Looks until every feed has answered. Without `signals` an interrupt ends the process at once, as it does for a
+/// command that asks questions afterwards.
+pub(super) async fn watch(session: Session, state: State, wait: std::time::Duration, signals: bool) -> State {
     let (send, mut inbox) = unbounded_channel::<Input<std::convert::Infallible>>();
     for msg in session.greeting() {
         let _ = send.send(Input::Msg(msg));
     }
     let feeds = session.watch(&send);
     let mut hands = session.watcher_hands(feeds, &send);
-    session.accompany(signals::listen(send.clone()));
+    if signals {
+        session.accompany(signals::listen(send.clone()));
+    }
     let mut program = Watcher(state);
     let mut desk = Desk {
         clock: &WallClock,

@@ -2,9 +2,11 @@
 
 pub mod act;
 pub mod check;
+pub mod choices;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod hardening;
 pub mod hidden;
 pub mod keys;
 pub mod log;

@@ -1,5 +1,6 @@
 //! Everything live about one vault: where it is, what watches it, what may act on it; shared by every command.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -11,18 +12,21 @@ use crate::app::config::cli::Global;
 use crate::app::config::env::Env;
 use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
 use crate::app::config::resolve::{Bound, Reach, Resolved, TokenSource};
-use crate::app::id::FeedId;
+use crate::app::id::{FeedId, Identity};
 use crate::app::model::fact::{Fact, Report};
+use crate::app::model::keystore::{KeystoreSeen, SlotKind};
 use crate::app::model::workload::WorkloadSeen;
 use crate::app::msg::Msg;
 use crate::app::ports::{FactSink, Memory};
 use crate::app::runtime::clock::WallClock;
 use crate::app::runtime::desk::Input;
 use crate::app::runtime::slots::Slots;
+use crate::app::text::clean;
 use crate::app::trouble::Trouble;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::connect::{Asked, NotConnected, Target, connect};
+use crate::backends::copies::kv::Own;
 use crate::backends::copies::own::Replicas;
 use crate::backends::copies::place::ThisHost;
 use crate::backends::copies::secret::Contexts;
@@ -31,14 +35,22 @@ use crate::backends::feeds::{self, Deps, Held, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
 use crate::backends::files::memory::FileMemory;
+use crate::backends::files::register::{KeystoreKnown, salt_of_hex};
 use crate::backends::hands::{ConsoleHands, Gear, Shell, Tools, WatcherHands};
 use crate::backends::keys::{FieldNames, Salt, digest};
-use crate::backends::keystore::Keeper;
-use crate::backends::keystore::store::FileStore;
+use crate::backends::keystore::header::Header;
+use crate::backends::keystore::store::{FileStore, Store as _};
+use crate::backends::keystore::{Keeper, Opener, format, keyfile, keyring};
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
 use crate::backends::kube::port::{Kube, KubeWrite};
 use crate::backends::supervisor::{Handle, Supervisor};
+
+/// An address that cannot exist, where there is no vault to reach.
+pub const NOWHERE: &str = "http://offline.invalid";
+
+/// The register beside the vault.
+const REGISTER: &str = "baowatch-register";
 
 /// What is known before anything was connected to.
 #[derive(Debug, Clone)]
@@ -100,11 +112,20 @@ impl Aim {
         self.asked.vault = Some((namespace.to_owned(), name.to_owned()));
     }
 
+    /// The same folders and files without a vault: for a keystore whose header says whose it is.
+    pub async fn offline(&self, identity: &Identity) -> Result<Session, Trouble> {
+        let asked = Asked { address: Some(NOWHERE.to_owned()), members: Vec::new(), ..self.asked.clone() };
+        let mut target = connect(&asked).await.map_err(|failed| failed.trouble)?;
+        target.cluster.identity = identity.clone();
+        Session::over(target, self, None)
+    }
+
     /// Finds the cluster and the vault in it.
     pub async fn connect(&self) -> Result<Session, NotConnected> {
         let mut target = connect(&self.asked).await?;
         target.cluster.notes.extend(self.bound.notes.iter().cloned());
-        Ok(Session::over(target, self)?)
+        let published = published_salt(&target).await;
+        Ok(Session::over(target, self, published)?)
     }
 }
 
@@ -125,19 +146,26 @@ pub struct Session {
     /// Ends them.
     pub stop: CancellationToken,
     /// The vault's state folder.
-    pub folder: std::path::PathBuf,
+    pub folder: PathBuf,
 }
 
 impl Session {
-    fn over(target: Target, plan: &Aim) -> Result<Self, Trouble> {
+    fn over(mut target: Target, plan: &Aim, published: Option<Vec<u8>>) -> Result<Self, Trouble> {
         let folder = plan.dirs.state(&target.cluster.identity)?;
         let memory = Arc::new(FileMemory::open(&folder, &target.cluster.identity)?);
-        let salt = Salt(memory.salt(&target.cluster.identity)?);
+        let keystore = keystore_path(&target.cluster.identity, plan);
+        let (salt, note) = agreed_salt(&memory, &target.cluster.identity, &keystore, published)?;
+        target.cluster.notes.extend(note);
         let journal = Arc::new(FileJournal::open(&folder)?);
         let tasks = TaskTracker::new();
         let transport: Arc<dyn Transport> = Arc::new(target.transport(tasks.clone())?);
         let names = field_names(plan.bound.keys_secret.as_ref());
-        let held = held(&target, &transport, &salt, plan, &folder)?;
+        let own = Arc::new(Replicas {
+            members: target.members.clone(),
+            addresses: target.routes.given.values().cloned().collect(),
+            seal: Arc::new(BaoRead::new(Arc::clone(&transport))),
+        });
+        let held = held(&target.cluster.identity, &salt, plan, &folder, &memory, own)?;
         let token = token(plan.bound.token.as_ref())?;
         Ok(Self {
             target,
@@ -175,6 +203,11 @@ impl Session {
     #[must_use]
     pub fn with_slots(self, slots: Slots) -> Self {
         Self { slots, ..self }
+    }
+
+    /// Which cluster and vault this is.
+    pub const fn identity(&self) -> &Identity {
+        &self.target.cluster.identity
     }
 
     /// What the core is told before any feed has looked. What an earlier session left behind is told to a console only.
@@ -294,25 +327,72 @@ impl<E: Send> FactSink for Inbox<E> {
     }
 }
 
+/// The salt that the register beside the vault names, where there is one and it can be read. A register that cannot be
+/// read is the register feed's to tell of.
+async fn published_salt(target: &Target) -> Option<Vec<u8>> {
+    let kube = target.kube.as_ref()?;
+    let found = kube.config_map(&target.namespace, REGISTER).await.ok()??;
+    salt_of_hex(found.data?.get("salt")?)
+}
+
+/// Everybody who looks at one vault must make the same fingerprints: the salt of the register beside the vault beats that
+/// of the keystore, that beats the one of this machine. What was kept here under another salt is set aside, and said.
+fn agreed_salt(
+    memory: &FileMemory,
+    identity: &Identity,
+    keystore: &Path,
+    published: Option<Vec<u8>>,
+) -> Result<(Salt, Option<String>), Trouble> {
+    let of_keystore = || {
+        let bytes = FileStore(keystore.to_owned()).read().ok()??;
+        let header = format::parts(&bytes).ok()?.header;
+        salt_of_hex(&header.salt).filter(|_| header.identity == *identity)
+    };
+    let (salt, whose) = match (published, of_keystore()) {
+        (Some(salt), _) => (salt, "the register beside the vault"),
+        (None, Some(salt)) => (salt, "the keystore"),
+        (None, None) => return Ok((Salt(memory.salt(identity)?), None)),
+    };
+    let aside = memory.adopt(&salt)?;
+    let names: Vec<String> = aside.iter().map(|path| path.display().to_string()).collect();
+    let note = (!names.is_empty()).then(|| {
+        format!(
+            "fingerprints are made with the salt of {whose} now; what was known here before cannot be compared and was set \
+             aside: {}",
+            names.join(", ")
+        )
+    });
+    Ok((Salt(salt), note))
+}
+
+/// Where this vault's keystore lies.
+fn keystore_path(identity: &Identity, plan: &Aim) -> PathBuf {
+    plan.bound.keystore.path.clone().unwrap_or_else(|| plan.dirs.keystore(identity))
+}
+
 /// The keystore of this vault and its copies, as far as this machine knows of them.
 fn held(
-    target: &Target,
-    transport: &Arc<dyn Transport>,
+    identity: &Identity,
     salt: &Salt,
     plan: &Aim,
-    folder: &std::path::Path,
+    folder: &Path,
+    memory: &Arc<FileMemory>,
+    own: Arc<dyn Own>,
 ) -> Result<Held, Trouble> {
-    let identity = &target.cluster.identity;
     let entry = &plan.bound.keystore;
-    let path = entry.path.clone().unwrap_or_else(|| plan.dirs.keystore(identity));
-    let store = Arc::new(FileStore(path));
-    let keyfile = entry.keyfile.clone();
-    let silently = Arc::new(move |_: &crate::backends::keystore::header::Header| {
-        let _ = &keyfile;
-        Vec::new()
+    let path = keystore_path(identity, plan);
+    let expected = memory.keystore()?.is_some_and(|known| known.path == path);
+    let (keyfile, memory) = (entry.keyfile.clone(), Arc::clone(memory));
+    let silently = Arc::new(move |header: &Header| at_hand(header, keyfile.as_deref()));
+    let remember = Arc::new(move |seen: &KeystoreSeen| {
+        let (path, digest) = (PathBuf::from(&seen.path), seen.digest.clone());
+        if let Err(trouble) = memory.keep_keystore(KeystoreKnown { path, revision: seen.revision, digest }) {
+            tracing::warn!(%trouble, "that there is a keystore could not be remembered");
+        }
     });
-    let holder = entry.holder.clone().unwrap_or_else(|| "this machine".to_owned());
-    let keeper = Keeper::new(store, identity.clone(), salt.clone(), silently, false);
+    let store = Arc::new(FileStore(path));
+    let keeper = Keeper::new(store, identity.clone(), salt.clone(), silently, expected).remembering(remember);
+    let holder = entry.holder.clone().unwrap_or_else(this_machine);
     let copies = Arc::new(Copies::new(Some(Around {
         folder: folder.to_owned(),
         keeper: keeper.clone(),
@@ -321,13 +401,26 @@ fn held(
         clock: Arc::new(WallClock),
         ground: Arc::new(ThisHost),
         clusters: Arc::new(Contexts { kubeconfig: plan.asked.kubeconfig.clone() }),
-        own: Arc::new(Replicas {
-            members: target.members.clone(),
-            addresses: target.routes.given.values().cloned().collect(),
-            seal: Arc::new(BaoRead::new(Arc::clone(transport))),
-        }),
+        own,
     })));
     Ok(Held { keeper, copies, holder })
+}
+
+/// What opens the keystore without anybody being asked, or why it does not: the keyring where the keystore has a slot for
+/// one, then the configured keyfile.
+fn at_hand(header: &Header, keyfile: Option<&Path>) -> Vec<Result<Opener, Trouble>> {
+    let of_kind = |kind| header.slots.iter().filter(move |slot| slot.kind == kind);
+    let keyrings = of_kind(SlotKind::Keyring).map(|slot| keyring::fetch(&header.file, slot.id).map(Opener::Keyring));
+    let keyfile = keyfile.filter(|_| of_kind(SlotKind::Keyfile).next().is_some());
+    keyrings.chain(keyfile.map(|path| keyfile::read(path).map(Opener::Keyfile))).collect()
+}
+
+/// `anna@laptop`: what this machine is called in the register where nobody named it.
+fn this_machine() -> String {
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    clean(&format!("{user}@{host}"))
 }
 
 /// The token that was given for this vault, read once.

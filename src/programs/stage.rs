@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use crate::app::effect::Effect;
-use crate::app::id::{FeedId, Identity, SlotId};
+use crate::app::id::{FeedId, SlotId};
 use crate::app::model::fact::{ClusterSeen, Environment, Fact, Report};
 use crate::app::model::seal::SealSeen;
 use crate::app::msg::Msg;
@@ -61,31 +60,30 @@ impl World {
             held: sandbox.held(),
         };
         let mut feeds: Vec<(Box<dyn Feed>, Timestamp)> =
-            feeds::all(deps).into_iter().map(|feed| (feed, start)).collect();
+            sandbox.told_by(feeds::all(deps)).into_iter().map(|feed| (feed, start)).collect();
         // What the others wait for (replicas, the Secret's name) is looked for first: nothing here may wait for a clock
         // that only moves when everybody has looked.
         feeds.sort_by_key(|(feed, _)| !matches!(feed.id(), FeedId::Workload | FeedId::Unsealers));
         Self { sandbox, feeds }
     }
 
-    /// Who and what this is, as the core is told it.
-    pub fn connected(scenario: &Scenario) -> Msg {
+    /// Who and what this is, and what an earlier session knew, as the core is told it.
+    pub fn connected(&self, scenario: &Scenario) -> Msg {
         let vault = &scenario.vault;
-        // Reads like a uid, and is the same for a scenario on every machine.
-        let hash = Sha256::digest(scenario.name.as_bytes());
-        let tail = hash.iter().take(6).fold(0_u64, |all, byte| (all << 8) | u64::from(*byte));
-        let uid = format!("5a4dbb0c-0000-4000-8000-{tail:012x}");
         Msg::Seen(Report {
             feed: FeedId::Workload,
-            outcome: Ok(vec![Fact::Connected(ClusterSeen {
-                name: "demo".to_owned(),
-                context: None,
-                vault: format!("{}/{}", vault.namespace, vault.name),
-                identity: Identity::of_cluster(&uid, &vault.namespace, &vault.name),
-                environment: Environment::Lab,
-                kubernetes: true,
-                notes: vec![format!("the sandbox plays {}", scenario.name)],
-            })]),
+            outcome: Ok(vec![
+                Fact::Connected(ClusterSeen {
+                    name: "demo".to_owned(),
+                    context: None,
+                    vault: format!("{}/{}", vault.namespace, vault.name),
+                    identity: scenario.identity(),
+                    environment: Environment::Lab,
+                    kubernetes: true,
+                    notes: vec![format!("the sandbox plays {}", scenario.name)],
+                }),
+                self.sandbox.recalled(),
+            ]),
         })
     }
 
@@ -168,7 +166,7 @@ impl Stage {
         let tools = tools(&world.sandbox, slots.clone());
         let console = Console(State::new(settings, world.sandbox.now()));
         let mut stage = Self { console, world, tape: Vec::new(), slots, tools, lines: 0 };
-        stage.say(World::connected(scenario)).await;
+        stage.say(stage.world.connected(scenario)).await;
         let now = stage.world.sandbox.now();
         stage.live_until(now).await;
         stage
@@ -226,9 +224,9 @@ impl Stage {
                 self.slots.forget(slot);
                 None
             }
-            Effect::Unlock { typed } => {
-                let opened = unlock(&self.tools, typed);
-                Some(Msg::Unlocked { opened, typed: typed.is_some() })
+            Effect::Unlock { slot, typed } => {
+                let opened = unlock(&self.tools, self.tools.attempt(), typed.then_some(slot));
+                Some(Msg::Unlocked { slot, opened, typed })
             }
             Effect::LockKeystore => {
                 self.tools.lock_keystore();

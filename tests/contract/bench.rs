@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baowatch::backends::bao::transport::{Method, Request, Transport};
+use baowatch::backends::bao::transport::{Access, Method, Request, Transport};
 use serde_json::{Value, json};
 
 /// A vault that a claim may take apart.
@@ -35,6 +35,7 @@ pub async fn send(bench: &dyn Bench, replica: &str, method: Method, path: &str, 
         method,
         path: format!("/v1/sys/{path}"),
         body: body.map(|body| body.to_string().into_bytes().into()),
+        access: Access::none(),
     };
     let response = bench.transport().send(replica, request).await.unwrap_or_else(|trouble| panic!("{path}: {trouble}"));
     let body = if response.body.is_empty() { Value::Null } else { serde_json::from_slice(&response.body).unwrap() };
@@ -82,7 +83,7 @@ pub async fn until(
 ) -> Answer {
     let mut last = (0, Value::Null);
     for _ in 0..90 {
-        let request = Request { method: Method::Get, path: format!("/v1/sys/{path}"), body: None };
+        let request = Request { method: Method::Get, path: format!("/v1/sys/{path}"), body: None, access: Access::none() };
         if let Ok(response) = bench.transport().send(replica, request).await {
             last = (response.status, serde_json::from_slice(&response.body).unwrap_or_default());
             if enough(&last) {

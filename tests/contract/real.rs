@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baowatch::app::trouble::Trouble;
-use baowatch::backends::bao::transport::{Method, Request, Response, Transport};
+use baowatch::backends::bao::transport::{Access, Method, Request, Response, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, MutexGuard};
@@ -118,7 +118,8 @@ impl Real {
             .expect("bao server starts");
         self.servers.get_mut(name).unwrap().child = Some(child);
         for _ in 0..600 {
-            let request = Request { method: Method::Get, path: "/v1/sys/seal-status".into(), body: None };
+            let request =
+                Request { method: Method::Get, path: "/v1/sys/seal-status".into(), body: None, access: Access::none() };
             if self.transport().send(name, request).await.is_ok() {
                 return;
             }
@@ -187,8 +188,14 @@ impl Transport for Direct {
             Method::Delete => "DELETE",
         };
         let body = request.body.as_ref().map_or(&[][..], |body| body.as_slice());
-        let head =
-            format!("{verb} {} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", request.path, body.len());
+        let token = request.access.token.as_ref().map_or_else(String::new, |token| {
+            format!("X-Vault-Token: {}\r\n", secrecy::ExposeSecret::expose_secret(token))
+        });
+        let head = format!(
+            "{verb} {} HTTP/1.0\r\nHost: 127.0.0.1\r\n{token}Content-Length: {}\r\n\r\n",
+            request.path,
+            body.len()
+        );
         stream.write_all(head.as_bytes()).await.map_err(lost)?;
         stream.write_all(body).await.map_err(lost)?;
         let mut answer = Vec::new();

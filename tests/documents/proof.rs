@@ -29,6 +29,9 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
         Test("tests/rules.rs", "each_fault_of_the_keys_has_its_rule"),
     ),
     ("unsealer-dead", Scenario("sealed-after-restart"), Scenario("sealed-after-restart")),
+    ("keys-mismatch", Scenario("keys-swapped"), Scenario("keys-swapped")),
+    ("keys-single-copy", Scenario("one-place"), Test("tests/rules_held.rs", "keys_single_copy")),
+    ("keys-unproven", Scenario("healthy"), Scenario("healthy")),
     ("keys-overwritable", Scenario("applied-by-hand"), Test("tests/rules.rs", "keys_overwritable")),
     (
         "keys-mount-optional",
@@ -40,6 +43,11 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
         Scenario("applied-by-hand"),
         Test("tests/rules.rs", "keys_mount_optional_and_in_last_applied"),
     ),
+    ("keystore-missing", Scenario("keystore-lost"), Test("tests/rules_held.rs", "keystore_missing")),
+    ("keystore-unreadable", Scenario("keystore-damaged"), Test("tests/rules_held.rs", "keystore_unreadable")),
+    ("custody-missing", Scenario("key-files"), Test("tests/rules_held.rs", "custody_missing")),
+    ("custody-mismatch", Scenario("key-files"), Test("tests/rules_held.rs", "custody_mismatch")),
+    ("custody-permissions", Scenario("key-files"), Test("tests/rules_held.rs", "custody_permissions")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];

@@ -5,6 +5,8 @@ use baowatch::app::model::Model;
 use baowatch::app::model::fact::Fact;
 use baowatch::app::model::fold;
 use baowatch::app::model::keys_secret::{KeysSecret, KeysSeen};
+use baowatch::app::model::keystore::KeystoreLook;
+use baowatch::app::model::proof::{Answer, Method};
 use baowatch::app::model::seal::{Role, SealAnswer, SealSeen};
 use baowatch::app::msg::Msg;
 use baowatch::app::trouble::Trouble;
@@ -31,6 +33,20 @@ pub fn healthy_at(seconds: i64) -> Model {
 
 pub fn healthy() -> Model {
     healthy_at(0)
+}
+
+/// The same with a keystore that holds the keys, two copies of it elsewhere, and a proof of a day ago.
+pub fn kept() -> Model {
+    let mut model = healthy();
+    keep(&mut model, KeystoreLook::Present(Box::new(super::keystore(&[&[KEY]]))));
+    model.proofs.push(super::proof(Method::CameBack, Answer::Accepted, &[KEY]));
+    model
+}
+
+/// This keystore with two copies elsewhere and nothing in custody.
+pub fn keep(model: &mut Model, look: KeystoreLook) {
+    let msgs = super::held(look, vec![super::copy("stick"), super::copy("safe")], Vec::new());
+    feed(model, at(0), msgs);
 }
 
 /// The same with `n` replicas, the first active.

@@ -12,8 +12,13 @@
 pub mod fed;
 
 use baowatch::app::id::{FeedId, Identity, ObjectRef};
+use baowatch::app::model::copies::{CopyKind, CopySeen, CopyState};
+use baowatch::app::model::custody::{CustodySeen, CustodyState};
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report, RightSeen};
 use baowatch::app::model::keys_secret::{FieldSeen, Fingerprint, KeysSecret, KeysSeen, OwnerSeen, Purpose, Shape};
+use baowatch::app::model::keystore::{GenerationSeen, KeyKind, KeystoreLook, KeystoreSeen, SlotKind, SlotSeen};
+use baowatch::app::model::proof::{Answer, Method, Proof};
+use baowatch::app::model::register::{Holding, RegisterSeen};
 use baowatch::app::model::seal::{Role, SealAnswer, SealKind, SealSeen};
 use baowatch::app::model::unsealer::{Liveness, SecretUse, UnsealerSeen, UnsealersSeen, UseHow};
 use baowatch::app::model::workload::{ContainerSeen, PodSeen, WorkloadSeen};
@@ -227,6 +232,108 @@ pub fn rights() -> Msg {
             right("get", "secrets", Some("openbao-keys")),
         ])],
     )
+}
+
+/// Generations of a keystore, the newest last, each with its shares.
+pub fn keystore(generations: &[&[&str]]) -> KeystoreSeen {
+    let generations = generations.iter().zip(1_u32..).map(|(shares, number)| GenerationSeen {
+        number,
+        kind: KeyKind::Unseal,
+        threshold: 1,
+        total: shares.len() as u32,
+        prints: shares.iter().map(|share| print(share)).collect(),
+        root_token: None,
+        created: at(-86_400),
+        source: "Secret data/openbao-keys".into(),
+        vault_cluster_id: Some("c1".into()),
+        fields: Vec::new(),
+    });
+    KeystoreSeen {
+        path: "/home/anna/.local/share/baowatch/prod-fra.keystore".into(),
+        revision: 7,
+        written: at(-86_400),
+        generations: generations.collect(),
+        slots: vec![SlotSeen { id: 1, kind: SlotKind::Passphrase, label: "anna".into(), created: at(-86_400) }],
+        comparable: true,
+        digest: "00".repeat(32),
+    }
+}
+
+pub fn copy(name: &str) -> CopySeen {
+    CopySeen {
+        name: name.into(),
+        kind: CopyKind::File,
+        place: format!("/media/{name}/prod-fra.keystore"),
+        near: None,
+        state: CopyState::Same,
+        checked: Some(at(-3_600)),
+        tested: None,
+        versions: Some(2),
+        holder: "laptop-anna".into(),
+    }
+}
+
+pub fn key_file(name: &str, state: CustodyState) -> CustodySeen {
+    CustodySeen {
+        name: name.into(),
+        path: format!("/etc/{name}.key"),
+        state,
+        mode: 0o400,
+        mode_found: Some(0o400),
+        owner: (100, 1000),
+        owner_found: Some((100, 1000)),
+        size: 32,
+        print: print("c0ffee00c0ffee00"),
+        version: 1,
+        kept: at(-86_400),
+        near: None,
+    }
+}
+
+pub fn register(holdings: Vec<Holding>, proofs: Vec<Proof>) -> RegisterSeen {
+    RegisterSeen {
+        object: ObjectRef::new("ConfigMap", "data", "baowatch-register"),
+        version: "1".into(),
+        holder: "laptop-anna".into(),
+        comparable: true,
+        holdings,
+        proofs,
+    }
+}
+
+pub fn holding(holder: &str, shares: &[&str]) -> Holding {
+    Holding {
+        holder: holder.into(),
+        name: "keystore".into(),
+        kind: "file".into(),
+        generation: 1,
+        prints: shares.iter().map(|share| print(share)).collect(),
+        near: None,
+        checked: Some(at(-3_600)),
+        tested: None,
+    }
+}
+
+/// A day old, of these keys of this vault.
+pub fn proof(method: Method, answer: Answer, shares: &[&str]) -> Proof {
+    Proof {
+        method,
+        answer,
+        at: at(-86_400),
+        replica: "openbao-1".into(),
+        cluster_id: Some("c1".into()),
+        prints: shares.iter().map(|share| print(share)).collect(),
+    }
+}
+
+/// What is held of the keys elsewhere.
+pub fn held(keystore: KeystoreLook, copies: Vec<CopySeen>, files: Vec<CustodySeen>) -> Vec<Msg> {
+    vec![
+        report(FeedId::Keystore, vec![Fact::Keystore(keystore)]),
+        report(FeedId::Copies, vec![Fact::Copies(copies)]),
+        report(FeedId::Custody, vec![Fact::Custody(files)]),
+        report(FeedId::Register, vec![Fact::Register(None)]),
+    ]
 }
 
 /// Everything good: three replicas open, keys in the Secret, the unsealer running.

@@ -9,6 +9,7 @@ pub mod copy_keystore;
 pub mod prove_keys;
 pub mod restore_custody;
 pub mod restore_keys_secret;
+mod restored_fields;
 pub mod save_keys;
 pub mod unseal;
 

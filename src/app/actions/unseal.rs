@@ -1,16 +1,18 @@
-//! Opens sealed replicas, one after the other, with shares from the keys Secret or typed.
+//! Opens sealed replicas, one after the other, with shares from the keys Secret, from the keystore, or typed.
 
 use jiff::SignedDuration;
 
 use super::{GuidedAction, Request};
-use crate::app::id::{ActionId, ObjectRef, SlotId};
+use crate::app::id::{ActionId, FeedId, ObjectRef, SlotId};
 use crate::app::model::Model;
 use crate::app::model::keys_secret::{Fingerprint, KeysSecret};
+use crate::app::model::keystore::{GenerationSeen, KeyKind};
+use crate::app::model::proof::{Answer, same_keys};
 use crate::app::model::seal::{SealKind, SealSeen};
 use crate::app::runbook::guard::Basis;
 use crate::app::runbook::op::{Op, ShareRef};
 use crate::app::runbook::plan::{Choice, Danger, Expect, Offer, Plan, Rest, Right, Step, StepKind};
-use crate::app::state::State;
+use crate::app::state::{Lock, State};
 use crate::app::text::count;
 use crate::app::trouble::{Trouble, TroubleKind};
 
@@ -56,10 +58,17 @@ fn draft(state: &State, request: &Request) -> Result<Offer, Trouble> {
             "Look at the server's log and at its seal configuration",
         ));
     }
-    let choices = choices(model, request, &sealed, threshold);
-    let source = match (&choices.secret, choices.typed) {
-        (Some(secret), false) => Source::Secret(secret),
-        (Some(_) | None, _) => match request.typed {
+    looked(state, request, threshold)?;
+    let choices = choices(state, request, &sealed, threshold);
+    let source = match choices.from {
+        Place::Secret(secret) => Source::Secret(secret),
+        Place::Keystore(generation) if state.keystore == Lock::Locked => {
+            let shares = count(generation.threshold as usize, "share");
+            let prompt = format!("Unsealing takes {shares} of generation {} from the keystore", generation.number);
+            return Ok(Offer::NeedsUnlock { prompt });
+        }
+        Place::Keystore(generation) => Source::Keystore(generation),
+        Place::Typing => match request.typed {
             Some((slot, typed)) if typed >= wanting(&sealed, choices.reset) => Source::Typed(slot),
             Some(_) | None => {
                 let why = choices.why_typed.clone();
@@ -95,6 +104,26 @@ fn allowed(state: &State) -> Result<(), Trouble> {
             "it may be a load balancer, and unseal must reach one named replica",
             "List the replicas under vault.members in the configuration, or use a Kubernetes context",
         ));
+    }
+    Ok(())
+}
+
+/// In the first second of a session neither Secret nor keystore were looked at: nobody is asked to bring shares that may lie
+/// there. A look that failed is a look too: where nothing can be seen, shares are typed.
+fn looked(state: &State, request: &Request, threshold: u32) -> Result<(), Trouble> {
+    let model = &state.model;
+    let first = places(model, threshold).into_iter().next();
+    if matches!(first, Some(Place::Secret(_))) || !request.choices.is_empty() || request.typed.is_some() {
+        return Ok(());
+    }
+    let unseen = |feed: FeedId| model.feeds.get(&feed).is_none_or(|health| !health.spoke());
+    let wait = |what: &str, why: &str| Err(refused(what, why, "Ask again in a second"));
+    // Which Secret is meant is found by the unsealers feed.
+    if model.in_kubernetes() && (unseen(FeedId::Unsealers) || unseen(FeedId::KeysSecret)) {
+        return wait("the keys Secret has not been looked at yet", "where the shares come from is decided by what it holds");
+    }
+    if matches!(first, Some(Place::Typing)) && unseen(FeedId::Keystore) {
+        return wait("the keystore has not been looked at yet", "it may hold the shares");
     }
     Ok(())
 }
@@ -175,47 +204,66 @@ fn nothing_sealed(model: &Model, one: Option<&str>, answers: &Sealed) -> Trouble
 
 enum Source<'a> {
     Secret(&'a KeysSecret),
+    Keystore(&'a GenerationSeen),
     Typed(SlotId),
 }
 
+/// A place that shares can be taken from.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Secret(&'a KeysSecret),
+    Keystore(&'a GenerationSeen),
+    Typing,
+}
+
+impl Place<'_> {
+    fn option(self) -> String {
+        match self {
+            Self::Secret(secret) => secret.object.to_string(),
+            Self::Keystore(held) => format!("keystore generation {}", held.number),
+            Self::Typing => BY_HAND.to_owned(),
+        }
+    }
+}
+
+/// The option of the first choice that means typing.
+pub const BY_HAND: &str = "typed by hand";
+/// The label of the choice between the places.
+pub const SHARES_FROM: &str = "Shares from";
+
 struct Choices<'a> {
     shown: Vec<Choice>,
-    secret: Option<&'a KeysSecret>,
-    typed: bool,
+    from: Place<'a>,
     reset: bool,
     why_typed: String,
 }
 
-fn choices<'a>(model: &'a Model, request: &Request, sealed: &Sealed, threshold: u32) -> Choices<'a> {
+/// The newest generation of the keystore that can open this vault by itself.
+fn held(model: &Model, threshold: u32) -> Option<&GenerationSeen> {
+    let keystore = model.keystore().filter(|keystore| keystore.comparable)?;
+    let enough = |held: &&GenerationSeen| {
+        held.kind == KeyKind::Unseal && distinct(&held.prints).count() as u32 >= threshold
+    };
+    keystore.generations.iter().filter(enough).max_by_key(|held| held.number)
+}
+
+/// Every place, the one that is taken where nobody chooses in front: the Secret, else the keystore, else typing.
+fn places(model: &Model, threshold: u32) -> Vec<Place<'_>> {
+    let secret = model.keys_secret().filter(|secret| secret.shares() >= threshold);
+    let held = held(model, threshold);
+    secret.map(Place::Secret).into_iter().chain(held.map(Place::Keystore)).chain([Place::Typing]).collect()
+}
+
+fn choices<'a>(state: &'a State, request: &Request, sealed: &Sealed, threshold: u32) -> Choices<'a> {
+    let model = &state.model;
+    let places = places(model, threshold);
     let mut shown = Vec::new();
-    let present = model.keys_secret();
-    let secret = present.filter(|secret| secret.shares() >= threshold);
-    let begun = sealed.iter().find(|(_, seen)| seen.progress > 0);
-    let reset = request.choices.get(usize::from(secret.is_some())) == Some(&1);
-    let shares = count(wanting(sealed, reset) as usize, "share");
-    let shares = match begun {
-        Some((name, seen)) if !reset => {
-            format!("{shares} more: {name} has {} of {} from somebody else", seen.progress, seen.threshold)
-        }
-        Some(_) | None => shares,
-    };
-    let why_typed = match (secret, present, &model.keys) {
-        (Some(secret), _, _) => format!("Type {shares}; {} is left alone", secret.object),
-        (None, Some(secret), _) => {
-            format!("{} holds {} of {threshold} usable shares: type {shares}", secret.object, secret.shares())
-        }
-        (None, None, Some(keys)) => format!("{} does not exist: type {shares}", keys.value.object()),
-        (None, None, None) => format!("No keys Secret is known: type {shares}"),
-    };
-    let mut typed = true;
-    if let Some(secret) = secret {
-        let chosen = request.choices.first().copied().unwrap_or(0).min(1);
-        typed = chosen == 1;
-        shown.push(Choice {
-            label: "Shares from".to_owned(),
-            options: vec![secret.object.to_string(), "typed by hand".to_owned()],
-            chosen,
-        });
+    let mut from = Place::Typing;
+    if places.len() > 1 {
+        let chosen = request.choices.first().copied().unwrap_or(0).min(places.len() - 1);
+        from = places.get(chosen).copied().unwrap_or(Place::Typing);
+        let options = places.iter().map(|place| place.option()).collect();
+        shown.push(Choice { label: SHARES_FROM.to_owned(), options, chosen });
     }
     let mut reset = false;
     if let Some((name, seen)) = sealed.iter().find(|(_, seen)| seen.progress > 0) {
@@ -223,11 +271,35 @@ fn choices<'a>(model: &'a Model, request: &Request, sealed: &Sealed, threshold: 
         reset = chosen == 1;
         shown.push(Choice {
             label: format!("{name} has {} of {} shares from somebody else", seen.progress, seen.threshold),
-            options: vec!["go on from there".to_owned(), "reset, then give ours".to_owned()],
+            options: vec!["go on from there".to_owned(), RESET.to_owned()],
             chosen,
         });
     }
-    Choices { shown, secret, typed, reset, why_typed }
+    Choices { shown, from, reset, why_typed: why_typed(model, sealed, threshold, reset) }
+}
+
+/// The option that discards what somebody else gave.
+pub const RESET: &str = "reset, then give ours";
+
+/// The prompt over the field for shares.
+fn why_typed(model: &Model, sealed: &Sealed, threshold: u32, reset: bool) -> String {
+    let shares = count(wanting(sealed, reset) as usize, "share");
+    let shares = match sealed.iter().find(|(_, seen)| seen.progress > 0) {
+        Some((name, seen)) if !reset => {
+            format!("{shares} more: {name} has {} of {} from somebody else", seen.progress, seen.threshold)
+        }
+        Some(_) | None => shares,
+    };
+    match (model.keys_secret(), &model.keys) {
+        (Some(secret), _) if secret.shares() >= threshold => {
+            format!("Type {shares}; {} is left alone", secret.object)
+        }
+        (Some(secret), _) => {
+            format!("{} holds {} of {threshold} usable shares: type {shares}", secret.object, secret.shares())
+        }
+        (None, Some(keys)) => format!("{} does not exist: type {shares}", keys.value.object()),
+        (None, None) => format!("No keys Secret is known: type {shares}"),
+    }
 }
 
 fn steps(name: &str, seen: &SealSeen, source: &Source<'_>, reset: bool) -> Vec<Step> {
@@ -241,15 +313,20 @@ fn steps(name: &str, seen: &SealSeen, source: &Source<'_>, reset: bool) -> Vec<S
     }
     let given = match source {
         // The Secret's first shares may be the very ones that were given: all of them are offered.
-        Source::Secret(_) => seen.threshold,
+        Source::Secret(_) | Source::Keystore(_) => seen.threshold,
         Source::Typed(_) => missing(seen, reset),
     };
     for index in 0..given {
         let (share, detail) = match source {
             Source::Secret(secret) => {
-                let Some((place, print)) = distinct(secret).nth(index as usize) else { break };
+                let Some((place, print)) = distinct(&secret.prints()).nth(index as usize) else { break };
                 let share = ShareRef::Secret { object: secret.object.clone(), index: place, print: print.clone() };
                 (share, format!("fingerprint {print}"))
+            }
+            Source::Keystore(held) => {
+                let Some((place, print)) = distinct(&held.prints).nth(index as usize) else { break };
+                let share = ShareRef::Keystore { generation: held.number, index: place, print: print.clone() };
+                (share, format!("keystore, fingerprint {print}"))
             }
             Source::Typed(slot) => (ShareRef::Typed { slot: *slot, index }, "typed".to_owned()),
         };
@@ -271,10 +348,9 @@ fn steps(name: &str, seen: &SealSeen, source: &Source<'_>, reset: bool) -> Vec<S
     steps
 }
 
-/// The Secret's different shares with their places: the same share may lie in it twice (as hex and as base64), and
-/// giving it twice is no progress.
-fn distinct(secret: &KeysSecret) -> impl Iterator<Item = (u32, Fingerprint)> {
-    let prints = secret.prints();
+/// Different shares with their places: the same share may lie in a Secret twice (as hex and as base64), and giving it
+/// twice is no progress.
+fn distinct(prints: &[Fingerprint]) -> impl Iterator<Item = (u32, Fingerprint)> + use<> {
     let firsts: Vec<(u32, Fingerprint)> = prints
         .iter()
         .enumerate()
@@ -296,13 +372,19 @@ fn rests_on(model: &Model, sealed: &Sealed, source: &Source<'_>) -> Vec<Rest> {
         let what = format!("{}, {}", secret.object, count(secret.shares() as usize, "share"));
         rests.push(Rest { what, seen: keys.at });
     }
+    if let (Source::Keystore(held), Some(keystore)) = (source, &model.keystore) {
+        let what = format!("keystore generation {}, {}", held.number, count(held.prints.len(), "share"));
+        rests.push(Rest { what, seen: keystore.at });
+    }
     rests
 }
 
 fn basis(model: &Model, sealed: &Sealed, source: &Source<'_>) -> Vec<Basis> {
     let mut basis: Vec<Basis> = sealed.iter().filter_map(|(name, _)| Basis::seal(model, name)).collect();
-    if matches!(source, Source::Secret(_)) {
-        basis.extend(Basis::keys(model));
+    match source {
+        Source::Secret(_) => basis.extend(Basis::keys(model)),
+        Source::Keystore(held) => basis.extend(Basis::keystore(model, held.number)),
+        Source::Typed(_) => {}
     }
     basis
 }
@@ -337,6 +419,11 @@ fn warnings(model: &Model, sealed: &Sealed, source: &Source<'_>, reset: bool) ->
         .filter(|replica| replica.answer.as_ref().is_none_or(|answer| answer.value.said().is_none()))
         .map(|replica| replica.name.as_str())
         .collect();
+    if let (Source::Secret(secret), Some(held)) = (source, held(model, 1))
+        && !same_keys(&secret.prints(), &held.prints)
+    {
+        warnings.push(format!("The keystore's generation {} holds other keys than {}", held.number, secret.object));
+    }
     if !silent.is_empty() {
         warnings.push(format!("{} does not answer and is not part of this plan", silent.join(", ")));
     }
@@ -348,12 +435,17 @@ fn warnings(model: &Model, sealed: &Sealed, source: &Source<'_>, reset: bool) ->
     if !reset && sealed.iter().any(|(_, seen)| seen.progress > 0) {
         warnings.push("Nobody can tell whether the shares given so far are right".to_owned());
     }
-    if let Source::Secret(secret) = source {
+    let prints = match source {
+        Source::Secret(secret) => Some(secret.prints()),
+        Source::Keystore(held) => Some(held.prints.clone()),
+        Source::Typed(_) => None,
+    };
+    if let Some(prints) = prints {
         let needed = sealed.iter().map(|(_, seen)| seen.threshold).max().unwrap_or(0) as usize;
-        let proven = model
-            .proofs
-            .iter()
-            .any(|proof| distinct(secret).take(needed).all(|(_, print)| proof.prints.contains(&print)));
+        let proven = model.proofs.iter().any(|proof| {
+            proof.answer == Answer::Accepted
+                && distinct(&prints).take(needed).all(|(_, print)| proof.prints.contains(&print))
+        });
         if !proven {
             warnings
                 .push("Nothing has proven these shares yet: if they are wrong, the vault refuses them, no more".into());

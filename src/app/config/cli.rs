@@ -242,9 +242,15 @@ pub struct ActionArgs {
     pub action: String,
     /// What it is about: a replica, or nothing for the whole vault
     pub target: Option<String>,
-    /// Where unseal takes its shares from [default: the keys Secret where there is one]
+    /// Where unseal takes its shares from [default: the keys Secret if it holds enough, else the keystore, else prompt]
     #[arg(long, value_enum, value_name = "SOURCE")]
     pub shares_from: Option<SharesFrom>,
+    /// Which keys prove-keys asks the vault about [default: the first of these that are there]
+    #[arg(long, value_enum, value_name = "SOURCE", conflicts_with = "shares_from")]
+    pub keys: Option<SharesFrom>,
+    /// Make the Secret that restore-keys-secret writes immutable too
+    #[arg(long)]
+    pub immutable: bool,
     /// What to do about shares that somebody else has given already
     #[arg(long, value_enum, value_name = "WHAT")]
     pub progress: Option<Progress>,
@@ -253,7 +259,7 @@ pub struct ActionArgs {
     pub output: Output,
 }
 
-/// `--shares-from`.
+/// `--shares-from` and `--keys`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SharesFrom {
     /// The keys Secret.

@@ -9,6 +9,9 @@ use super::cli::Output;
 /// `keys`.
 #[derive(Debug, Clone, Args)]
 pub struct KeysArgs {
+    /// The keystore file [default: that of the connected vault; the only one here while it cannot be reached]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub keystore: Option<PathBuf>,
     /// Which.
     #[command(subcommand)]
     pub command: KeysCommand,
@@ -44,11 +47,18 @@ pub enum KeysCommand {
         command: SlotsCommand,
     },
     /// Seal the keystore under a new data key, so that an old copy and a removed slot open nothing newer
-    Rotate,
+    Rotate {
+        /// The exact answer to the challenge
+        #[arg(long, value_name = "TEXT")]
+        confirm: Option<String>,
+    },
     /// Forget an old generation for ever
     Prune {
         /// Its number
         generation: u32,
+        /// The exact answer to the challenge
+        #[arg(long, value_name = "TEXT")]
+        confirm: Option<String>,
     },
     /// Copies of the keystore in other places
     Copy {
@@ -179,11 +189,15 @@ pub enum SlotsCommand {
     Remove {
         /// Its number
         id: u32,
+        /// The exact answer to the challenge
+        #[arg(long, value_name = "TEXT")]
+        confirm: Option<String>,
     },
 }
 
 /// `keys copy`.
 #[derive(Debug, Clone, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once in a process")]
 pub enum CopyCommand {
     /// Register a place, write the keystore there, read it back, open and compare it
     Add(CopyAdd),

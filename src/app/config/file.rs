@@ -18,6 +18,10 @@ use crate::app::trouble::Trouble;
 /// No config file is longer; what is longer is not a config file.
 const LONGEST: u64 = 1 << 20;
 
+/// A plan is read, answered and confirmed within it.
+const SHORTEST_OPEN: SignedDuration = SignedDuration::from_secs(30);
+const SHORTEST_CHECK: SignedDuration = SignedDuration::from_mins(1);
+
 /// The whole file. Every key is optional.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -252,6 +256,36 @@ impl ConfigFile {
                 Err(Trouble::local(&format!("{source}: clusters.{name}.{what}"), why, next))
             };
             let vault = &cluster.vault;
+            let keystore = &cluster.keystore;
+            let paths = [("path", &keystore.path), ("keyfile", &keystore.keyfile)];
+            if let Some((key, _)) = paths.iter().find(|(_, path)| path.as_ref().is_some_and(|path| !path.is_absolute())) {
+                return wrong(
+                    &format!("keystore.{key} is not an absolute path"),
+                    "a keystore must be the same from whichever folder it is asked for; ~ is not expanded",
+                    "Write it from the root: /home/me/prod.keystore",
+                );
+            }
+            if keystore.lock_after.is_some_and(|after| after < SHORTEST_OPEN) {
+                return wrong(
+                    "keystore.lockAfter is too short",
+                    "a plan could not be read and confirmed before it locks",
+                    "Write 30s or more; 5m where it is left out",
+                );
+            }
+            if keystore.check_copies_every.is_some_and(|every| every < SHORTEST_CHECK) {
+                return wrong(
+                    "keystore.checkCopiesEvery is too short",
+                    "each check reads every copy whole, some of them from other clusters",
+                    "Write 1m or more",
+                );
+            }
+            if keystore.holder.as_ref().is_some_and(|holder| holder.trim().is_empty() || holder.chars().count() > 64) {
+                return wrong(
+                    "keystore.holder is no name",
+                    "it is what colleagues see in the register: 1 to 64 characters",
+                    "Write a name, or leave it out for user@host",
+                );
+            }
             if vault.keys_secret.as_ref().is_some_and(|secret| secret.name.is_empty()) {
                 return wrong(
                     "vault.keysSecret has no name",

@@ -104,6 +104,18 @@ impl SealSeen {
         self.initialized && !self.sealed
     }
 
+    /// OpenBao 2.4.0 to 2.5.1 with a Shamir seal: `sys/rotate/root` is about the shares there in ways that later versions
+    /// are not. Nothing is proven by rotation on them.
+    pub fn rotates_otherwise(&self) -> bool {
+        let plain = self.version.split(['-', '+']).next().unwrap_or_default().trim_start_matches('v');
+        let mut parts = plain.split('.').map(str::parse::<u32>);
+        let (Some(Ok(major)), Some(Ok(minor)), patch) = (parts.next(), parts.next(), parts.next()) else {
+            return false;
+        };
+        let patch = patch.and_then(Result::ok).unwrap_or(0);
+        self.kind == SealKind::Shamir && matches!((major, minor, patch), (2, 4, _) | (2, 5, 0..=1))
+    }
+
     /// Shares still missing in the attempt under way.
     pub const fn missing(&self) -> u32 {
         self.threshold.saturating_sub(self.progress)

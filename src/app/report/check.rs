@@ -76,6 +76,9 @@ pub struct VerdictPart {
 pub struct RecoverablePart {
     /// By what.
     pub by: &'static str,
+    /// Which generation of the keystore, where it is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
     /// Where it lies or who it is.
     pub says: String,
 }
@@ -194,7 +197,7 @@ pub fn sightless(trouble: &Trouble, now: Timestamp) -> CheckDocument {
             because: Some(trouble.why.clone()).into_iter().filter(|why| !why.is_empty()).collect(),
             next: trouble.next.clone(),
             restarts_to_outage: None,
-            recoverable: RecoverablePart { by: "none-known", says: String::new() },
+            recoverable: RecoverablePart { by: "none-known", generation: None, says: String::new() },
             reopens: ReopensPart { by: "unknown", grade: "unknown" },
             was: None,
             attribution: None,
@@ -212,7 +215,11 @@ fn verdict(verdict: &Verdict) -> VerdictPart {
         because: verdict.because.clone(),
         next: verdict.next.clone(),
         restarts_to_outage: verdict.restarts_to_outage,
-        recoverable: RecoverablePart { by: verdict.recoverable.by, says: verdict.recoverable.says.clone() },
+        recoverable: RecoverablePart {
+            by: verdict.recoverable.by,
+            generation: verdict.recoverable.generation,
+            says: verdict.recoverable.says.clone(),
+        },
         reopens: ReopensPart { by: verdict.reopens.by.word(), grade: verdict.reopens.grade.word() },
         was: verdict.was.as_ref().map(|was| WasPart { state: was.state.word(), since: seconds(was.since) }),
         attribution: None,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::check::{AlertPart, CheckDocument, FeedPart};
+use super::check::{AlertPart, CheckDocument, FeedPart, RecoverablePart};
 use crate::app::text::{clean, count};
 use crate::app::time::{age, date_clock, spoken};
 
@@ -86,13 +86,18 @@ fn head(out: &mut String, document: &CheckDocument, paint: Paint) {
     let mut facts = vec![
         format!("verdict {}", verdict.state),
         format!("reopens by {} ({})", verdict.reopens.by, verdict.reopens.grade),
-        format!("recoverable by {}", verdict.recoverable.by),
+        recoverable(&verdict.recoverable),
     ];
     if let Some(restarts) = verdict.restarts_to_outage {
         facts.push(format!("{} to an outage", count(restarts as usize, "restart")));
     }
     let _ = writeln!(out, "\n  {} {dot} {}", clean(&cluster.name), clean(&cluster.vault));
     let _ = writeln!(out, "  {}", facts.join(&format!(" {dot} ")));
+}
+
+fn recoverable(part: &RecoverablePart) -> String {
+    let generation = part.generation.map(|number| format!(" generation {number}")).unwrap_or_default();
+    format!("recoverable by {}{generation}", part.by)
 }
 
 fn alerts(out: &mut String, document: &CheckDocument, paint: Paint) {

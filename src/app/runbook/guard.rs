@@ -29,6 +29,13 @@ pub enum Basis {
         /// Fingerprints of its shares, in order. Not the resourceVersion: a label edit moves nothing that matters.
         prints: Vec<Fingerprint>,
     },
+    /// The keys in one generation of the keystore.
+    Keystore {
+        /// Which generation.
+        generation: u32,
+        /// Fingerprints of its keys, in order. Not the revision: a slot that was added moves nothing that matters.
+        prints: Vec<Fingerprint>,
+    },
 }
 
 impl Basis {
@@ -49,11 +56,18 @@ impl Basis {
         Some(Self::Keys { uid: secret.uid.clone(), prints: secret.prints() })
     }
 
+    /// What this generation of the keystore holds now.
+    pub fn keystore(model: &Model, generation: u32) -> Option<Self> {
+        let held = model.keystore()?.generation(generation)?;
+        Some(Self::Keystore { generation, prints: held.prints.clone() })
+    }
+
     /// The same fact as the model has it now, if it has it at all.
     fn today(&self, model: &Model) -> Option<Self> {
         match self {
             Self::Seal { replica, .. } => Self::seal(model, replica),
             Self::Keys { .. } => Self::keys(model),
+            Self::Keystore { generation, .. } => Self::keystore(model, *generation),
         }
     }
 
@@ -62,6 +76,7 @@ impl Basis {
         match self {
             Self::Seal { .. } => FeedId::Seal,
             Self::Keys { .. } => FeedId::KeysSecret,
+            Self::Keystore { .. } => FeedId::Keystore,
         }
     }
 
@@ -70,6 +85,7 @@ impl Basis {
         match self {
             Self::Seal { replica, .. } => replica.clone(),
             Self::Keys { .. } => "the keys Secret".to_owned(),
+            Self::Keystore { generation, .. } => format!("generation {generation} of the keystore"),
         }
     }
 
@@ -81,6 +97,9 @@ impl Basis {
                 .and_then(|r| r.answer.as_ref())
                 .is_some_and(|answer| answer.fresh(now, FeedId::Seal).is_some()),
             Self::Keys { .. } => model.keys.as_ref().is_some_and(|keys| keys.fresh(now, FeedId::KeysSecret).is_some()),
+            Self::Keystore { .. } => {
+                model.keystore.as_ref().is_some_and(|keystore| keystore.fresh(now, FeedId::Keystore).is_some())
+            }
         }
     }
 }

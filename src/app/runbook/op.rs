@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::id::{FeedId, ObjectRef, SlotId};
 use crate::app::model::keys_secret::Fingerprint;
+use crate::app::model::keystore::KeyKind;
 use crate::app::model::proof::Proof;
 
 /// A mutation. `backends::hands` is the only place that performs one, and only inside an
@@ -60,10 +61,14 @@ pub enum Op {
         object: ObjectRef,
         /// Fingerprints of the keys when the plan was made.
         prints: Vec<Fingerprint>,
+        /// What they are: a field called `key` may hold either.
+        kind: KeyKind,
         /// Shares needed.
         threshold: u32,
         /// Shares in existence.
         total: u32,
+        /// The vault's own cluster id when the plan was made.
+        vault_cluster_id: Option<String>,
         /// The keystore's current generation when the plan was made.
         over: Option<u32>,
     },

@@ -6,6 +6,9 @@ use super::op::Op;
 use super::plan::Plan;
 use crate::app::id::FeedId;
 use crate::app::model::Model;
+use crate::app::model::keys_secret::Fingerprint;
+use crate::app::model::proof::{Answer, Proof, last_answer};
+use crate::app::time::clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// Whether a step may be performed.
@@ -19,7 +22,8 @@ pub(super) enum Ready {
 }
 
 /// Each step checks its own precondition: changes that our own earlier steps made are expected, others stop the run.
-pub(super) fn precondition(op: &Op, plan: &Plan, model: &Model, now: Timestamp) -> Ready {
+/// `proven` is what the vault said to keys earlier in this run.
+pub(super) fn precondition(op: &Op, plan: &Plan, proven: &[Proof], model: &Model, now: Timestamp) -> Ready {
     if model.cluster.as_ref().map(|cluster| &cluster.identity) != Some(&plan.identity) {
         return Ready::No(Trouble::new(
             TroubleKind::Refused,
@@ -32,8 +36,13 @@ pub(super) fn precondition(op: &Op, plan: &Plan, model: &Model, now: Timestamp) 
         Op::SubmitShare { replica, .. } | Op::ResetUnseal { replica } => unseal(replica, model, now),
         Op::ProveKeys { replica, .. } => prove(replica, model, now),
         // The hands read what is there right before they write, and compare it with what the plan was made for.
-        Op::ApplySecret { .. } => seen_lately(FeedId::KeysSecret, "the keys Secret", model, now),
-        Op::SaveKeys { .. } | Op::WriteCopy { .. } | Op::RestoreCustody { .. } | Op::PublishRegister { .. } => {
+        Op::ApplySecret { prints, .. } => match denied(prints, proven, model) {
+            Some(trouble) => Ready::No(trouble),
+            None => seen_lately(FeedId::KeysSecret, "the keys Secret", model, now),
+        },
+        // A key that the vault has just refused must never become the current one.
+        Op::SaveKeys { prints, .. } => denied(prints, proven, model).map_or(Ready::Go, Ready::No),
+        Op::WriteCopy { .. } | Op::RestoreCustody { .. } | Op::PublishRegister { .. } => {
             Ready::Go
         }
     }
@@ -72,6 +81,20 @@ fn prove(replica: &str, model: &Model, now: Timestamp) -> Ready {
             "Wait until it is back and ask for the plan anew; nothing further was done",
         )),
     }
+}
+
+/// What the vault last said to these keys, where that was no.
+fn denied(prints: &[Fingerprint], proven: &[Proof], model: &Model) -> Option<Trouble> {
+    let proofs: Vec<Proof> = model.proofs.iter().chain(proven).cloned().collect();
+    let last = last_answer(&proofs, model.cluster_id(), prints)?;
+    (last.answer == Answer::Refused).then(|| {
+        Trouble::new(
+            TroubleKind::Refused,
+            "the vault does not take these keys",
+            &format!("{} refused them at {}", last.replica, clock(last.at)),
+            "Find the right keys: look at the Keys pane for other generations and copies; nothing further was done",
+        )
+    })
 }
 
 fn seen_lately(feed: FeedId, what: &str, model: &Model, now: Timestamp) -> Ready {

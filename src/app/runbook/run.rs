@@ -356,7 +356,7 @@ impl Run {
             return self.end(Phase::Succeeded(now), "succeeded", now);
         };
         if let StepKind::Do(op) = &kind {
-            match ready::precondition(op, self.plan(), model, now) {
+            match ready::precondition(op, self.plan(), &self.proofs, model, now) {
                 Ready::Go => {}
                 Ready::Unneeded(why) => {
                     return self.close(StepState::Skipped(why.clone()), Entry::Skipped { at: now, step, why });

@@ -71,6 +71,15 @@ pub struct SharesDialog {
     pub choices: Vec<usize>,
 }
 
+/// A try at opening the keystore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Try {
+    /// With what was typed; else with what is at hand, and somebody may type meanwhile.
+    pub typed: bool,
+    /// Since when: a passphrase takes about half a second on purpose, a keyring may ask for its own password.
+    pub since: jiff::Timestamp,
+}
+
 /// The dialog in which the keystore is unlocked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnlockDialog {
@@ -78,8 +87,10 @@ pub struct UnlockDialog {
     pub slot: SlotId,
     /// Whether anything has been typed.
     pub pending: Pending,
-    /// Since when a slot is being tried: a passphrase takes about half a second on purpose.
-    pub trying: Option<jiff::Timestamp>,
+    /// What is being tried.
+    pub trying: Option<Try>,
+    /// The slot that opened it by itself while somebody was typing: the dialog stays until the typing ends.
+    pub opened: Option<String>,
     /// Why the last try failed.
     pub refusal: Option<Trouble>,
     /// What for.

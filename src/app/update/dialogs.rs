@@ -1,6 +1,6 @@
 //! Plans and typed shares: from an offer to a confirmation, and nothing further.
 
-use super::runs;
+use super::{runs, unlock};
 use crate::app::actions::{self, Request};
 use crate::app::effect::Effect;
 use crate::app::id::{ActionId, ObjectRef, RunId, SlotId};
@@ -8,7 +8,7 @@ use crate::app::msg::Pending;
 use crate::app::runbook::confirm::confirm;
 use crate::app::runbook::guard;
 use crate::app::runbook::plan::{LIFETIME, Offer, Plan, StepKind};
-use crate::app::state::layers::{Field, Layer, PlanDialog, SharesDialog, UnlockDialog};
+use crate::app::state::layers::{Field, Layer, PlanDialog, SharesDialog, Try, UnlockDialog};
 use crate::app::state::{Lock, State};
 use crate::app::time::within;
 use crate::app::trouble::{Trouble, TroubleKind};
@@ -41,12 +41,14 @@ pub(super) fn offer(state: &mut State, action: ActionId, request: Request) -> Ve
             })
         }
         Offer::NeedsUnlock { prompt } => {
+            let slot = new_slot(state);
             // A keyring or a keyfile may open it without anybody being asked.
-            effects.push(Effect::Unlock { typed: None });
+            effects.push(Effect::Unlock { slot, typed: false });
             Layer::Unlock(UnlockDialog {
-                slot: new_slot(state),
+                slot,
                 pending: Pending::Empty,
-                trying: Some(state.now),
+                trying: Some(Try { typed: false, since: state.now }),
+                opened: None,
                 refusal: None,
                 prompt,
                 action,
@@ -68,6 +70,8 @@ fn new_slot(state: &mut State) -> SlotId {
 
 /// What must be thrown away with a layer.
 pub(super) fn forget(layer: &Layer) -> Vec<Effect> {
+    // A try that is under way must not open it behind a dialog that was left.
+    let lock = matches!(layer, Layer::Unlock(_)).then_some(Effect::LockKeystore);
     let slots = match layer {
         Layer::Shares(dialog) => vec![dialog.slot],
         Layer::Unlock(dialog) => std::iter::once(dialog.slot).chain(dialog.typed.map(|(slot, _)| slot)).collect(),
@@ -80,22 +84,13 @@ pub(super) fn forget(layer: &Layer) -> Vec<Effect> {
         | Layer::Leave
         | Layer::Refused(_) => Vec::new(),
     };
-    slots.into_iter().map(Effect::ForgetSlot).collect()
+    lock.into_iter().chain(slots.into_iter().map(Effect::ForgetSlot)).collect()
 }
 
 /// Something was typed into a slot; with the last share the plan appears.
 pub(super) fn typed(state: &mut State, slot: SlotId, complete: u32, pending: Pending) -> Vec<Effect> {
-    if let Some(Layer::Unlock(dialog)) = state.layers.last_mut() {
-        if dialog.slot != slot || dialog.trying.is_some() {
-            return Vec::new();
-        }
-        dialog.pending = pending;
-        if complete == 0 {
-            return Vec::new();
-        }
-        dialog.trying = Some(state.now);
-        dialog.refusal = None;
-        return vec![Effect::Unlock { typed: Some(slot) }];
+    if let Some(Layer::Unlock(_)) = state.layers.last() {
+        return unlock::typed(state, slot, complete, pending);
     }
     let Some(Layer::Shares(dialog)) = state.layers.last_mut() else { return Vec::new() };
     if dialog.slot != slot {
@@ -115,58 +110,6 @@ pub(super) fn typed(state: &mut State, slot: SlotId, complete: u32, pending: Pen
     }
     effects
 }
-
-/// The keystore was opened, or not: with it open the action is asked again.
-pub(super) fn unlocked(state: &mut State, opened: Result<String, Trouble>, typed: bool) -> Vec<Effect> {
-    let waiting = matches!(state.layers.last(), Some(Layer::Unlock(_)));
-    match opened {
-        Ok(_) if !waiting => {
-            // Nobody waits for it any more: it is not left open behind a dialog that was taken away.
-            state.keystore = Lock::Locked;
-            vec![Effect::LockKeystore]
-        }
-        Ok(slot) => {
-            state.keystore = Lock::Open { slot, used: state.now };
-            let Some(Layer::Unlock(dialog)) = state.layers.pop() else { return Vec::new() };
-            let request = Request { target: dialog.target, choices: dialog.choices, typed: dialog.typed };
-            let mut effects = vec![Effect::ForgetSlot(dialog.slot)];
-            effects.extend(offer(state, dialog.action, request));
-            if let (Some(Layer::Refused(_)), Some((slot, _))) = (state.layers.last(), dialog.typed) {
-                effects.push(Effect::ForgetSlot(slot));
-            }
-            effects
-        }
-        Err(trouble) => {
-            let Some(Layer::Unlock(dialog)) = state.layers.last_mut() else { return Vec::new() };
-            dialog.trying = None;
-            dialog.pending = Pending::Empty;
-            // That nothing opened it by itself is no news: somebody is asked now.
-            dialog.refusal = typed.then_some(trouble);
-            vec![Effect::ForgetSlot(dialog.slot)]
-        }
-    }
-}
-
-/// Time passed: a keystore that nobody uses locks itself.
-pub(super) fn relock(state: &mut State) -> Vec<Effect> {
-    let busy = state.underway().is_some_and(|run| {
-        run.plan().steps.iter().any(|step| matches!(&step.kind, StepKind::Do(op) if op.opens_keystore()))
-    });
-    let limit = state.settings.lock_after.unwrap_or(LOCK_AFTER);
-    let now = state.now;
-    let Lock::Open { used, .. } = &mut state.keystore else { return Vec::new() };
-    if busy {
-        *used = now;
-    }
-    if within(now, *used, limit) {
-        return Vec::new();
-    }
-    state.keystore = Lock::Locked;
-    vec![Effect::LockKeystore]
-}
-
-/// An unlocked keystore that is not used for so long locks itself.
-const LOCK_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 /// The focus to the next field of the plan's dialog.
 pub(super) fn next_field(state: &mut State) {
@@ -238,6 +181,11 @@ pub(super) fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
     }
 }
 
+/// Whether a plan needs the keystore open.
+pub(super) fn opens_keystore(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(&step.kind, StepKind::Do(op) if op.opens_keystore()))
+}
+
 /// Why a plan that is shown cannot be confirmed any more, if so.
 fn void(state: &State, dialog: &PlanDialog) -> Option<Trouble> {
     if !within(state.now, dialog.plan.made, LIFETIME) {
@@ -246,6 +194,14 @@ fn void(state: &State, dialog: &PlanDialog) -> Option<Trouble> {
             "this plan is older than two minutes and void",
             "the world it describes may have moved on",
             "Enter makes it anew from today's facts",
+        ));
+    }
+    if state.keystore == Lock::Locked && opens_keystore(&dialog.plan) {
+        return Some(Trouble::new(
+            TroubleKind::Refused,
+            "the keystore is locked again",
+            "it was not used for a while, or another process sealed it anew",
+            "Enter asks for it again",
         ));
     }
     guard::check(&dialog.plan.basis, &state.model, state.now).err()

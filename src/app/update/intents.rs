@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{dialogs, leave, pop};
+use super::{dialogs, leave, pop, unlock};
 use crate::app::actions::{self, Request};
 use crate::app::effect::Effect;
 use crate::app::id::{ActionId, ObjectRef, PaneId, RuleId};
@@ -46,6 +46,7 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
             answer.pop();
         }),
         Intent::EraseAll => edit(state, String::clear),
+        Intent::NextField if matches!(state.layers.last(), Some(Layer::Unlock(_))) => return unlock::elsewhere(state),
         Intent::NextField => dialogs::next_field(state),
         Intent::Toggle => return dialogs::toggle(state),
         Intent::Accept => return accept(state, seq),
@@ -56,7 +57,12 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
         }
         Intent::Copy => copy(state),
         Intent::Quit => return quit(state),
-        Intent::Suspend => return vec![Effect::Suspend],
+        Intent::Suspend => {
+            // A stopped process cannot lock anything when time passes.
+            let mut effects = unlock::leave_behind(state);
+            effects.push(Effect::Suspend);
+            return effects;
+        }
     }
     Vec::new()
 }

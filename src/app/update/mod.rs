@@ -3,11 +3,12 @@
 mod dialogs;
 mod intents;
 mod runs;
+mod unlock;
 
 use super::effect::Effect;
 use super::model::fold;
 use super::msg::Msg;
-use super::state::State;
+use super::state::{Lock, State};
 use super::state::layers::Layer;
 use super::time::Stamped;
 use super::verdict::{Standing, judge};
@@ -28,12 +29,16 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
         Msg::Journaled { run, written } => runs::journaled(state, run, &written),
         Msg::StepEnded { run, step, outcome } => runs::step_ended(state, run, step, outcome),
         Msg::Probed { run, step, finding } => runs::probed(state, run, step, &finding),
-        Msg::Unlocked { opened, typed } => dialogs::unlocked(state, opened, typed),
+        Msg::Unlocked { slot, opened, typed } => unlock::unlocked(state, slot, opened, typed),
+        Msg::Locked(trouble) => {
+            unlock::lost(state, trouble);
+            Vec::new()
+        }
         Msg::Unfinished(journals) => runs::unfinished(state, &journals),
         Msg::Terminate => leave(state),
     };
     effects.extend(runs::observe(state));
-    effects.extend(dialogs::relock(state));
+    effects.extend(unlock::relock(state));
     conclude(state);
     effects
 }
@@ -68,6 +73,9 @@ const REMARK_STAYS: jiff::SignedDuration = jiff::SignedDuration::from_secs(4);
 fn pop(state: &mut State) -> Vec<Effect> {
     let Some(layer) = state.layers.pop() else { return Vec::new() };
     let mut effects: Vec<Effect> = dialogs::forget(&layer);
+    if matches!(layer, Layer::Unlock(_)) {
+        state.keystore = Lock::Locked;
+    }
     if let Layer::Run { run } = layer {
         effects.extend(runs::dismissed(state, run));
     }

@@ -53,10 +53,15 @@ fn secret(survey: &Survey<'_>, object: &ObjectRef, fault: &Fault) -> Vec<String>
             format!("{object}: {why}{so}")
         }
         Fault::Changed => format!("{object} holds another key than the replicas started with"),
+        Fault::Refused { at } => {
+            format!("{object} holds keys that the vault refused {} ago", quiet(age(survey.now, *at)))
+        }
+        Fault::FileMissing => format!("{object} is gone"),
+        Fault::FileChanged => format!("{object} is not the one that is kept in custody"),
     };
     let memory = if survey.count.open > 0 { "It runs from memory: " } else { "" };
     let mut lines = vec![format!("{memory}{what}")];
-    if *fault != Fault::Changed {
+    if matches!(fault, Fault::Missing | Fault::Empty | Fault::FieldMissing(_) | Fault::Implausible(_)) {
         lines.extend(attribute(&survey.model.history).map(|found| culprit(survey, &found)));
     }
     lines

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::keys::{Keys, keys, threshold};
+use super::held::{self, Mender};
+use super::keys::{Fault, Keys, keys, threshold};
 use super::replicas::{Condition, Headcount, conditions, headcount, initialised, restart_likely, started};
 use super::sight::{self, Unseen};
 use super::unsealing::{Hands, hands};
@@ -34,6 +35,8 @@ pub(super) struct Survey<'a> {
     pub replicas: Vec<(&'a Replica, Condition<'a>)>,
     pub count: Headcount,
     pub threshold: (u32, u32),
+    /// What the keystore could mend it with.
+    pub mender: Option<Mender<'a>>,
     pub likely: Option<String>,
     pub unseen: Vec<Unseen>,
     /// Replicas that stay sealed although everything looks right; `true` where that shows that they do not reopen.
@@ -140,6 +143,7 @@ impl<'a> Survey<'a> {
             replicas: conditions(model, now),
             count: headcount(model, now),
             threshold: threshold(model),
+            mender: None,
             likely: restart_likely(model, now),
             unseen: Vec::new(),
             lingering: Vec::new(),
@@ -147,9 +151,25 @@ impl<'a> Survey<'a> {
             keys,
             hands,
         };
+        survey.mender = held::mender(model, survey.reopens.by, &survey.useless(), now);
         survey.unseen = survey.blind_spots();
         survey.lingering = survey.lingering();
         survey
+    }
+
+    /// Keys that lie in the Secret and are known to open nothing: whoever holds the same cannot help.
+    pub fn useless(&self) -> Vec<Fingerprint> {
+        match &self.keys {
+            Keys::Faulty(_, Fault::Changed | Fault::Refused { .. }) => {
+                self.model.keys_secret().map(KeysSecret::prints).unwrap_or_default()
+            }
+            Keys::Faulty(..)
+            | Keys::NotNeeded
+            | Keys::Elsewhere(_)
+            | Keys::BeforeInit(_)
+            | Keys::Unseen(_)
+            | Keys::Plausible(_) => Vec::new(),
+        }
     }
 
     fn case(&self) -> Case<'a> {
@@ -340,7 +360,7 @@ impl<'a> Survey<'a> {
         }
         let id = self.model.cluster_id();
         let split = self.split();
-        let Some(last) = self.model.proofs.last() else { return Case::Unproven(Doubt::None) };
+        let Some(last) = held::last_accepted(&self.model.proofs) else { return Case::Unproven(Doubt::None) };
         let other_vault = matches!((last.cluster_id.as_deref(), id), (Some(then), Some(now)) if then != now);
         Case::Unproven(if other_vault || split {
             Doubt::OtherVault(last)

@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::held;
 use super::replicas::{initialised, started};
 use super::sight::{self, Unseen};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
+use crate::app::model::custody::CustodyState;
 use crate::app::model::keys_secret::{FieldSeen, Glimpse, KeysSecret, KeysSeen, Purpose, Shape};
+use crate::app::model::proof::{Answer, last_answer};
 use crate::app::model::reopens::{Mechanism, keys_use};
 use crate::app::text::count;
 
@@ -23,6 +26,15 @@ pub enum Fault {
     Implausible(String),
     /// A static seal's key is another one than the replicas started with.
     Changed,
+    /// The vault itself was asked about exactly these keys, and refused them.
+    Refused {
+        /// When.
+        at: Timestamp,
+    },
+    /// The key file of a static seal, kept in custody, is not where it belongs.
+    FileMissing,
+    /// The key file of a static seal is not the one that is kept in custody.
+    FileChanged,
 }
 
 /// How the keys stand.
@@ -60,6 +72,11 @@ pub fn keys(model: &Model, by: Mechanism, now: Timestamp) -> Keys {
     if model.cluster.is_none() {
         return Keys::Unseen(sight::feed(model, FeedId::KeysSecret, None, now));
     }
+    if need == Need::SealKey
+        && let Some(file) = key_file(model, now)
+    {
+        return file;
+    }
     if !model.in_kubernetes() {
         return Keys::Elsewhere("its key lies outside of any cluster that can be seen from here".to_owned());
     }
@@ -86,6 +103,30 @@ pub fn keys(model: &Model, by: Mechanism, now: Timestamp) -> Keys {
     match fault(model, seen, need) {
         Some(fault) => Keys::Faulty(object, fault),
         None => Keys::Plausible(object),
+    }
+}
+
+/// A static seal's key file that is in custody: gone or replaced, it is found before any server reads it. As long as it is
+/// what is kept, it says no more than that.
+fn key_file(model: &Model, now: Timestamp) -> Option<Keys> {
+    let file = held::seal_key_file(model)?;
+    if initialised(model, now) != Some(true) {
+        return None;
+    }
+    let object = ObjectRef::new("KeyFile", "", &file.path);
+    let unseen = |since, why: String, next: String| {
+        Some(Keys::Unseen(Unseen { input: format!("the key file {}", file.path), since, why, next }))
+    };
+    if let Err(unseen_feed) = held::custody(model, now) {
+        return unseen(unseen_feed.since, unseen_feed.why, unseen_feed.next);
+    }
+    match &file.state {
+        CustodyState::Same | CustodyState::Elsewhere { .. } => None,
+        CustodyState::Missing => Some(Keys::Faulty(object, Fault::FileMissing)),
+        CustodyState::Different { .. } | CustodyState::WrongSize { .. } => {
+            Some(Keys::Faulty(object, Fault::FileChanged))
+        }
+        CustodyState::Unreadable(trouble) => unseen(None, trouble.what.clone(), trouble.next.clone()),
     }
 }
 
@@ -125,9 +166,15 @@ fn fault(model: &Model, seen: &KeysSeen, need: Need) -> Option<Fault> {
         return Some(Fault::Empty);
     }
     match need {
-        Need::Shares => shares_fault(model, secret),
+        Need::Shares => shares_fault(model, secret).or_else(|| refused(model, secret)),
         Need::SealKey => seal_key_fault(model, secret),
     }
+}
+
+/// What looks like keys and was refused by the vault opens nothing, until the keys or the vault are others.
+fn refused(model: &Model, secret: &KeysSecret) -> Option<Fault> {
+    let said = last_answer(&model.proofs, model.cluster_id(), &secret.prints())?;
+    (said.answer == Answer::Refused).then_some(Fault::Refused { at: said.at })
 }
 
 /// The fields that count: those the unsealer takes by name, else all.

@@ -6,6 +6,7 @@ use super::id::ActionId;
 use super::model::reopens::Reopens;
 
 mod because;
+pub mod held;
 mod judge;
 pub mod keys;
 pub mod recover;
@@ -53,6 +54,9 @@ impl Standing {
 pub struct Recoverable {
     /// `secret` · `keystore` · `copy` · `people` · `none-known`.
     pub by: &'static str,
+    /// Which generation of the keystore, where it is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
     /// Where it lies or who it is, in words.
     pub says: String,
 }

@@ -7,16 +7,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Certificate, Client, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
 
 use super::bridge::{Bridge, Folder, Patience, Straight};
 pub use super::bridge::{Dial, TunnelIo};
 use super::fault;
-use super::transport::{LONGEST_BODY, Method, Request, Response, Transport};
+use super::transport::{Access, LONGEST_BODY, Method, Request, Response, Transport};
 use crate::app::trouble::Trouble;
+
+/// For an answer whose length is not said; most are far shorter.
+const ROOM: usize = 8 * 1024;
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -266,12 +270,37 @@ fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, Trouble> {
     if found.is_empty() { Err(fault::bad_ca("there is no certificate in it")) } else { Ok(found) }
 }
 
-/// A token as a header: never shown by `Debug`, never put into a compression table. Nothing that is read or done so far
-/// needs one.
+/// A token as a header: never shown by `Debug`, never put into a compression table.
 pub fn token_header(token: &SecretString) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(token.expose_secret().trim()).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// What goes with a request to say who asks and where. A token that cannot be a header is said before anything is sent.
+fn headers(access: &Access) -> Result<HeaderMap, Trouble> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = &access.token {
+        let value = token_header(token).ok_or_else(|| {
+            Trouble::local(
+                "the token cannot be sent",
+                "it holds characters that no token has",
+                "Look at the file or the field that it was read from",
+            )
+        })?;
+        headers.insert("x-vault-token", value);
+    }
+    if let Some(namespace) = &access.namespace {
+        let value = HeaderValue::from_str(namespace).map_err(|_| {
+            Trouble::local(
+                "the namespace cannot be sent",
+                "it holds characters that no namespace has",
+                "Check its name",
+            )
+        })?;
+        headers.insert("x-vault-namespace", value);
+    }
+    Ok(headers)
 }
 
 impl Line {
@@ -282,13 +311,13 @@ impl Line {
         url
     }
 
-    async fn exchange(&self, url: Url, request: Request) -> Result<Response, reqwest::Error> {
+    async fn exchange(&self, url: Url, headers: HeaderMap, request: Request) -> Result<Response, reqwest::Error> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut builder = self.client.request(method, url).header("x-vault-request", "true");
+        let mut builder = self.client.request(method, url).headers(headers).header("x-vault-request", "true");
         if let Some(body) = request.body {
             // Our buffer is lent to the client and wiped when it lets go of it. What the client and TLS copy on the way
             // (a write buffer, a record) cannot be wiped from here; it is freed when the connection closes.
@@ -298,17 +327,31 @@ impl Line {
         let status = reply.status().as_u16();
         let location =
             reply.headers().get(LOCATION).and_then(|to| to.to_str().ok()).map(|to| to.chars().take(2_000).collect());
-        let (mut body, mut truncated) = (Vec::new(), false);
+        // The chunks are the client's own and cannot be wiped from here; what they are gathered in can.
+        let expected = reply.content_length().map_or(ROOM, |len| usize::try_from(len).unwrap_or(LONGEST_BODY));
+        let mut body = Zeroizing::new(Vec::with_capacity(expected.min(LONGEST_BODY)));
+        let mut truncated = false;
         while let Some(chunk) = reply.chunk().await? {
             let room = LONGEST_BODY - body.len();
-            body.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
+            append(&mut body, chunk.get(..room.min(chunk.len())).unwrap_or_default());
             if chunk.len() > room {
                 truncated = true;
                 break;
             }
         }
-        Ok(Response { status, body, truncated, location })
+        Ok(Response { status, body: std::mem::take(&mut body), truncated, location })
     }
+}
+
+/// Grows by hand: a vector that grows by itself leaves its old bytes behind unwiped.
+fn append(body: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    let needed = body.len() + bytes.len();
+    if needed > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(body.capacity() * 2)));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
+    body.extend_from_slice(bytes);
 }
 
 #[async_trait]
@@ -316,7 +359,8 @@ impl Transport for HttpTransport {
     async fn send(&self, replica: &str, request: Request) -> Result<Response, Trouble> {
         let line = self.line(replica)?;
         let url = line.url(&request.path);
-        line.exchange(url.clone(), request).await.map_err(|error| {
+        let headers = headers(&request.access)?;
+        line.exchange(url.clone(), headers, request).await.map_err(|error| {
             // A tunnel that did not open is the reason for whatever the client then saw, a closed connection mostly.
             let dial = line.bridge.as_ref().and_then(Bridge::trouble);
             dial.unwrap_or_else(|| fault::of(replica, &url, line.bridge.is_some(), &error))

@@ -5,6 +5,7 @@ pub mod error;
 mod fault;
 pub mod http;
 pub mod read;
+pub mod rotate;
 pub mod transport;
 pub mod wire;
 pub mod write;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::error::{classify, rubbish};
-use super::transport::{Method, Request, Response, Transport};
+use super::transport::{Access, Method, Request, Response, Transport};
 use super::wire::{Health, HealthSeen, Leader, SealStatus, fold};
 use crate::app::model::seal::SealSeen;
 use crate::app::trouble::Trouble;
@@ -20,7 +20,7 @@ const HEALTH_STATUSES: [u16; 8] = [200, 429, 472, 473, 474, 501, 503, 530];
 
 /// Reads replicas, each by its own name.
 #[derive(Clone)]
-pub struct BaoRead(Arc<dyn Transport>);
+pub struct BaoRead(pub(super) Arc<dyn Transport>);
 
 impl BaoRead {
     pub fn new(transport: Arc<dyn Transport>) -> Self {
@@ -68,6 +68,8 @@ impl BaoRead {
     }
 
     async fn get(&self, replica: &str, path: &str) -> Result<Response, Trouble> {
-        self.0.send(replica, Request { method: Method::Get, path: path.to_owned(), body: None }).await
+        self.0
+            .send(replica, Request { method: Method::Get, path: path.to_owned(), body: None, access: Access::none() })
+            .await
     }
 }

@@ -191,7 +191,7 @@ fn natural(n: Option<i64>) -> u32 {
 }
 
 /// A whole number, however it is written; rubbish is as good as missing.
-fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::Number(n) => n.as_i64().or_else(|| n.as_f64().map(|n| n as i64)),
         Value::String(text) => text.trim().parse().ok(),
@@ -199,7 +199,7 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     })
 }
 
-fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+pub(super) fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::Bool(flag) => Some(flag),
         Value::String(text) => text.trim().parse().ok(),
@@ -207,7 +207,7 @@ fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     })
 }
 
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => Some(text),
         Value::Number(n) => Some(n.to_string()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::error::{classify, errors, rubbish};
-use super::transport::{Method, Request, Response, Transport};
+use super::transport::{Access, Method, Request, Response, Transport};
 use super::wire::SealStatus;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::keys::SecretShare;
@@ -16,7 +16,7 @@ const UNSEAL: &str = "/v1/sys/unseal";
 pub type UnsealReply = SealStatus;
 
 /// Writes to replicas, each by its own name.
-pub struct BaoWrite(Arc<dyn Transport>);
+pub struct BaoWrite(pub(super) Arc<dyn Transport>);
 
 impl BaoWrite {
     /// Not for anything but the hands: whoever holds one of these can change a replica.
@@ -51,7 +51,12 @@ impl BaoWrite {
     }
 
     async fn put(&self, replica: &str, body: Zeroizing<Vec<u8>>) -> Result<Response, Trouble> {
-        self.0.send(replica, Request { method: Method::Put, path: UNSEAL.to_owned(), body: Some(body) }).await
+        self.0
+            .send(
+                replica,
+                Request { method: Method::Put, path: UNSEAL.to_owned(), body: Some(body), access: Access::none() },
+            )
+            .await
     }
 }
 
@@ -89,7 +94,7 @@ fn refused(replica: &str, answer: &Response) -> Trouble {
 }
 
 /// Drops a server's sentence that holds a part of what was sent to it.
-fn withheld(trouble: Trouble, share: &SecretShare) -> Trouble {
+pub(super) fn withheld(trouble: Trouble, share: &SecretShare) -> Trouble {
     let told = trouble.to_string().to_ascii_lowercase();
     let head = share.text().get(..12).unwrap_or_default();
     if !told.contains(head) {

@@ -11,6 +11,7 @@ use crate::app::id::FeedId;
 use crate::app::model::fact::{Fact, RightSeen};
 use crate::app::trouble::Trouble;
 use crate::backends::kube::port::{Access, Kube};
+use crate::backends::kube::register;
 
 /// The feed.
 pub struct RightsFeed {
@@ -46,7 +47,10 @@ impl RightsFeed {
         ];
         if let Keys::Known(name) = &self.roster.now().keys {
             questions.extend(["get", "list", "watch"].map(|verb| ask(verb, "", "secrets", Some(name))));
+            // To put the keys back; an apply to a Secret that is gone creates it.
+            questions.extend(["patch", "create"].map(|verb| ask(verb, "", "secrets", Some(name))));
         }
+        questions.extend(["get", "patch", "create"].map(|verb| ask(verb, "", "configmaps", Some(register::NAME))));
         questions
     }
 }

@@ -10,7 +10,7 @@ pub mod journal;
 mod journal_file;
 pub mod lock;
 pub mod memory;
-mod register;
+pub mod register;
 pub mod tapes;
 pub mod volatile;
 
@@ -28,7 +28,7 @@ pub(in crate::backends) fn left_alone(path: &Path, why: &str) -> Trouble {
 }
 
 /// The sentence for a write that failed.
-pub(in crate::backends) fn not_written(path: &Path, error: &std::io::Error) -> Trouble {
+pub fn not_written(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::local(
         &format!("{} cannot be written", path.display()),
         &error.to_string(),

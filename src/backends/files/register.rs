@@ -1,6 +1,6 @@
 //! The local register: this cluster's salt for fingerprints, whose it is, and the proofs so far.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,10 @@ pub const SCHEMA: &str = "baowatch.register/v1";
 const LONGEST: u64 = 4 << 20;
 /// Proofs beyond this many are forgotten, the oldest first.
 const KEPT: usize = 200;
-const SALT_BYTES: usize = 16;
+pub const SALT_BYTES: usize = 16;
 
 /// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
@@ -33,6 +33,21 @@ pub struct Register {
     /// The vault's own cluster id, from the newest proof that knew it.
     pub vault_cluster_id: Option<String>,
     pub proofs: Vec<Proof>,
+    /// The keystore as it was last seen: one that is not there any more is a loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keystore: Option<KeystoreKnown>,
+}
+
+/// A keystore that was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeystoreKnown {
+    /// Where it lay.
+    pub path: PathBuf,
+    /// Its revision.
+    pub revision: u64,
+    /// SHA-256 of the whole file, in hex.
+    pub digest: String,
 }
 
 impl Register {
@@ -52,6 +67,7 @@ impl Register {
             identity: identity.clone(),
             vault_cluster_id: None,
             proofs: Vec::new(),
+            keystore: None,
         })
     }
 
@@ -79,9 +95,7 @@ impl Register {
     }
 
     pub fn salt_bytes(&self) -> Option<Vec<u8>> {
-        let digits: Option<Vec<u8>> = self.salt.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect();
-        let digits = digits.filter(|digits| digits.len() == SALT_BYTES * 2)?;
-        Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit)).collect())
+        salt_of_hex(&self.salt)
     }
 
     /// Adds a proof, once.
@@ -95,4 +109,11 @@ impl Register {
         self.proofs.drain(..surplus);
         self.vault_cluster_id = self.proofs.iter().rev().find_map(|proof| proof.cluster_id.clone());
     }
+}
+
+/// A salt in hex, wherever it is written down.
+pub fn salt_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.trim().chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() == SALT_BYTES * 2)?;
+    Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit)).collect())
 }

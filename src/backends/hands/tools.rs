@@ -15,6 +15,7 @@ use crate::backends::copies::Copies;
 use crate::backends::feeds::Held;
 use crate::backends::keys::{FieldNames, Salt};
 use crate::backends::keystore::Keeper;
+use crate::backends::keystore::keeper::Attempt;
 use crate::backends::kube::port::{Kube, KubeWrite};
 
 /// What tools are made of.
@@ -130,6 +131,11 @@ impl Tools {
             folder,
             clock,
         }
+    }
+
+    /// Begins a try at opening the keystore.
+    pub fn attempt(&self) -> Attempt {
+        self.keeper.attempt()
     }
 
     /// Closes the keystore and wipes what opened it.

@@ -18,6 +18,17 @@ use crate::app::runtime::share_text;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Salt(pub Vec<u8>);
 
+impl Salt {
+    /// In lower-case hex, as registers and keystores write it.
+    pub fn hex(&self) -> String {
+        self.0.iter().fold(String::with_capacity(self.0.len() * 2), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
 impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Salt({} bytes)", self.0.len())
@@ -68,6 +79,37 @@ pub fn nth_share(data: &BTreeMap<String, ByteString>, names: &FieldNames, index:
         .flat_map(|judged| judged.material.into_iter().map(move |share| (judged.purpose, share)))
         .nth(index as usize)?;
     (purpose == Purpose::Shares).then_some(share)
+}
+
+/// What a Secret holds of keys, lent for one use and wiped afterwards.
+#[derive(Default)]
+pub struct Taken {
+    /// Its different shares and seal keys, in the order of its fields.
+    pub keys: Vec<SecretShare>,
+    /// The root token, where it is one that the server made up.
+    pub root_token: Option<Zeroizing<String>>,
+    /// The plausible fields among them, with what they are for.
+    pub fields: Vec<(String, Purpose)>,
+}
+
+/// Takes the keys out of a Secret's data.
+pub fn take(data: &BTreeMap<String, ByteString>, names: &FieldNames) -> Taken {
+    let mut taken = Taken::default();
+    for (name, value) in data {
+        let judged = judge(name, &value.0, names);
+        match judged.shape {
+            Shape::Shares { .. } | Shape::Key32 | Shape::Token => {}
+            Shape::Empty | Shape::Implausible(_) | Shape::Other => continue,
+        }
+        taken.fields.push((name.clone(), judged.purpose));
+        for key in judged.material {
+            if taken.keys.iter().all(|held| held.bytes() != key.bytes()) {
+                taken.keys.push(key);
+            }
+        }
+        taken.root_token = taken.root_token.take().or(judged.token);
+    }
+    taken
 }
 
 struct Judged {

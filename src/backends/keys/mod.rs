@@ -4,6 +4,6 @@ pub mod digest;
 pub mod material;
 pub mod names;
 
-pub use digest::{Salt, digest, fingerprint, nth_share};
+pub use digest::{Salt, Taken, digest, fingerprint, nth_share, take};
 pub use material::{SecretShare, shares_in};
 pub use names::FieldNames;

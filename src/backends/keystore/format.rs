@@ -1,7 +1,8 @@
-//! The file byte by byte: magic, version, header, nonce, sealed content.
+//! The file byte by byte: magic, version, two lengths, header, nonce, sealed content, checksum.
 
 use aes_gcm::Nonce;
 use aes_gcm::aead::{Aead as _, Payload as Associated};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::error::KeystoreError;
@@ -12,18 +13,22 @@ use super::slot::{DataKey, cipher, random};
 pub const MAGIC: &[u8; 8] = b"BAOKEYS\n";
 /// The version that this program writes, and the only one it reads.
 pub const VERSION: u16 = 1;
-/// Bytes before the header: magic, version, length of the header.
-const FRONT: usize = 8 + 2 + 4;
-const NONCE: usize = 12;
-const TAG: usize = 16;
+/// Bytes before the header: magic, version, length of the header, length of the sealed content.
+pub const FRONT: usize = 8 + 2 + 4 + 4;
+/// Random bytes before the sealed content.
+pub const NONCE: usize = 12;
+/// What AES-GCM adds to the content.
+pub const TAG: usize = 16;
+/// SHA-256 over everything before it.
+pub const CHECKSUM: usize = 32;
 /// No header is longer.
-const LONGEST_HEADER: usize = 1 << 20;
+pub const LONGEST_HEADER: usize = 1 << 20;
 /// No keystore is longer.
 pub const LONGEST: u64 = 16 << 20;
 
 /// A keystore taken apart, not opened.
 pub struct Parts<'a> {
-    /// The header.
+    /// The header. Nobody vouches for it before a slot opened and the seal held.
     pub header: Header,
     /// Everything before the nonce, as it stands in the file: what the content is bound to.
     pub front: &'a [u8],
@@ -31,16 +36,21 @@ pub struct Parts<'a> {
     sealed: &'a [u8],
 }
 
-/// Takes the bytes apart.
+/// Takes the bytes apart. Copies nothing but the header, which is bounded, and derives nothing.
 pub fn parts(bytes: &[u8]) -> Result<Parts<'_>, KeystoreError> {
+    let (front, nonce, sealed) = split(bytes)?;
+    let header = Header::read(front.get(FRONT..).unwrap_or_default())?;
+    Ok(Parts { header, front, nonce, sealed })
+}
+
+/// Front with header, nonce, sealed content; the checksum over all of them fits.
+fn split(bytes: &[u8]) -> Result<(&[u8], [u8; NONCE], &[u8]), KeystoreError> {
     let short = || KeystoreError::Truncated(bytes.len());
     if bytes.len() as u64 > LONGEST {
         return Err(KeystoreError::TooLong(bytes.len() as u64));
     }
-    let magic = bytes.get(..MAGIC.len());
-    if magic != Some(MAGIC.as_slice()) {
-        let cut = !bytes.is_empty() && MAGIC.starts_with(bytes);
-        return Err(if cut { short() } else { KeystoreError::NotAKeystore });
+    if !bytes.starts_with(MAGIC) {
+        return Err(if MAGIC.starts_with(bytes) { short() } else { KeystoreError::NotAKeystore });
     }
     let number = |at: usize, len: usize| {
         let field = bytes.get(at..at + len).ok_or_else(short)?;
@@ -50,19 +60,31 @@ pub fn parts(bytes: &[u8]) -> Result<Parts<'_>, KeystoreError> {
     if version != VERSION {
         return Err(KeystoreError::Newer(version));
     }
-    let len = number(10, 4)?;
-    if len > LONGEST_HEADER {
+    let (header, sealed) = (number(10, 4)?, number(14, 4)?);
+    if header > LONGEST_HEADER {
         return Err(KeystoreError::BadHeader("it is longer than any header".to_owned()));
     }
-    let front = bytes.get(..FRONT + len).ok_or_else(short)?;
-    let header = Header::read(front.get(FRONT..).unwrap_or_default())?;
-    let rest = bytes.get(FRONT + len..).unwrap_or_default();
-    let (nonce, sealed) = rest.split_at_checked(NONCE).ok_or_else(short)?;
-    if sealed.len() < TAG {
+    // Both lengths are 32 bits: the sum cannot overflow, and nothing is allocated by it.
+    let whole = FRONT as u64 + header as u64 + NONCE as u64 + sealed as u64 + CHECKSUM as u64;
+    if whole > LONGEST {
+        return Err(KeystoreError::TooLong(whole));
+    }
+    if sealed < TAG {
+        return Err(KeystoreError::BadHeader("its content is shorter than a seal".to_owned()));
+    }
+    if (bytes.len() as u64) < whole {
         return Err(short());
     }
-    let nonce = <[u8; NONCE]>::try_from(nonce).map_err(|_| short())?;
-    Ok(Parts { header, front, nonce, sealed })
+    if bytes.len() as u64 > whole {
+        return Err(KeystoreError::Trailing(bytes.len() - whole as usize));
+    }
+    let (summed, checksum) = bytes.split_at_checked(whole as usize - CHECKSUM).ok_or_else(short)?;
+    if Sha256::digest(summed).as_slice() != checksum {
+        return Err(KeystoreError::Damaged);
+    }
+    let (front, rest) = summed.split_at_checked(FRONT + header).ok_or_else(short)?;
+    let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or_else(short)?;
+    Ok((front, *nonce, sealed))
 }
 
 impl Parts<'_> {
@@ -78,19 +100,31 @@ impl Parts<'_> {
 /// Puts a keystore together, under a fresh nonce.
 pub fn whole(header: &Header, content: &[u8], key: &DataKey) -> Result<Vec<u8>, KeystoreError> {
     let json = serde_json::to_vec(header).map_err(|_| KeystoreError::Internal("the header could not be written"))?;
-    if json.len() > LONGEST_HEADER {
-        return Err(KeystoreError::Internal("the header grew too long: prune old generations"));
+    // What this program would refuse to read it does not write.
+    Header::read(&json)?;
+    bound(&json, content, key)
+}
+
+/// The same of a header that is JSON already, whatever it says.
+pub fn bound(json: &[u8], content: &[u8], key: &DataKey) -> Result<Vec<u8>, KeystoreError> {
+    let all = FRONT + json.len() + NONCE + content.len() + TAG + CHECKSUM;
+    if json.len() > LONGEST_HEADER || all as u64 > LONGEST {
+        let says = "it would grow longer than a keystore may be: prune old generations or files in custody first";
+        return Err(KeystoreError::Unfit(says.to_owned()));
     }
-    let mut bytes = Vec::with_capacity(FRONT + json.len() + NONCE + content.len() + TAG);
+    let mut bytes = Vec::with_capacity(all);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_be_bytes());
     bytes.extend_from_slice(&(json.len() as u32).to_be_bytes());
-    bytes.extend_from_slice(&json);
+    bytes.extend_from_slice(&((content.len() + TAG) as u32).to_be_bytes());
+    bytes.extend_from_slice(json);
     let nonce = random::<NONCE>()?;
     let sealed = cipher(key)
         .encrypt(&Nonce::from(*nonce), Associated { msg: content, aad: &bytes })
         .map_err(|_| KeystoreError::Internal("the content could not be sealed"))?;
     bytes.extend_from_slice(nonce.as_ref());
     bytes.extend_from_slice(&sealed);
+    let checksum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&checksum);
     Ok(bytes)
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::KeystoreError;
 use super::kdf::Cost;
+use super::{bounds, wire};
 use crate::app::id::Identity;
 use crate::app::model::keys_secret::Fingerprint;
 use crate::app::model::keystore::{GenerationSeen, KeystoreSeen, SlotKind, SlotSeen};
@@ -24,11 +25,14 @@ pub struct Header {
     /// The public salt of the fingerprints, in hex.
     pub salt: String,
     /// Oldest first.
+    #[serde(with = "wire::generations")]
     pub generations: Vec<GenerationSeen>,
     /// Key files of other programs that are kept in it.
     pub custody: Vec<CustodyEntry>,
     /// What opens it; never empty.
     pub slots: Vec<SlotEntry>,
+    /// The number of the next slot: higher than any there was, so that a removed one is never mistaken for a new one.
+    pub next_slot: u32,
 }
 
 /// A key file in custody, without its bytes.
@@ -78,10 +82,12 @@ pub struct SlotEntry {
     /// When it was made.
     pub created: Timestamp,
     /// Costs of the derivation; for passphrases only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
     /// 16 random bytes, base64.
     pub salt: String,
+    /// 32 bytes that only the right secret gives, base64: tells a wrong secret from an altered slot.
+    pub check: String,
     /// 12 random bytes, base64.
     pub nonce: String,
     /// The data key under the slot's key: 32 bytes and a tag of 16, base64.
@@ -94,41 +100,12 @@ pub const MOST_SLOTS: usize = 32;
 impl Header {
     /// Reads it and refuses what no program of this version writes.
     pub fn read(bytes: &[u8]) -> Result<Self, KeystoreError> {
-        let bad = |why: &str| Err(KeystoreError::BadHeader(why.to_owned()));
         let header: Self = serde_json::from_slice(bytes).map_err(|error| {
             // The words of the parser may repeat a value; its place is enough.
-            KeystoreError::BadHeader(format!("line {}, column {}", error.line(), error.column()))
+            let (line, column) = (error.line(), error.column());
+            KeystoreError::BadHeader(format!("it is not what version 1 writes, at line {line}, column {column}"))
         })?;
-        if header.slots.is_empty() {
-            return bad("it has no slot");
-        }
-        if header.slots.len() > MOST_SLOTS {
-            return bad("it has more slots than any keystore");
-        }
-        let mut ids: Vec<u32> = header.slots.iter().map(|slot| slot.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() != header.slots.len() {
-            return bad("two slots have one number");
-        }
-        let mut numbers: Vec<u32> = header.generations.iter().map(|generation| generation.number).collect();
-        let sorted = numbers.is_sorted();
-        numbers.dedup();
-        if !sorted || numbers.len() != header.generations.len() {
-            return bad("its generations are not in order");
-        }
-        for slot in &header.slots {
-            match (slot.kind, slot.cost) {
-                (SlotKind::Passphrase, Some(cost)) => {
-                    cost.check(slot.id)?;
-                }
-                (SlotKind::Passphrase, None) => return bad("a passphrase slot says no costs"),
-                (SlotKind::Keyring | SlotKind::Keyfile | SlotKind::Recovery, Some(_)) => {
-                    return bad("a slot that derives nothing says costs");
-                }
-                (SlotKind::Keyring | SlotKind::Keyfile | SlotKind::Recovery, None) => {}
-            }
-        }
+        bounds::check(&header)?;
         Ok(header)
     }
 
@@ -152,5 +129,15 @@ impl Header {
     /// The current generation.
     pub fn current(&self) -> Option<&GenerationSeen> {
         self.generations.last()
+    }
+
+    /// The slot of this number.
+    pub fn slot(&self, id: u32) -> Option<&SlotEntry> {
+        self.slots.iter().find(|slot| slot.id == id)
+    }
+
+    /// The key file in custody of this name.
+    pub fn in_custody(&self, name: &str) -> Option<&CustodyEntry> {
+        self.custody.iter().find(|entry| entry.name == name)
     }
 }

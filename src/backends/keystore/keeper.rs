@@ -1,5 +1,6 @@
 //! The one place in a session through which the keystore is reached: locked, or open for a while.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -11,12 +12,26 @@ use super::opened::{Opened, hex};
 use super::slot::{DataKey, Opener};
 use super::store::Store;
 use crate::app::id::Identity;
-use crate::app::model::keystore::KeystoreLook;
+use crate::app::model::keystore::{KeystoreLook, KeystoreSeen};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::keys::Salt;
 
-/// What opens the keystore without anybody being asked: the keyring, then a configured keyfile.
-pub type Silently = dyn Fn(&super::header::Header) -> Vec<Opener> + Send + Sync;
+/// What opens the keystore without anybody being asked: the keyring, then a configured keyfile; or why one does not.
+pub type Silently = dyn Fn(&super::header::Header) -> Vec<Result<Opener, Trouble>> + Send + Sync;
+
+/// Told of every keystore that is seen there, once for each of its states.
+pub type Remember = dyn Fn(&KeystoreSeen) + Send + Sync;
+
+/// One try at opening: what was asked for before the keystore was locked again does not open it afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt(u64);
+
+/// Whether it is open, and how often it was locked.
+#[derive(Default)]
+struct Door {
+    open: Option<(DataKey, u32)>,
+    locked: u64,
+}
 
 /// The keystore of one vault. Clones share whether it is open.
 #[derive(Clone)]
@@ -24,16 +39,34 @@ pub struct Keeper {
     store: Arc<dyn Store>,
     identity: Identity,
     salt: Salt,
-    open: Arc<Mutex<Option<(DataKey, u32)>>>,
+    door: Arc<Mutex<Door>>,
     silently: Arc<Silently>,
+    remember: Arc<Remember>,
+    /// The digest of the state that was told of last.
+    told: Arc<Mutex<String>>,
     /// It was there before: its absence is a loss.
-    expected: Arc<std::sync::atomic::AtomicBool>,
+    expected: Arc<AtomicBool>,
 }
 
 impl Keeper {
     /// A keeper of what lies in this store. `expected`: an earlier session saw a keystore there.
     pub fn new(store: Arc<dyn Store>, identity: Identity, salt: Salt, silently: Arc<Silently>, expected: bool) -> Self {
-        Self { store, identity, salt, open: Arc::default(), silently, expected: Arc::new(expected.into()) }
+        Self {
+            store,
+            identity,
+            salt,
+            door: Arc::default(),
+            silently,
+            remember: Arc::new(|_| ()),
+            told: Arc::default(),
+            expected: Arc::new(expected.into()),
+        }
+    }
+
+    /// The same, telling this of every keystore that is seen.
+    #[must_use]
+    pub fn remembering(self, remember: Arc<Remember>) -> Self {
+        Self { remember, ..self }
     }
 
     /// Where it lies.
@@ -62,8 +95,7 @@ impl Keeper {
         let bytes = match self.store.read() {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
-                let expected = self.expected.load(std::sync::atomic::Ordering::Relaxed);
-                return KeystoreLook::Absent { path, expected };
+                return KeystoreLook::Absent { path, expected: self.expected.load(Ordering::Relaxed) };
             }
             Err(trouble) => return KeystoreLook::Unreadable { path, trouble },
         };
@@ -76,9 +108,15 @@ impl Keeper {
         });
         match parts {
             Ok(parts) => {
-                self.expected.store(true, std::sync::atomic::Ordering::Relaxed);
+                self.expected.store(true, Ordering::Relaxed);
                 let comparable = parts.header.salt == hex(&self.salt.0);
-                KeystoreLook::Present(Box::new(parts.header.seen(&path, &digest(&bytes), comparable)))
+                let seen = parts.header.seen(&path, &digest(&bytes), comparable);
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                if *told != seen.digest {
+                    (self.remember)(&seen);
+                    told.clone_from(&seen.digest);
+                }
+                KeystoreLook::Present(Box::new(seen))
             }
             Err(error) => KeystoreLook::Unreadable { path, trouble: error.trouble(self.path()) },
         }
@@ -86,40 +124,62 @@ impl Keeper {
 
     /// Whether it is open.
     pub fn is_open(&self) -> bool {
-        self.lock_state().is_some()
+        self.door().open.is_some()
+    }
+
+    /// Begins a try: to be taken when somebody asks, before anything blocks.
+    pub fn attempt(&self) -> Attempt {
+        Attempt(self.door().locked)
     }
 
     /// Opens it; which slot did, in words. Blocks for a derivation.
     pub fn unlock(&self, with: &Opener) -> Result<String, Trouble> {
+        self.unlock_in(self.attempt(), with)
+    }
+
+    /// The same, unless it was locked since the try began.
+    pub fn unlock_in(&self, attempt: Attempt, with: &Opener) -> Result<String, Trouble> {
         let opened = self.opened_by(with)?;
-        *self.lock_state() = Some((opened.key().clone(), opened.opened_by()));
+        let mut door = self.door();
+        if door.locked != attempt.0 {
+            return Err(left());
+        }
+        door.open = Some((opened.key().clone(), opened.opened_by()));
         Ok(opened.opened_by_words())
     }
 
     /// Opens it with what is at hand, asking nobody.
     pub fn unlock_silently(&self) -> Result<String, Trouble> {
+        self.unlock_silently_in(self.attempt())
+    }
+
+    /// The same, unless it was locked since the try began. Absent says that there was nothing to try.
+    pub fn unlock_silently_in(&self, attempt: Attempt) -> Result<String, Trouble> {
         let bytes = self.existing()?;
         let parts = format::parts(&bytes).map_err(|error| error.trouble(self.path()))?;
-        let mut last = None;
+        let mut first = None;
         for opener in (self.silently)(&parts.header) {
-            match self.unlock(&opener) {
+            match opener.and_then(|opener| self.unlock_in(attempt, &opener)) {
                 Ok(words) => return Ok(words),
-                Err(trouble) => last = Some(trouble),
+                // The first is what usually opens it: why that did not is what somebody wants to know.
+                Err(trouble) => first = first.or(Some(trouble)),
             }
         }
-        Err(last.unwrap_or_else(|| {
+        Err(first.unwrap_or_else(|| {
             Trouble::new(
-                TroubleKind::Refused,
+                TroubleKind::Absent,
                 "nothing at hand opens the keystore",
-                "no keyring entry and no keyfile of it was found",
+                "it has no keyring slot, and no keyfile is configured",
                 "Type its passphrase or its recovery code",
             )
         }))
     }
 
-    /// Closes it.
+    /// Closes it, and with it the door before every try that is under way.
     pub fn lock(&self) {
-        *self.lock_state() = None;
+        let mut door = self.door();
+        door.open = None;
+        door.locked += 1;
     }
 
     /// Opens a keystore of this vault without keeping it open.
@@ -130,12 +190,12 @@ impl Keeper {
 
     /// What is at hand to open a keystore with this header: a keyring entry, a keyfile.
     pub fn at_hand(&self, header: &super::header::Header) -> Vec<Opener> {
-        (self.silently)(header)
+        (self.silently)(header).into_iter().filter_map(Result::ok).collect()
     }
 
     /// Opens other bytes of this keystore, a copy of it, with the key that it is open with; `None` while it is locked.
     pub fn open_other(&self, bytes: &[u8]) -> Option<Result<Opened, KeystoreError>> {
-        let (key, by) = self.lock_state().clone()?;
+        let (key, by) = self.door().open.clone()?;
         Some(Opened::open_with_key(bytes, Some(&self.identity), &key, by))
     }
 
@@ -177,6 +237,8 @@ impl Keeper {
         let mut opened = self.reopened()?;
         let result = change(&mut opened)?;
         self.write(&mut opened, now)?;
+        // The change may have been of the data key itself.
+        self.door().open = Some((opened.key().clone(), opened.opened_by()));
         Ok(result)
     }
 
@@ -192,7 +254,7 @@ impl Keeper {
             ));
         }
         self.write(&mut new, now)?;
-        *self.lock_state() = Some((new.key().clone(), new.opened_by()));
+        self.door().open = Some((new.key().clone(), new.opened_by()));
         Ok(())
     }
 
@@ -213,7 +275,7 @@ impl Keeper {
     }
 
     fn reopened(&self) -> Result<Opened, Trouble> {
-        let Some((key, by)) = self.lock_state().clone() else {
+        let Some((key, by)) = self.door().open.clone() else {
             return Err(Trouble::new(
                 TroubleKind::Refused,
                 "the keystore is locked",
@@ -222,7 +284,21 @@ impl Keeper {
             ));
         };
         let bytes = self.existing()?;
-        Opened::open_with_key(&bytes, Some(&self.identity), &key, by).map_err(|error| error.trouble(self.path()))
+        match Opened::open_with_key(&bytes, Some(&self.identity), &key, by) {
+            Ok(opened) => Ok(opened),
+            // The key came out of this file's own slot: either the file has another key now, or somebody altered it.
+            // Only a slot can tell which, so one is asked for.
+            Err(KeystoreError::Altered) => {
+                self.lock();
+                Err(Trouble::new(
+                    TroubleKind::Refused,
+                    "the keystore was sealed under another key since it was unlocked",
+                    "another Baowatch rotated it, or somebody altered it; it was locked here",
+                    "Unlock it and ask again: that tells which; nothing was changed",
+                ))
+            }
+            Err(error) => Err(error.trouble(self.path())),
+        }
     }
 
     fn existing(&self) -> Result<Vec<u8>, Trouble> {
@@ -236,9 +312,19 @@ impl Keeper {
         })
     }
 
-    fn lock_state(&self) -> std::sync::MutexGuard<'_, Option<(DataKey, u32)>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn door(&self) -> std::sync::MutexGuard<'_, Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The keystore was locked, or its dialog left, while a slot was being tried.
+fn left() -> Trouble {
+    Trouble::new(
+        TroubleKind::Refused,
+        "the keystore stays locked",
+        "it was locked again while a slot was being tried",
+        "Unlock it anew if it is still wanted",
+    )
 }
 
 /// SHA-256 in hex: what a copy is compared with.

@@ -1,25 +1,25 @@
 //! An opened keystore: what is in it, what can be changed, and how it is sealed again.
 
 use jiff::Timestamp;
-use zeroize::Zeroizing;
 
+use super::bounds::LAST_REVISION;
 use super::error::KeystoreError;
-use super::format;
 use super::header::Header;
 use super::kdf::Cost;
-use super::payload::{FieldBytes, Generation, Payload, SecretBytes};
+use super::payload::{Payload, SecretBytes};
 use super::slot::{self, DataKey, Opener};
+use super::{agree, format};
 use crate::app::id::Identity;
 use crate::app::model::keys_secret::Purpose;
-use crate::app::model::keystore::{FieldKept, GenerationSeen, KeyKind};
-use crate::backends::keys::{Salt, fingerprint};
+use crate::app::model::keystore::KeyKind;
+use crate::backends::keys::Salt;
 
 /// An opened keystore. Its secrets are wiped when it is dropped; it cannot be printed.
 pub struct Opened {
-    header: Header,
-    payload: Payload,
-    key: DataKey,
-    by: u32,
+    pub(super) header: Header,
+    pub(super) payload: Payload,
+    pub(super) key: DataKey,
+    pub(super) by: u32,
 }
 
 /// Keys on their way into a keystore.
@@ -53,7 +53,7 @@ impl Opened {
         now: Timestamp,
     ) -> Result<Self, KeystoreError> {
         let file = hex(slot::random::<16>()?.as_ref());
-        let key = slot::random::<32>()?;
+        let key = DataKey::random()?;
         let entry = slot::wrap_as(1, &file, &key, first, cost, label, now)?;
         let header = Header {
             identity: identity.clone(),
@@ -64,6 +64,7 @@ impl Opened {
             generations: Vec::new(),
             custody: Vec::new(),
             slots: vec![entry],
+            next_slot: 2,
         };
         Ok(Self { header, payload: Payload::default(), key, by: 1 })
     }
@@ -90,14 +91,8 @@ impl Opened {
 
     fn with(parts: format::Parts<'_>, key: DataKey, by: u32) -> Result<Self, KeystoreError> {
         let content = parts.content(&key)?;
-        let payload: Payload = serde_json::from_slice(&content).map_err(|error| {
-            // The parser's words may repeat a value.
-            KeystoreError::BadContent(format!("line {}, column {}", error.line(), error.column()))
-        })?;
-        let described = parts.header.generations.iter().map(|generation| generation.number);
-        if !described.eq(payload.generations.iter().map(|generation| generation.number)) {
-            return Err(KeystoreError::BadContent("its generations are not those of its header".to_owned()));
-        }
+        let payload = Payload::read(&content)?;
+        agree::check(&parts.header, &payload)?;
         Ok(Self { header: parts.header, payload, key, by })
     }
 
@@ -128,76 +123,9 @@ impl Opened {
 
     /// `slot 2, keyring`.
     pub fn opened_by_words(&self) -> String {
-        let slot = self.header.slots.iter().find(|slot| slot.id == self.by);
-        slot.map_or_else(|| format!("slot {}", self.by), |slot| format!("slot {}, {}", slot.id, slot.kind.word()))
-    }
-
-    /// Adds a generation; its number. Earlier ones stay.
-    pub fn add_generation(&mut self, keys: NewKeys, now: Timestamp) -> Result<u32, KeystoreError> {
-        let salt = self.salt()?;
-        let number = self.header.generations.last().map_or(1, |last| last.number + 1);
-        let print = |bytes: &SecretBytes| fingerprint(&salt, bytes.expose());
-        let fields = keys
-            .fields
-            .iter()
-            .map(|(name, purpose, bytes)| FieldKept {
-                name: name.clone(),
-                purpose: *purpose,
-                len: bytes.expose().len() as u32,
-                prints: crate::backends::keys::shares_in(bytes.expose())
-                    .iter()
-                    .map(|share| fingerprint(&salt, share.bytes()))
-                    .collect(),
-            })
-            .collect();
-        self.header.generations.push(GenerationSeen {
-            number,
-            kind: keys.kind,
-            threshold: keys.threshold,
-            total: keys.total.max(keys.shares.len() as u32),
-            prints: keys.shares.iter().map(print).collect(),
-            root_token: keys.root_token.as_ref().map(print),
-            created: now,
-            source: keys.source,
-            vault_cluster_id: keys.vault_cluster_id,
-            fields,
-        });
-        self.payload.generations.push(Generation {
-            number,
-            shares: keys.shares,
-            root_token: keys.root_token,
-            fields: keys.fields.into_iter().map(|(name, _, bytes)| FieldBytes { name, bytes }).collect(),
-        });
-        Ok(number)
-    }
-
-    /// Forgets a generation for ever; false where there is none of that number. The current one is not pruned.
-    pub fn prune(&mut self, number: u32) -> bool {
-        if self.header.current().is_none_or(|current| current.number == number) {
-            return false;
-        }
-        let before = self.header.generations.len();
-        self.header.generations.retain(|generation| generation.number != number);
-        self.payload.generations.retain(|generation| generation.number != number);
-        self.header.generations.len() < before
-    }
-
-    /// Adds a slot; its number.
-    pub fn add_slot(&mut self, opener: &Opener, cost: Cost, label: &str, now: Timestamp) -> Result<u32, KeystoreError> {
-        let entry = slot::wrap(&self.header, &self.key, opener, cost, label, now)?;
-        let id = entry.id;
-        self.header.slots.push(entry);
-        Ok(id)
-    }
-
-    /// Removes a slot; false where there is none of that number or it is the last.
-    pub fn remove_slot(&mut self, id: u32) -> bool {
-        if self.header.slots.len() < 2 {
-            return false;
-        }
-        let before = self.header.slots.len();
-        self.header.slots.retain(|slot| slot.id != id);
-        self.header.slots.len() < before
+        self.header
+            .slot(self.by)
+            .map_or_else(|| format!("slot {}", self.by), |slot| format!("slot {}, {}", slot.id, slot.kind.word()))
     }
 
     /// The salt of its fingerprints.
@@ -207,25 +135,23 @@ impl Opened {
 
     /// The bytes of the file, one revision further, under a fresh nonce.
     pub fn seal(&mut self, now: Timestamp) -> Result<Vec<u8>, KeystoreError> {
+        if self.header.revision >= LAST_REVISION {
+            return Err(KeystoreError::Internal("it has no further revision"));
+        }
+        let (before, written) = (self.header.revision, self.header.written);
         self.header.revision += 1;
         self.header.written = now;
-        let content = self.content()?;
-        format::whole(&self.header, &content, &self.key)
+        let sealed = self.sealed();
+        if sealed.is_err() {
+            (self.header.revision, self.header.written) = (before, written);
+        }
+        sealed
     }
 
-    /// The payload as JSON, in a buffer that is long enough from the start: one that grew would leave copies behind.
-    fn content(&self) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
-        let keys = self.payload.generations.iter().map(|generation| {
-            let fields = generation.fields.iter().map(|field| field.bytes.expose().len() + field.name.len() + 64);
-            let shares = generation.shares.iter().map(|share| share.expose().len() + 64);
-            256 + fields.sum::<usize>() + shares.sum::<usize>() + 512
-        });
-        let files = self.payload.custody.iter().map(|file| file.bytes.expose().len() + file.name.len() + 128);
-        let room = (keys.sum::<usize>() + files.sum::<usize>() + 1024) * 2;
-        let mut content = Zeroizing::new(Vec::with_capacity(room));
-        serde_json::to_writer(&mut *content, &self.payload)
-            .map_err(|_| KeystoreError::Internal("the content could not be written"))?;
-        Ok(content)
+    fn sealed(&self) -> Result<Vec<u8>, KeystoreError> {
+        // A mistake of this program is found before it is written, not when the file is needed.
+        agree::check(&self.header, &self.payload)?;
+        format::whole(&self.header, &self.payload.write()?, &self.key)
     }
 }
 

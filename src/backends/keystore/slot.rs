@@ -9,14 +9,19 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::bounds::{LONGEST_NAME, told};
 use super::error::KeystoreError;
 use super::header::{Header, SlotEntry};
 use super::kdf::{self, Cost};
+use super::locked::LockedKey;
 use super::recovery;
 use crate::app::model::keystore::SlotKind;
 
 /// The data key: everything else hangs on these 32 bytes.
-pub type DataKey = Zeroizing<[u8; 32]>;
+pub type DataKey = LockedKey;
+
+/// No passphrase is longer, in bytes.
+pub const LONGEST_PASSPHRASE: usize = 1024;
 
 /// What somebody opens a slot with. Cannot be printed.
 pub enum Opener {
@@ -50,33 +55,38 @@ impl Opener {
     }
 
     /// The key of the slot.
-    fn key(&self, slot: u32, salt: &[u8], cost: Option<Cost>) -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
+    fn key(&self, slot: u32, salt: &[u8], cost: Option<Cost>) -> Result<LockedKey, KeystoreError> {
         match self {
             Self::Passphrase(text) => {
                 let cost = cost.ok_or(KeystoreError::Internal("a passphrase slot without costs"))?.check(slot)?;
                 kdf::derive(text.as_bytes(), salt, cost)
             }
             // These are random already: a keyed hash is enough.
-            Self::Keyring(secret) | Self::Keyfile(secret) => strong(secret.as_ref(), self.kind(), salt),
-            Self::Recovery(code) => strong(code.as_ref(), self.kind(), salt),
+            Self::Keyring(secret) | Self::Keyfile(secret) => {
+                keyed(secret.as_ref(), SLOT_KEY, &[self.kind().word().as_bytes(), b"\0", salt])
+            }
+            Self::Recovery(code) => keyed(code.as_ref(), SLOT_KEY, &[self.kind().word().as_bytes(), b"\0", salt]),
         }
     }
 }
 
-fn strong(secret: &[u8], kind: SlotKind, salt: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
+const SLOT_KEY: &[u8] = b"baowatch keystore v1 slot key\0";
+const SLOT_CHECK: &[u8] = b"baowatch keystore v1 slot check";
+
+/// HMAC-SHA256 of the purpose and what follows it.
+fn mac(secret: &[u8], purpose: &[u8], rest: &[&[u8]]) -> Result<Hmac<Sha256>, KeystoreError> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret)
         .map_err(|_| KeystoreError::Internal("a key that no keyed hash takes"))?;
-    mac.update(b"baowatch keystore v1 slot key\0");
-    mac.update(kind.word().as_bytes());
-    mac.update(b"\0");
-    mac.update(salt);
-    let mut out = mac.finalize().into_bytes();
-    let mut key = Zeroizing::new([0_u8; 32]);
-    for (to, from) in key.iter_mut().zip(out.iter()) {
-        *to = *from;
-    }
+    mac.update(purpose);
+    rest.iter().for_each(|part| mac.update(part));
+    Ok(mac)
+}
+
+fn keyed(secret: &[u8], purpose: &[u8], rest: &[&[u8]]) -> Result<LockedKey, KeystoreError> {
+    let mut out = mac(secret, purpose, rest)?.finalize().into_bytes();
+    let key = LockedKey::copied(out.as_slice()).ok_or(KeystoreError::Internal("a keyed hash of another length"));
     zeroize::Zeroize::zeroize(out.as_mut_slice());
-    Ok(key)
+    key
 }
 
 /// What a slot is bound to: the file, its own number and kind. A slot of another file or another place does not unwrap.
@@ -100,8 +110,7 @@ pub fn wrap(
     label: &str,
     now: Timestamp,
 ) -> Result<SlotEntry, KeystoreError> {
-    let id = header.slots.iter().map(|slot| slot.id).max().unwrap_or(0) + 1;
-    wrap_as(id, &header.file, key, opener, cost, label, now)
+    wrap_as(header.next_slot, &header.file, key, opener, cost, label, now)
 }
 
 /// Wraps it under this number.
@@ -114,65 +123,113 @@ pub fn wrap_as(
     label: &str,
     now: Timestamp,
 ) -> Result<SlotEntry, KeystoreError> {
+    let unfit = |why: &str| Err(KeystoreError::Unfit(why.to_owned()));
+    if let Opener::Passphrase(text) = opener {
+        if text.is_empty() {
+            return unfit("an empty passphrase protects nothing");
+        }
+        if text.len() > LONGEST_PASSPHRASE {
+            return unfit("the passphrase is longer than 1024 bytes");
+        }
+    }
     let kind = opener.kind();
     let cost = (kind == SlotKind::Passphrase).then_some(cost);
     let (salt, nonce) = (random::<16>()?, random::<12>()?);
     let wrapping = opener.key(id, salt.as_ref(), cost)?;
+    let check = keyed(wrapping.bytes(), SLOT_CHECK, &[])?;
     let aad = bound_to(file, id, kind);
     let wrapped = cipher(&wrapping)
-        .encrypt(&Nonce::from(*nonce), Sealed { msg: key.as_ref(), aad: &aad })
+        .encrypt(&Nonce::from(*nonce), Sealed { msg: key.bytes(), aad: &aad })
         .map_err(|_| KeystoreError::Internal("the data key could not be wrapped"))?;
     Ok(SlotEntry {
         id,
         kind,
-        label: label.to_owned(),
+        label: told(label, LONGEST_NAME),
         created: now,
         cost,
         salt: STANDARD.encode(salt.as_ref()),
+        check: STANDARD.encode(check.bytes()),
         nonce: STANDARD.encode(nonce.as_ref()),
         wrapped: STANDARD.encode(wrapped),
     })
 }
 
+/// The bytes of a slot.
+pub(super) struct SlotBytes {
+    salt: [u8; 16],
+    check: [u8; 32],
+    nonce: [u8; 12],
+    wrapped: [u8; 48],
+}
+
+impl SlotEntry {
+    /// Decoded; `None` where a length is another.
+    pub(super) fn sealed(&self) -> Option<SlotBytes> {
+        Some(SlotBytes {
+            salt: exactly(&self.salt)?,
+            check: exactly(&self.check)?,
+            nonce: exactly(&self.nonce)?,
+            wrapped: exactly(&self.wrapped)?,
+        })
+    }
+}
+
+fn exactly<const N: usize>(text: &str) -> Option<[u8; N]> {
+    STANDARD.decode(text).ok()?.try_into().ok()
+}
+
 /// Tries every slot of the opener's kind; the data key and the slot that gave it.
 pub fn unwrap(header: &Header, opener: &Opener) -> Result<(DataKey, u32), KeystoreError> {
     let kind = opener.kind();
-    let mut any = false;
+    let mut worst = KeystoreError::NoSlot(kind);
     for slot in header.slots.iter().filter(|slot| slot.kind == kind) {
-        any = true;
-        if let Some(key) = try_one(header, slot, opener)? {
-            return Ok((key, slot.id));
+        match unwrap_one(header, slot, opener) {
+            Ok(key) => return Ok((key, slot.id)),
+            // One altered slot is no reason not to try the next.
+            Err(altered @ KeystoreError::SlotAltered(_)) => worst = altered,
+            Err(KeystoreError::WrongSecret(_)) if matches!(worst, KeystoreError::SlotAltered(_)) => {}
+            Err(wrong @ KeystoreError::WrongSecret(_)) => worst = wrong,
+            Err(other) => return Err(other),
         }
     }
-    Err(if any { KeystoreError::WrongSecret(kind) } else { KeystoreError::NoSlot(kind) })
+    Err(worst)
 }
 
-fn try_one(header: &Header, slot: &SlotEntry, opener: &Opener) -> Result<Option<DataKey>, KeystoreError> {
-    let bad = || KeystoreError::BadHeader(format!("slot {} is not one", slot.id));
-    let decode = |text: &str| STANDARD.decode(text).map_err(|_| bad());
-    let (salt, nonce, wrapped) = (decode(&slot.salt)?, decode(&slot.nonce)?, decode(&slot.wrapped)?);
-    let nonce = <[u8; 12]>::try_from(nonce.as_slice()).map_err(|_| bad())?;
-    if salt.len() != 16 || wrapped.len() != 48 {
-        return Err(bad());
+/// Whether this very slot opens with it.
+pub fn opens(header: &Header, slot: &SlotEntry, opener: &Opener) -> Result<bool, KeystoreError> {
+    match unwrap_one(header, slot, opener) {
+        Ok(_) => Ok(true),
+        Err(KeystoreError::WrongSecret(_)) => Ok(false),
+        Err(other) => Err(other),
     }
-    let wrapping = opener.key(slot.id, &salt, slot.cost)?;
+}
+
+/// Tries this one.
+pub(super) fn unwrap_one(header: &Header, slot: &SlotEntry, opener: &Opener) -> Result<DataKey, KeystoreError> {
+    let wrong = || KeystoreError::WrongSecret(slot.kind);
+    if slot.kind != opener.kind() {
+        return Err(wrong());
+    }
+    if let Opener::Passphrase(text) = opener
+        && text.len() > LONGEST_PASSPHRASE
+    {
+        return Err(wrong());
+    }
+    let bytes = slot.sealed().ok_or_else(|| KeystoreError::BadHeader(format!("slot {} is not one", slot.id)))?;
+    let wrapping = opener.key(slot.id, &bytes.salt, slot.cost)?;
+    let right = mac(wrapping.bytes(), SLOT_CHECK, &[])?.verify_slice(&bytes.check).is_ok();
     let aad = bound_to(&header.file, slot.id, slot.kind);
-    let Ok(key) = cipher(&wrapping).decrypt(&Nonce::from(nonce), Sealed { msg: &wrapped, aad: &aad }) else {
-        return Ok(None);
-    };
-    let key = Zeroizing::new(key);
-    let mut data = Zeroizing::new([0_u8; 32]);
-    if key.len() != data.len() {
-        return Err(bad());
+    let opened = cipher(&wrapping).decrypt(&Nonce::from(bytes.nonce), Sealed { msg: &bytes.wrapped, aad: &aad });
+    match (opened.map(Zeroizing::new), right) {
+        // Without the check a slot could be made that two secrets open, each to another key.
+        (Ok(key), true) => LockedKey::copied(&key).ok_or(KeystoreError::SlotAltered(slot.id)),
+        (Err(_), true) | (Ok(_), false) => Err(KeystoreError::SlotAltered(slot.id)),
+        (Err(_), false) => Err(wrong()),
     }
-    for (to, from) in data.iter_mut().zip(key.iter()) {
-        *to = *from;
-    }
-    Ok(Some(data))
 }
 
-pub(super) fn cipher(key: &[u8; 32]) -> Aes256Gcm {
-    let mut copy = Key::<Aes256Gcm>::from(*key);
+pub(super) fn cipher(key: &LockedKey) -> Aes256Gcm {
+    let mut copy = Key::<Aes256Gcm>::from(*key.bytes());
     let cipher = Aes256Gcm::new(&copy);
     zeroize::Zeroize::zeroize(copy.as_mut_slice());
     cipher

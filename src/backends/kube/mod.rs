@@ -12,6 +12,7 @@ pub mod keys_secret;
 pub mod mounts;
 pub mod port;
 pub mod real;
+pub mod register;
 mod review;
 pub mod server_config;
 pub mod server_look;

@@ -80,6 +80,15 @@ pub struct SecretApply {
 pub trait KubeWrite: Send + Sync {
     /// Applies fields of a Secret, taking them over from whoever owned them; makes the Secret where there is none.
     async fn apply_secret(&self, apply: SecretApply) -> Result<(), Trouble>;
-    /// Applies fields of a ConfigMap; makes it where there is none.
-    async fn apply_config_map(&self, namespace: &str, name: &str, data: Vec<(String, String)>) -> Result<(), Trouble>;
+    /// The same over exactly this `resourceVersion`: refused where anybody wrote the Secret since.
+    async fn apply_secret_over(&self, version: &str, apply: SecretApply) -> Result<(), Trouble>;
+    /// Applies fields of a ConfigMap as this field manager; makes it where there is none. Whoever shares one ConfigMap
+    /// with others has a manager of its own: an apply takes away what its manager applied before and names no more.
+    async fn apply_config_map(
+        &self,
+        manager: &str,
+        namespace: &str,
+        name: &str,
+        data: Vec<(String, String)>,
+    ) -> Result<(), Trouble>;
 }

@@ -147,6 +147,9 @@ impl Kube for Sandbox {
         self.with(|world| {
             world.gate("get", "", "configmaps", namespace, Some(name))?;
             let config = objects::config_map(&world.cluster);
+            if let Some(Some(applied)) = world.config_maps.get(&(namespace.to_owned(), name.to_owned())) {
+                return Ok(serde_json::from_value(applied.clone()).ok());
+            }
             Ok(Some(config).filter(|config| world.here(namespace) && config.metadata.name.as_deref() == Some(name)))
         })
     }

@@ -53,6 +53,8 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request, now: Times
             | "/v1/sys/seal",
             Method::Get | Method::Put | Method::Delete,
         ) => reply(405, &json!({"errors": []})),
+        (path, _) if path.starts_with("/v1/sys/rotate/") => super::rotation::answer(vault, at, request),
+        (path, _) if path.starts_with("/v1/sys/rekey") && open(vault, at) => refuse(405, "unsupported operation"),
         (_, Method::Get | Method::Put | Method::Delete) => {
             if open(vault, at) {
                 refuse(403, "permission denied")
@@ -63,7 +65,7 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request, now: Times
     }
 }
 
-fn open(vault: &Vault, at: usize) -> bool {
+pub(super) fn open(vault: &Vault, at: usize) -> bool {
     vault.server(at).is_some_and(super::server::Server::open)
 }
 
@@ -202,28 +204,28 @@ fn unseal(vault: &mut Vault, at: usize, request: &Request, now: Timestamp) -> Re
     reply(200, &seal_status(vault, at))
 }
 
-fn parse<B: for<'de> Deserialize<'de>>(request: &Request) -> Option<B> {
+pub(super) fn parse<B: for<'de> Deserialize<'de>>(request: &Request) -> Option<B> {
     serde_json::from_slice(request.body.as_deref()?).ok()
 }
 
-fn undecodable() -> Response {
+pub(super) fn undecodable() -> Response {
     refuse(400, "failed to decode JSON input: invalid character")
 }
 
-fn put(body: &mut Value, key: &str, value: Value) {
+pub(super) fn put(body: &mut Value, key: &str, value: Value) {
     if let Some(map) = body.as_object_mut() {
         map.insert(key.to_owned(), value);
     }
 }
 
-fn refuse(status: u16, why: &str) -> Response {
+pub(super) fn refuse(status: u16, why: &str) -> Response {
     reply(status, &json!({"errors": [why]}))
 }
 
-fn reply(status: u16, body: &Value) -> Response {
+pub(super) fn reply(status: u16, body: &Value) -> Response {
     Response { status, body: format!("{body}\n").into_bytes(), truncated: false, location: None }
 }
 
-fn empty(status: u16) -> Response {
+pub(super) fn empty(status: u16) -> Response {
     Response { status, body: Vec::new(), truncated: false, location: None }
 }

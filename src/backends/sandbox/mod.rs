@@ -10,8 +10,10 @@ mod cluster;
 pub mod event;
 mod held;
 mod http;
+pub mod kept;
 mod mount;
 mod objects;
+mod rotation;
 pub mod scenario;
 mod secret;
 mod seed;
@@ -27,6 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::ports::Clock;
 use event::Event;
+use held::Holdings;
 pub use held::salt;
 use scenario::Scenario;
 use world::World;
@@ -34,12 +37,16 @@ use world::World;
 /// One simulated cluster with its vault.
 pub struct Sandbox {
     world: Mutex<World>,
+    /// Made once: feeds and hands must mean the same keystore.
+    holdings: Holdings,
 }
 
 impl Sandbox {
     /// The scenario at its start; nothing of its script has happened yet.
     pub fn new(scenario: &Scenario) -> Arc<Self> {
-        Arc::new(Self { world: Mutex::new(World::new(scenario)) })
+        let world = World::new(scenario);
+        let holdings = Holdings::new(scenario, &world.vault);
+        Arc::new(Self { world: Mutex::new(world), holdings })
     }
 
     /// Lives until then: scripted events and the world's own course, in steps of a second. Never goes back.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::event::{Event, EventWords, Scheduled, Way};
+use super::kept::KeystoreSettings;
 use crate::app::trouble::Trouble;
 
 /// Every scenario that ships with the program: name and text. The first is the demo's.
@@ -22,7 +23,13 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "fresh-install",
         "api-server-gone",
         "quorum-lost",
-        "applied-by-hand"
+        "applied-by-hand",
+        "keys-swapped",
+        "one-place",
+        "keystore-lost",
+        "keystore-damaged",
+        "key-files",
+        "seal-key-lost"
     ]
 }
 
@@ -123,6 +130,8 @@ pub struct Expectation {
     /// The state of the verdict, in the contract's word.
     pub verdict: Option<String>,
     pub restarts_to_outage: Option<u32>,
+    /// What could mend it, in the contract's word.
+    pub recoverable: Option<String>,
     /// Rules that must be firing; others may.
     pub alerts: Vec<String>,
     /// Rules that must not be firing.
@@ -143,6 +152,8 @@ pub struct Scenario {
     /// Where a demo without `--at` opens: the world has lived this long by then.
     pub open_at: SignedDuration,
     pub vault: VaultSettings,
+    /// What is held of its keys elsewhere.
+    pub keystore: KeystoreSettings,
     /// In order of time.
     pub events: Vec<Scheduled>,
     expect: Vec<Expectation>,
@@ -159,6 +170,7 @@ struct FileWords {
     open_at: Option<Spanned<String>>,
     #[serde(default)]
     vault: VaultSettings,
+    keystore: Option<Spanned<KeystoreSettings>>,
     #[serde(default)]
     events: Vec<EventWords>,
     #[serde(default)]
@@ -172,6 +184,7 @@ struct ExpectWords {
     verdict: Option<String>,
     #[serde(rename = "restartsToOutage")]
     restarts_to_outage: Option<u32>,
+    recoverable: Option<String>,
     #[serde(default)]
     alerts: Vec<String>,
     #[serde(default)]
@@ -208,8 +221,22 @@ impl Scenario {
         events.sort_by_key(|event| event.at);
         let mut expect = words.expect.into_iter().map(|e| e.read(&file)).collect::<Result<Vec<_>, _>>()?;
         expect.sort_by_key(|e| e.at);
+        if let Some(keystore) = &words.keystore {
+            keystore.get_ref().check().map_err(|trouble| file.wrong(keystore.span().start, &trouble.what))?;
+        }
+        let keystore = words.keystore.map(Spanned::into_inner).unwrap_or_default();
         let (name, title) = (name.to_owned(), words.title);
-        Ok(Self { name, title, says: words.says.trim().to_owned(), start, open_at, vault: words.vault, events, expect })
+        Ok(Self {
+            name,
+            title,
+            says: words.says.trim().to_owned(),
+            start,
+            open_at,
+            vault: words.vault,
+            keystore,
+            events,
+            expect,
+        })
     }
 
     /// What must be said when, in order of time.
@@ -252,6 +279,7 @@ impl ExpectWords {
             at: file.since_start(&self.at)?,
             verdict: self.verdict,
             restarts_to_outage: self.restarts_to_outage,
+            recoverable: self.recoverable,
             alerts: self.alerts,
             quiet: self.quiet,
             sentence_contains: self.sentence_contains,

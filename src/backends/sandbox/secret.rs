@@ -59,6 +59,11 @@ impl KeysSecret {
         serde_json::from_value(self.object.clone()?).ok()
     }
 
+    /// What the API server stores, to be changed by an apply.
+    pub(super) const fn stored(&mut self) -> &mut Option<Value> {
+        &mut self.object
+    }
+
     pub(super) fn exists(&self) -> bool {
         self.object.is_some()
     }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
+use super::rotation::Rotations;
 use super::seed::Seed;
 
 /// A share, or a key; wiped when it is dropped, and without `Debug`.
@@ -38,6 +39,8 @@ pub(super) struct Server {
     pub(super) opens: Option<Timestamp>,
     /// A static seal's key was the right one when the process started.
     pub(super) seal_key: bool,
+    /// Rotations of keys that were begun here.
+    pub(super) rotations: Rotations,
     /// Seconds by which its clock is ahead.
     pub(super) skew: i64,
 }
@@ -63,6 +66,7 @@ impl Server {
             nonce: String::new(),
             opens: None,
             seal_key: false,
+            rotations: Rotations::default(),
             skew: 0,
         }
     }
@@ -85,6 +89,7 @@ impl Server {
     pub(super) fn forget(&mut self) {
         self.sealed = true;
         self.opens = None;
+        self.rotations = Rotations::default();
         self.reset();
     }
 

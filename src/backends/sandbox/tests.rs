@@ -7,7 +7,7 @@ use super::event::Way;
 use super::scenario::{MountSort, SealSort, UnsealerSort, VaultSettings, scenarios};
 use super::*;
 use crate::app::trouble::TroubleKind;
-use crate::backends::bao::transport::{Method, Request, Transport};
+use crate::backends::bao::transport::{Access, Method, Request, Transport};
 use crate::backends::kube::port::{Change, Kube, Watched};
 
 fn scenario(vault: VaultSettings) -> Scenario {
@@ -26,7 +26,7 @@ fn after(sandbox: &Sandbox, seconds: i64) {
 }
 
 fn get(sandbox: &Sandbox, replica: &str, what: &str) -> (u16, Value) {
-    let request = Request { method: Method::Get, path: format!("/v1/sys/{what}"), body: None };
+    let request = Request { method: Method::Get, path: format!("/v1/sys/{what}"), body: None, access: Access::none() };
     let response = sandbox.send(replica, request).now_or_never().unwrap().unwrap();
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
@@ -207,7 +207,7 @@ async fn a_lost_api_server_is_unreachable_and_a_missing_right_is_denied() {
     after(&sandbox, 2);
     assert_eq!(watch.next().await.unwrap().unwrap_err().kind, TroubleKind::Unreachable);
     assert_eq!(sandbox.secret("openbao", "openbao-keys").await.unwrap_err().kind, TroubleKind::Unreachable);
-    let request = Request { method: Method::Get, path: "/v1/sys/health".into(), body: None };
+    let request = Request { method: Method::Get, path: "/v1/sys/health".into(), body: None, access: Access::none() };
     assert_eq!(sandbox.send("openbao-0", request).await.err().unwrap().kind, TroubleKind::Unreachable);
     sandbox.happen(&Event::ApiServer { up: true });
     assert!(matches!(watch.next().await, Some(Ok(Change::Secret(Some(_))))));

@@ -1,6 +1,6 @@
 //! The simulated world: its clock, its script, its vault and its cluster, and who watches.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures::channel::mpsc::UnboundedSender;
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) up: bool,
     /// Resources that this identity may not touch.
     pub(super) denied: BTreeSet<String>,
+    /// ConfigMaps that somebody applied, by namespace and name.
+    pub(super) config_maps: BTreeMap<(String, String), Option<serde_json::Value>>,
     watchers: Vec<Watcher>,
 }
 
@@ -66,6 +68,7 @@ impl World {
             cluster,
             up: true,
             denied: BTreeSet::new(),
+            config_maps: BTreeMap::new(),
             watchers: Vec::new(),
         }
     }
@@ -165,7 +168,7 @@ impl World {
     }
 
     /// Tells watchers what is new to them; drops those whose end is closed.
-    fn tell(&mut self) {
+    pub(super) fn tell(&mut self) {
         let mut watchers = std::mem::take(&mut self.watchers);
         watchers.retain_mut(|watcher| {
             let (face, change) = match self.look(&watcher.what) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::opening::{challenged, session, table, when};
-use crate::app::config::cli::{ActCommand, ActionArgs, Cli, Output};
+use crate::app::config::cli::{ActCommand, ActionArgs, Cli};
 use crate::app::config::cli_keys::{CopyAdd, CopyCommand};
 use crate::app::config::env::Env;
 use crate::app::id::ActionId;
@@ -137,9 +137,7 @@ async fn first_write(cli: &Cli, env: &Env, wanted: &CopyAdd) -> Answer {
     let action = ActionArgs {
         action: ActionId::CopyKeystore.name().to_owned(),
         target: Some(wanted.name.clone()),
-        shares_from: None,
-        progress: None,
-        output: Output::Text,
+        ..ActionArgs::default()
     };
     let mut answer = act::run(cli, &ActCommand::Run { action, confirm: wanted.confirm.clone() }, env).await;
     if answer.code == 0 {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::opening::{challenged, open, session, table, when};
-use crate::app::config::cli::{ActCommand, ActionArgs, Cli, Output};
+use crate::app::config::cli::{ActCommand, ActionArgs, Cli};
 use crate::app::config::cli_keys::CustodyCommand;
 use crate::app::config::env::Env;
 use crate::app::config::resolve::Bound;
@@ -15,7 +15,8 @@ use crate::app::text::{clean, count};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::custody::{MODE, Place, There, host, read};
 use crate::backends::feeds::custody::look;
-use crate::backends::keystore::custody::{LONGEST_FILE, NewFile};
+use crate::backends::keystore::bounds::LONGEST_FILE;
+use crate::backends::keystore::custody::NewFile;
 use crate::backends::keystore::header::CustodyEntry;
 use crate::backends::keystore::{Keeper, SecretBytes, format};
 use crate::programs::act;
@@ -32,9 +33,7 @@ pub async fn run(cli: &Cli, command: &CustodyCommand, env: &Env) -> Answer {
         let action = ActionArgs {
             action: ActionId::RestoreCustody.name().to_owned(),
             target: Some(target),
-            shares_from: None,
-            progress: None,
-            output: Output::Text,
+            ..ActionArgs::default()
         };
         return act::run(cli, &ActCommand::Run { action, confirm: confirm.clone() }, env).await;
     }
@@ -146,11 +145,7 @@ async fn add(session: &Session, bound: &Bound, name: &str, path: &str) -> Result
         bytes: SecretBytes::new(there.bytes.to_vec()),
     };
     let now = clock::now();
-    let added =
-        keeper.change(now, |opened| opened.add_custody(file, now).map_err(|error| error.trouble(keeper.path())))?;
-    if !added {
-        return Err(refused(&format!("there is a key file {name} already"), "", "Give another name"));
-    }
+    keeper.change(now, |opened| opened.add_custody(file, now).map_err(|error| error.trouble(keeper.path())))?;
     let mut out = format!("{} of {} are kept as {name}, version 1.\n", count(len, "byte"), clean(&path));
     if let Some((found, ..)) = found.filter(|(found, ..)| *found != mode) {
         // Writing to a String cannot fail.
@@ -277,7 +272,7 @@ async fn refresh(session: &Session, bound: &Bound, name: &str, confirm: Option<&
         }
         opened.add_custody_version(name, bytes, now).map_err(|error| error.trouble(keeper.path()))
     })?;
-    Ok(format!("Version {} of {name} is kept. Earlier versions stay.\n{COPY}", number.unwrap_or_default()))
+    Ok(format!("Version {} of {name} is kept. Earlier versions stay.\n{COPY}", number))
 }
 
 fn remove(session: &Session, bound: &Bound, name: &str, confirm: Option<&str>) -> Result<String, Trouble> {

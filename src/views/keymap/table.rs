@@ -5,6 +5,7 @@ use super::{
 };
 use crate::app::intent::Intent;
 use crate::app::state::State;
+use crate::app::state::layers::Layer;
 
 const ALWAYS: fn(&State) -> bool = |_| true;
 const SILENT: fn(&State) -> &'static str = |_| "";
@@ -254,6 +255,17 @@ static UNLOCK: &[Binding] = &[
         rank: 2,
         available: ALWAYS,
         does: Does::Slot,
+    },
+    Binding {
+        keys: &["<Tab>"],
+        shown: None,
+        label: |_| "keys from elsewhere",
+        says: "take the keys from another place than the keystore, where the action can",
+        rank: 3,
+        available: |state| {
+            matches!(state.top(), Some(Layer::Unlock(dialog)) if dialog.action.takes_from_places())
+        },
+        does: Does::Ask(|_, _| Some(Intent::NextField)),
     },
     Binding { label: |_| "leave it", says: "leave; what was typed is wiped", ..BACK },
 ];

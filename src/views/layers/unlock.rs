@@ -20,20 +20,18 @@ pub fn sheet(state: &State, look: &Look, dialog: &UnlockDialog, room: usize) -> 
     }
     sheet.blank();
     let mut line = vec![look.span(Role::Plain, "  passphrase or recovery code  ".to_owned())];
-    match dialog.trying {
-        Some(since) => {
-            line.push(look.span(Role::Dim, format!("trying for {}", quiet(age(state.now, since)))));
-        }
-        None => {
-            if dialog.pending != Pending::Empty {
-                line.push(look.span(Role::Plain, "••••".to_owned()));
-            }
-            line.push(look.span(Role::Accent, "▏".to_owned()));
-        }
+    if dialog.pending != Pending::Empty {
+        line.push(look.span(Role::Plain, "••••".to_owned()));
+    }
+    if dialog.trying.is_none_or(|tried| !tried.typed) {
+        line.push(look.span(Role::Accent, "▏".to_owned()));
     }
     line.push(Span::raw(" "));
     sheet.lines.push(Line::from(line));
     sheet.focus = Some(sheet.lines.len().saturating_sub(1));
+    if let Some(words) = trying(state, dialog) {
+        sheet.say(look, Role::Dim, "", &words, room);
+    }
     if let Some(trouble) = &dialog.refusal {
         sheet.blank();
         sheet.lines.push(Line::from(vec![look.mark(Mark::Bad, &trouble.what)]));
@@ -43,4 +41,18 @@ pub fn sheet(state: &State, look: &Look, dialog: &UnlockDialog, room: usize) -> 
     sheet.blank();
     sheet.say(look, Role::Dim, "", "Not shown, not logged, wiped when this closes. It locks itself when idle.", room);
     sheet
+}
+
+/// What is going on, if anything is.
+fn trying(state: &State, dialog: &UnlockDialog) -> Option<String> {
+    if let Some(slot) = &dialog.opened {
+        return Some(format!("{slot} opened it by itself: what you are typing is not needed, Enter goes on"));
+    }
+    let tried = dialog.trying?;
+    let since = quiet(age(state.now, tried.since));
+    Some(if tried.typed {
+        format!("trying it for {since}; a passphrase is made to take about half a second")
+    } else {
+        format!("trying the keyring and the keyfile for {since}; you may type meanwhile")
+    })
 }

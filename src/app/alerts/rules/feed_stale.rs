@@ -7,6 +7,7 @@ use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::observed::{FeedHealth, FeedState};
 use crate::app::time::{age, moment};
+use crate::app::trouble::TroubleKind;
 
 /// The rule.
 pub struct FeedStale;
@@ -43,6 +44,11 @@ impl Rule for FeedStale {
 fn judge(feed: FeedId, health: &FeedHealth, now: Timestamp) -> Finding {
     let trouble = health.trouble.as_ref().map(|seen| &seen.value);
     let what = trouble.map(|trouble| trouble.what.clone()).unwrap_or_default();
+    // Nothing rests on the register alone: who may not read it, or finds a newer version's, sees the rest as well as ever.
+    let spared = |kind| matches!(kind, TroubleKind::Denied | TroubleKind::Unusable);
+    if feed == FeedId::Register && trouble.is_some_and(|trouble| spared(trouble.kind)) {
+        return Finding::Clear;
+    }
     match health.state(now, feed) {
         FeedState::Live | FeedState::Absent => Finding::Clear,
         // It answers, and the answer is no: more waiting brings nothing.

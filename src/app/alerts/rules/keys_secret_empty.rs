@@ -31,7 +31,13 @@ impl Rule for KeysSecretEmpty {
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
         keys_secret_fault::judge(model, now, |object, fault| match fault {
             Fault::Empty => Some(format!("{object} is empty")),
-            Fault::Missing | Fault::FieldMissing(_) | Fault::Implausible(_) | Fault::Changed => None,
+            Fault::Missing
+            | Fault::FieldMissing(_)
+            | Fault::Implausible(_)
+            | Fault::Changed
+            | Fault::Refused { .. }
+            | Fault::FileMissing
+            | Fault::FileChanged => None,
         })
     }
 }

@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 
 use super::super::{Finding, Firing, Severity};
-use crate::app::id::ObjectRef;
+use crate::app::id::{ActionId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::attribution::{Culprit, attribute};
+use crate::app::model::keys_secret::KeysSecret;
 use crate::app::model::reopens::{Mechanism, reopens};
 use crate::app::time::moment;
+use crate::app::verdict::held::{mender, restorable};
 use crate::app::verdict::keys::{Fault, Keys, keys};
 use crate::app::verdict::replicas::headcount;
 
@@ -58,22 +60,38 @@ pub(super) fn subject(model: &Model) -> ObjectRef {
 }
 
 fn firing(model: &Model, fault: &Fault, sentence: String, now: Timestamp) -> Firing {
+    let by = reopens(model, now).by;
     let open = headcount(model, now).open > 0;
-    let next = if *fault == Fault::Changed {
-        "Restart nothing. Put the key the servers started with back"
+    let useless = match fault {
+        Fault::Changed | Fault::Refused { .. } => model.keys_secret().map(KeysSecret::prints).unwrap_or_default(),
+        Fault::Missing
+        | Fault::Empty
+        | Fault::FieldMissing(_)
+        | Fault::Implausible(_)
+        | Fault::FileMissing
+        | Fault::FileChanged => Vec::new(),
+    };
+    let mender = mender(model, by, &useless, now);
+    let next = if let Some(mender) = mender {
+        let hold = if open { "Restart nothing: put" } else { "Put" };
+        format!("{hold} it back from the keystore, which holds generation {}", mender.generation.number)
+    } else if *fault == Fault::Changed {
+        "Restart nothing. Put the key the servers started with back".to_owned()
     } else if open {
         "Restart nothing: the vault runs from memory. Ask whoever may hold a copy of the key, and put it back"
-    } else if reopens(model, now).by == Mechanism::Static {
+            .to_owned()
+    } else if by == Mechanism::Static {
         "Ask whoever may hold a copy of the key, put it back, and delete the pod: a static seal takes no typed key"
+            .to_owned()
     } else {
-        "Ask whoever may hold a copy of the key; unseal by typing it"
+        "Ask whoever may hold a copy of the key; unseal by typing it".to_owned()
     };
     Firing {
         severity: Severity::Critical,
         sentence,
         why: who(model, fault, now),
-        next: next.to_owned(),
-        action: None,
+        next,
+        action: mender.filter(|mender| restorable(model, *mender)).map(|_| ActionId::RestoreKeysSecret),
         evidence_since: None,
     }
 }
@@ -82,6 +100,9 @@ fn firing(model: &Model, fault: &Fault, sentence: String, now: Timestamp) -> Fir
 fn who(model: &Model, fault: &Fault, now: Timestamp) -> String {
     if *fault == Fault::Changed {
         return "a server that restarts reads the new key, and its storage is sealed with the old one".to_owned();
+    }
+    if let Fault::Refused { at } = fault {
+        return format!("it was asked {}, and took another key than these", moment(now, *at));
     }
     let Some(found) = attribute(&model.history) else { return String::new() };
     let between = match (found.after, found.before) {

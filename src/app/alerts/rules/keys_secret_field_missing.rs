@@ -38,7 +38,13 @@ impl Rule for KeysSecretFieldMissing {
         }
         keys_secret_fault::judge(model, now, |object, fault| match fault {
             Fault::FieldMissing(why) => Some(format!("{object} {why}")),
-            Fault::Missing | Fault::Empty | Fault::Implausible(_) | Fault::Changed => None,
+            Fault::Missing
+            | Fault::Empty
+            | Fault::Implausible(_)
+            | Fault::Changed
+            | Fault::Refused { .. }
+            | Fault::FileMissing
+            | Fault::FileChanged => None,
         })
     }
 }

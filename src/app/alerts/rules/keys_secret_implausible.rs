@@ -21,7 +21,7 @@ impl Rule for KeysSecretImplausible {
     }
 
     fn fires_when(&self) -> &'static str {
-        "the unseal key is empty, or its length or alphabet cannot be a key, or a static key is another one than at the start"
+        "the unseal key is empty, or its length or alphabet cannot be a key, a static key is another one than at the start, or the vault refused it"
     }
 
     fn runbook(&self) -> &'static str {
@@ -32,7 +32,8 @@ impl Rule for KeysSecretImplausible {
         keys_secret_fault::judge(model, now, |object, fault| match fault {
             Fault::Implausible(why) => Some(format!("{object}: {why}")),
             Fault::Changed => Some(format!("{object} holds another key than the replicas started with")),
-            Fault::Missing | Fault::Empty | Fault::FieldMissing(_) => None,
+            Fault::Refused { .. } => Some(format!("{object} holds keys that the vault refused")),
+            Fault::Missing | Fault::Empty | Fault::FieldMissing(_) | Fault::FileMissing | Fault::FileChanged => None,
         })
     }
 }

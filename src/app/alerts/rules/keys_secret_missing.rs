@@ -31,7 +31,13 @@ impl Rule for KeysSecretMissing {
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
         keys_secret_fault::judge(model, now, |object, fault| match fault {
             Fault::Missing => Some(format!("{object} does not exist")),
-            Fault::Empty | Fault::FieldMissing(_) | Fault::Implausible(_) | Fault::Changed => None,
+            Fault::Empty
+            | Fault::FieldMissing(_)
+            | Fault::Implausible(_)
+            | Fault::Changed
+            | Fault::Refused { .. }
+            | Fault::FileMissing
+            | Fault::FileChanged => None,
         })
     }
 }

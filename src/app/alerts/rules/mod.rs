@@ -8,8 +8,13 @@ use crate::app::model::Model;
 use crate::app::verdict::sight;
 
 mod clock_skew;
+mod custody_mismatch;
+mod custody_missing;
+mod custody_permissions;
 mod feed_stale;
+mod keys_held;
 mod keys_in_last_applied;
+mod keys_mismatch;
 mod keys_mount_optional;
 mod keys_overwritable;
 mod keys_secret_empty;
@@ -17,6 +22,10 @@ mod keys_secret_fault;
 mod keys_secret_field_missing;
 mod keys_secret_implausible;
 mod keys_secret_missing;
+mod keys_single_copy;
+mod keys_unproven;
+mod keystore_missing;
+mod keystore_unreadable;
 mod unsealer_dead;
 mod vault_no_active;
 mod vault_sealed;
@@ -35,9 +44,17 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &keys_secret_field_missing::KeysSecretFieldMissing,
         &keys_secret_implausible::KeysSecretImplausible,
         &unsealer_dead::UnsealerDead,
+        &keys_mismatch::KeysMismatch,
+        &keys_single_copy::KeysSingleCopy,
+        &keys_unproven::KeysUnproven,
         &keys_overwritable::KeysOverwritable,
         &keys_mount_optional::KeysMountOptional,
         &keys_in_last_applied::KeysInLastApplied,
+        &keystore_missing::KeystoreMissing,
+        &keystore_unreadable::KeystoreUnreadable,
+        &custody_missing::CustodyMissing,
+        &custody_mismatch::CustodyMismatch,
+        &custody_permissions::CustodyPermissions,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

@@ -122,6 +122,9 @@ fn fault_says(object: &ObjectRef, fault: &Fault) -> String {
         Fault::Empty => format!("{object} is empty"),
         Fault::FieldMissing(why) | Fault::Implausible(why) => format!("{object}: {why}"),
         Fault::Changed => format!("{object} holds another key than before"),
+        Fault::Refused { .. } => format!("{object} holds keys that the vault refused"),
+        Fault::FileMissing => format!("{object} is gone"),
+        Fault::FileChanged => format!("{object} is not the one that is kept in custody"),
     }
 }
 

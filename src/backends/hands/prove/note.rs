@@ -1,0 +1,90 @@
+//! What is written down about a rotation of ours before the first share is sent: enough to know it again after a crash.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::app::trouble::Trouble;
+use crate::backends::files::atomic::{self, Existing};
+use crate::backends::files::{json_why, left_alone, not_written, read_small};
+
+/// No such note is longer.
+const LONGEST: u64 = 64 * 1024;
+
+/// One rotation that this program began. Holds no key and no token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// On which replica.
+    pub replica: String,
+    /// Its nonce, by which it is told from anybody else's.
+    pub nonce: String,
+    /// Behind which path: `/v1/sys/rotate/root`.
+    pub api: String,
+    /// In which namespace; `None` for the root.
+    pub namespace: Option<String>,
+    /// When it was begun.
+    pub at: Timestamp,
+}
+
+/// The one place for it. Without a folder (in the sandbox, which leaves nothing behind) nothing is written.
+pub(super) struct Place(Option<PathBuf>);
+
+impl Place {
+    pub fn under(folder: Option<&Path>) -> Self {
+        Self(folder.map(|folder| folder.join("proof-attempt.json")))
+    }
+
+    /// What lies there.
+    pub fn read(&self) -> Result<Option<Note>, Trouble> {
+        let Some(path) = &self.0 else { return Ok(None) };
+        let Some(bytes) = read_small(path, LONGEST)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| left_alone(path, &json_why(&error)))
+    }
+
+    /// On disk, and its folder too, when this returns.
+    pub fn write(&self, note: &Note) -> Result<(), Trouble> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let bytes = serde_json::to_vec(note)
+            .map_err(|_| Trouble::local("the note of a rotation cannot be written", "", "Nothing was sent"))?;
+        atomic::write(path, &bytes, Existing::Replace).map(drop).map_err(|error| not_written(path, &error))
+    }
+
+    /// Takes it away. What cannot be taken away only makes the next start look once more.
+    pub fn clear(&self) {
+        let Some(path) = &self.0 else { return };
+        if let Err(error) = std::fs::remove_file(path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "the note of a rotation that is over could not be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_note_is_private_and_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::under(Some(folder.path()));
+        assert_eq!(place.read().unwrap(), None);
+        let note = Note {
+            replica: "openbao-0".into(),
+            nonce: "N".into(),
+            api: "/v1/sys/rotate/root".into(),
+            namespace: None,
+            at: Timestamp::UNIX_EPOCH,
+        };
+        place.write(&note).unwrap();
+        let mode = std::fs::metadata(folder.path().join("proof-attempt.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(place.read().unwrap(), Some(note));
+        place.clear();
+        place.clear();
+        assert_eq!(place.read().unwrap(), None);
+    }
+}
