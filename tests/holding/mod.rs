@@ -88,7 +88,11 @@ impl KubeWrite for One {
         self.secrets.lock().unwrap().insert(key, data);
         Ok(())
     }
-    async fn apply_config_map(&self, _: &str, _: &str, _: Vec<(String, String)>) -> Result<(), Trouble> {
+    async fn apply_secret_over(&self, version: &str, apply: SecretApply) -> Result<(), Trouble> {
+        assert_eq!(version, "1", "the version that was read");
+        self.apply_secret(apply).await
+    }
+    async fn apply_config_map(&self, _: &str, _: &str, _: &str, _: Vec<(String, String)>) -> Result<(), Trouble> {
         unreachable!()
     }
 }
@@ -101,7 +105,8 @@ impl Kube for One {
     async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>, Trouble> {
         let key = format!("{}:{namespace}/{name}", self.context);
         let data = self.secrets.lock().unwrap().get(&key).cloned();
-        Ok(data.map(|data| Secret { data: Some(data), ..Secret::default() }))
+        let metadata = || ObjectMeta { resource_version: Some("1".to_owned()), ..ObjectMeta::default() };
+        Ok(data.map(|data| Secret { data: Some(data), metadata: metadata(), ..Secret::default() }))
     }
     async fn vaults(&self, _: Option<&str>) -> Result<Vec<StatefulSet>, Trouble> {
         unreachable!()
