@@ -82,7 +82,7 @@ pub fn read_path(path: &Path) -> Result<Option<There>, Trouble> {
         Err(error) => return Err(unread(error)),
     };
     if !meta.is_file() || meta.len() > LONGEST_FILE as u64 {
-        let why = if meta.is_file() { "it is longer than 64 KiB" } else { "it is no regular file" };
+        let why = if meta.is_file() { "it is longer than 1 MiB" } else { "it is no regular file" };
         return Err(Trouble::local(
             &format!("{} is no key file", path.display()),
             why,

@@ -14,6 +14,7 @@ mod lab;
 mod pty;
 
 mod canary;
+mod copies;
 mod crash;
 mod emptied;
 mod incident;

@@ -166,7 +166,11 @@ impl Shelf for SecretShelf {
         fields.extend(versions.into_iter().map(|(_, name, bytes)| (name, Zeroizing::new(bytes))));
         let (namespace, name) = (self.namespace.clone(), self.name.clone());
         // Whoever applies a Secret gives up the fields that it does not name: the versions are named each time.
-        write.apply_secret(SecretApply { namespace, name, fields, immutable: false }).await?;
+        let apply = SecretApply { namespace, name, fields, immutable: false };
+        match secret.as_ref().and_then(|secret| secret.metadata.resource_version.clone()) {
+            Some(version) => write.apply_secret_over(&version, apply).await?,
+            None => write.apply_secret(apply).await?,
+        }
         let more = if dropped > 0 { format!("; the {dropped} oldest made room") } else { String::new() };
         Ok(format!("{count} versions are in it{more}"))
     }

@@ -26,18 +26,19 @@ impl Copies {
         let there = within(PATIENCE, &place, shelf.read()).await?;
         let held = there.as_ref().map(|there| held::read(there, inner.around.keeper.identity(), &place)).transpose()?;
         if held.as_ref().is_some_and(|held| held.digest == original.digest) {
-            inner.noted(&entry, &original, false)?;
+            inner.noted(&entry, &original, None)?;
             return Ok(Written::Same);
         }
         if let Some(lost) = held.as_ref().and_then(|held| held.would_lose(&original)) {
             return Err(would_lose(name, &lost));
         }
-        still_a_second_place(&entry, &shelf.near().await)?;
+        let near = shelf.near().await;
+        still_a_second_place(&entry, &near)?;
         let old = there.zip(held.map(|held| held.revision));
         let writing = Writing { bytes, revision, old };
         let kept = within(PATIENCE, &place, shelf.write(&writing)).await?;
         let opened = inner.read_back(&entry, &writing).await?;
-        inner.noted(&entry, &original, true)?;
+        inner.noted(&entry, &original, Some(&near))?;
         Ok(Written::Done(format!("revision {revision} written, read back{opened}, the same; {kept}")))
     }
 
@@ -101,13 +102,18 @@ impl Inner {
         }
     }
 
-    fn noted(&self, entry: &Entry, original: &Held, written: bool) -> Result<(), Trouble> {
+    fn noted(&self, entry: &Entry, original: &Held, written: Option<&Near>) -> Result<(), Trouble> {
         let now = self.around.clock.now();
         self.book.note(entry, |entry| {
             entry.last = Some((now, Found::Keystore(original.clone())));
             // Found as it should be: whoever waits for a look at it gets one, as after a write.
             entry.written = Some(now);
-            if written
+            match written {
+                Some(Near::Elsewhere) => (entry.placed, entry.near) = (true, None),
+                Some(Near::Here(why)) => (entry.placed, entry.near) = (true, Some(why.clone())),
+                Some(Near::Unknown(_)) | None => {}
+            }
+            if written.is_some()
                 && let Place::Command { put, get } = &entry.place
                 && super::command::CommandShelf::versioned(put, get)
             {

@@ -179,7 +179,7 @@ async fn taken(place: &Place, session: &Session, path: &str) -> Result<There, Tr
         )
     })?;
     if there.bytes.is_empty() || there.bytes.len() > LONGEST_FILE {
-        let why = if there.bytes.is_empty() { "it is empty" } else { "it is longer than 64 KiB" };
+        let why = if there.bytes.is_empty() { "it is empty" } else { "it is longer than 1 MiB" };
         return Err(refused(&format!("{path} is no key file"), why, "Nothing was changed"));
     }
     Ok(there)
