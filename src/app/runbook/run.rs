@@ -290,7 +290,7 @@ impl Run {
             KeysRef::Typed { .. } => true,
         };
         let left = remembered.iter().filter(|proof| self.proofs.is_empty() && proof.at >= self.began);
-        self.proofs.iter().chain(left).filter(asked).next_back().map(|proof| proof.answer)
+        self.proofs.iter().chain(left).rfind(asked).map(|proof| proof.answer)
     }
 
     /// Takes away what a dead session left behind: its journal gets its last line.

@@ -58,7 +58,7 @@ pub(super) fn entries(state: &State, look: &Look, room: Room) -> Vec<Entry> {
             ]
         })
         .collect();
-    let columns = if room.zoomed { &COLUMNS[..] } else { COLUMNS.get(..2).unwrap_or(&COLUMNS) };
+    let columns = if room.zoomed { &COLUMNS[..] } else { &super::kept::SMALL };
     let lines = lay(look, columns, &rows, room.width.saturating_sub(LABEL), false);
     let mut entries = Vec::new();
     for (index, (file, line)) in files.iter().zip(lines).enumerate() {

@@ -18,6 +18,9 @@ use crate::views::table::{Cell, Column, lay};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
 
+/// A name and how it stands: what a small card has room for.
+pub(super) const SMALL: [Column; 2] = [Column::name("", 0, 6), Column::name("", 0, 8)];
+
 /// What could not be read is unknown where it was not reached, and wrong where it was.
 pub(super) const fn unread(trouble: &Trouble) -> Mark {
     match trouble.kind {
@@ -56,11 +59,10 @@ fn holds(state: &State, current: &GenerationSeen, written: Timestamp, roomy: boo
     }
     match current.kind {
         KeyKind::Static if roomy => parts.push(current.kind.words().to_owned()),
-        KeyKind::Static => {}
         KeyKind::Recovery => parts.push("recovery keys".to_owned()),
         KeyKind::Unseal if !enough => parts.push(format!("{held} of {} shares needed", current.threshold)),
         KeyKind::Unseal if roomy && current.total > 1 => parts.push(format!("{held} of {} shares", current.total)),
-        KeyKind::Unseal => {}
+        KeyKind::Unseal | KeyKind::Static => {}
     }
     let copies = state.model.copies.as_ref().map(|seen| seen.value.iter().filter(|copy| copy.counts()).count());
     match copies {
@@ -137,6 +139,10 @@ pub fn places(state: &State) -> Vec<String> {
 pub(super) fn summary(state: &State, look: &Look, room: Room) -> Option<Entry> {
     state.model.keystore().and_then(|seen| seen.current())?;
     let places = places(state);
+    let keystore = state.model.keystore.as_ref().and_then(|seen| seen.fresh(state.now, FeedId::Keystore));
+    let copies = state.model.copies.as_ref().and_then(|seen| seen.fresh(state.now, FeedId::Copies));
+    let register = state.model.register.as_ref().is_none_or(|seen| seen.fresh(state.now, FeedId::Register).is_some());
+    let seen = keystore.is_some() && copies.is_some() && register;
     let (mark, words) = match places.as_slice() {
         [] => (Mark::Bad, "nothing holds the keys".to_owned()),
         [one] => (Mark::Warn, format!("only one place holds the keys: {one}")),
@@ -148,13 +154,17 @@ pub(super) fn summary(state: &State, look: &Look, room: Room) -> Option<Entry> {
     };
     let left = room.width.saturating_sub(LABEL + look.glyph_width() + 1);
     let words = if fmt::width(&words) <= left || room.zoomed { fmt::end(&words, left) } else { short };
+    // What was counted and is not in sight any more is remembered, and no longer well.
+    let (role, mark, words) =
+        if seen { (mark.role(), mark, words) } else { (Role::Dim, Mark::Warn, format!("{words}, when last seen")) };
+    let words = fmt::end(&words, left);
     let weight = if mark == Mark::Ok { 4 } else { 2 };
-    Some(Entry::note(weight, labelled(look, "places", vec![look.mark(mark, &words)])))
+    Some(Entry::note(weight, labelled(look, "places", vec![look.span(role, format!("{} {words}", look.glyph(mark)))])))
 }
 
 /// How a copy stands, in a mark and words; as many words as the room allows.
 pub fn copy_word(copy: &CopySeen, roomy: bool) -> (Mark, String) {
-    let not = if roomy { "does not count: " } else { "" };
+    let not = if roomy { "not counted: " } else { "" };
     match (&copy.state, &copy.near) {
         (CopyState::Missing, _) => (Mark::Bad, "gone".to_owned()),
         (CopyState::Unreadable(trouble), _) => (unread(trouble), format!("cannot be read: {}", trouble.kind.word())),
@@ -172,7 +182,7 @@ pub(super) fn copies(state: &State, look: &Look, room: Room) -> Vec<Entry> {
     const COLUMNS: [Column; 5] = [
         Column::name("", 0, 8),
         Column::name("", 0, 20),
-        Column::name("", 3, 14),
+        Column::name("", 3, 12),
         Column::new("", 1),
         Column::new("", 2),
     ];
@@ -204,7 +214,7 @@ pub(super) fn copies(state: &State, look: &Look, room: Room) -> Vec<Entry> {
             ]
         })
         .collect();
-    let columns = if room.zoomed { &COLUMNS[..] } else { COLUMNS.get(..2).unwrap_or(&COLUMNS) };
+    let columns = if room.zoomed { &COLUMNS[..] } else { &SMALL };
     let lines = lay(look, columns, &rows, room.width.saturating_sub(LABEL), false);
     let mut entries = Vec::new();
     for (index, (copy, line)) in copies.iter().zip(lines).enumerate() {
@@ -272,7 +282,7 @@ pub(super) fn elsewhere(state: &State, look: &Look, room: Room) -> Vec<Entry> {
             ]
         })
         .collect();
-    let columns = if room.zoomed { &COLUMNS[..] } else { COLUMNS.get(..2).unwrap_or(&COLUMNS) };
+    let columns = if room.zoomed { &COLUMNS[..] } else { &SMALL };
     let lines = lay(look, columns, &rows, room.width.saturating_sub(LABEL), false);
     let mut entries = Vec::new();
     for (index, (held, line)) in others.iter().zip(lines).enumerate() {

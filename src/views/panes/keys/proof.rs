@@ -34,7 +34,7 @@ pub fn proof_word(state: &State, roomy: bool) -> (Mark, String) {
         && let Some(kept) = of_keystore(state).filter(|proof| proof.answer == Answer::Accepted)
     {
         let gone = age(state.now, kept.at);
-        let whose = if roomy { "of the keystore's keys" } else { "keystore's" };
+        let whose = if roomy { "of the keystore's keys" } else { "keystore's keys" };
         return if gone <= max {
             (Mark::Ok, format!("{whose}, {}", when(kept)))
         } else {
@@ -96,7 +96,8 @@ pub(super) fn entries(state: &State, look: &Look, room: Room) -> Vec<Entry> {
             Answer::Refused => (Mark::Bad, "refused"),
         };
         let when = fmt::when(state.now, proof.at);
-        let words = if roomy { format!("it {verb} the keystore's {when}") } else { format!("{verb} the keystore's") };
+        let words =
+            if roomy { format!("it {verb} the keystore's keys {when}") } else { format!("{verb} the keystore's keys") };
         entries.push(Entry::note(1, labelled(look, "", vec![look.mark(mark, &words)])));
     }
     entries
