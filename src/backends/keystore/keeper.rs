@@ -260,7 +260,7 @@ impl Keeper {
 
     fn write(&self, opened: &mut Opened, now: Timestamp) -> Result<(), Trouble> {
         let bytes = opened.seal(now).map_err(|error| error.trouble(self.path()))?;
-        self.store.replace(&bytes)?;
+        Store::replace(self.store.as_ref(), &bytes)?;
         let back = self.existing()?;
         let reread = Opened::open_with_key(&back, Some(&self.identity), opened.key(), opened.opened_by())
             .map_err(|error| error.trouble(self.path()))?;

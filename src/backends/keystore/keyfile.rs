@@ -83,7 +83,7 @@ pub fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>, Trouble> {
 
 /// A FIFO in its place must not hold the program.
 fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32).open(path)
+    OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path)
 }
 
 /// Whether this user, or root, is this user.

@@ -19,12 +19,12 @@ pub fn sheet(state: &State, look: &Look, dialog: &UnlockDialog, room: usize) -> 
         sheet.say(look, Role::Dim, "", &format!("{} opens with: {}", keystore.path, slots.join(", ")), room);
     }
     sheet.blank();
-    let mut line = vec![look.span(Role::Plain, "  passphrase or recovery code  ".to_owned())];
+    let mut line = vec![look.span(Role::Plain, "  passphrase or recovery code  ")];
     if dialog.pending != Pending::Empty {
-        line.push(look.span(Role::Plain, "••••".to_owned()));
+        line.push(look.span(Role::Plain, "••••"));
     }
     if dialog.trying.is_none_or(|tried| !tried.typed) {
-        line.push(look.span(Role::Accent, "▏".to_owned()));
+        line.push(look.span(Role::Accent, "▏"));
     }
     line.push(Span::raw(" "));
     sheet.lines.push(Line::from(line));
