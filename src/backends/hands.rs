@@ -91,7 +91,8 @@ impl Hands<Effect> for ConsoleHands {
                 let attempt = tools.attempt();
                 // A derivation blocks for half a second, a keyring perhaps for a prompt.
                 let task = self.shell.runtime.spawn_blocking(move || {
-                    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| unlock(&tools, attempt, typed.then_some(slot))));
+                    let opened =
+                        std::panic::catch_unwind(AssertUnwindSafe(|| unlock(&tools, attempt, typed.then_some(slot))));
                     let opened = opened.unwrap_or_else(|_| Err(broke("unlocking the keystore")));
                     let _ = send.send(Msg::Unlocked { slot, opened, typed });
                 });

@@ -25,10 +25,10 @@ use crate::app::trouble::Trouble;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::connect::{Asked, NotConnected, Target, connect};
+use crate::backends::copies::Around;
 use crate::backends::copies::own::Replicas;
 use crate::backends::copies::place::ThisHost;
 use crate::backends::copies::secret::Contexts;
-use crate::backends::copies::Around;
 use crate::backends::feeds::{self, Deps, Held, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
@@ -115,8 +115,7 @@ impl Aim {
     pub async fn connect(&self) -> Result<Session, NotConnected> {
         let mut target = connect(&self.asked).await?;
         target.cluster.notes.extend(self.bound.notes.iter().cloned());
-        let published =
-            published_salt(target.kube.as_deref(), &target.namespace, &target.cluster.identity).await;
+        let published = published_salt(target.kube.as_deref(), &target.namespace, &target.cluster.identity).await;
         Ok(Session::over(target, self, published)?)
     }
 }

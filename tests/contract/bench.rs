@@ -83,7 +83,8 @@ pub async fn until(
 ) -> Answer {
     let mut last = (0, Value::Null);
     for _ in 0..90 {
-        let request = Request { method: Method::Get, path: format!("/v1/sys/{path}"), body: None, access: Access::none() };
+        let request =
+            Request { method: Method::Get, path: format!("/v1/sys/{path}"), body: None, access: Access::none() };
         if let Ok(response) = bench.transport().send(replica, request).await {
             last = (response.status, serde_json::from_slice(&response.body).unwrap_or_default());
             if enough(&last) {

@@ -4,11 +4,10 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 pub use super::rotation::{
-    a_cancelled_rotation_leaves_the_old_keys_in_force, a_rotation_lives_in_the_memory_of_the_one_server_it_was_begun_at,
-    a_rotation_is_begun_once_and_a_share_goes_only_to_its_own_nonce,
+    a_cancelled_rotation_leaves_the_old_keys_in_force, a_rotation_is_begun_once_and_a_share_goes_only_to_its_own_nonce,
     a_rotation_judges_shares_at_the_threshold_and_stays_open_when_they_are_wrong,
-    a_rotation_needs_a_token_and_an_open_server, a_single_key_is_judged_by_a_rotation_at_once,
-    an_auto_unseal_vault_proves_recovery_keys_only,
+    a_rotation_lives_in_the_memory_of_the_one_server_it_was_begun_at, a_rotation_needs_a_token_and_an_open_server,
+    a_single_key_is_judged_by_a_rotation_at_once, an_auto_unseal_vault_proves_recovery_keys_only,
 };
 
 use super::bench::{Answer, Bench, FIRST, attempt, fields, get, init, put, refusal, send, strings, unseal, until};

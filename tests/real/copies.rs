@@ -176,7 +176,8 @@ fn a_copy_in_a_second_vault_counts_keeps_versions_is_tested_lost_and_brings_the_
         let said = scene.says(0, &[restore.as_slice(), &[name.as_str()]].concat());
         assert!(said.contains("What was there is"), "{said}");
         assert_eq!(scene.bytes(), first, "byte for byte what was there before");
-        let kept = said.split("What was there is ").nth(1).unwrap().lines().next().unwrap().trim_end_matches('.').to_owned();
+        let kept =
+            said.split("What was there is ").nth(1).unwrap().lines().next().unwrap().trim_end_matches('.').to_owned();
         assert_eq!(std::fs::read(kept).unwrap(), newer);
         // The copy holds more than the keystore now: it is not overwritten.
         let said = scene.says(2, &["act", "run", "copy-keystore", "vault2", "--confirm", "y"]);

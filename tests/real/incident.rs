@@ -74,8 +74,8 @@ fn the_incident_is_found_repaired_and_proven() {
 
     // Wiped by a placeholder.
     deploy(&vault, &secret(&vault, None));
-    let (code, document) =
-        vault.check_until("the loss", &[], |_, d| alert(d, "keys-secret-empty").is_some_and(|a| a["state"] == "firing"));
+    let (code, document) = vault
+        .check_until("the loss", &[], |_, d| alert(d, "keys-secret-empty").is_some_and(|a| a["state"] == "firing"));
     assert_eq!((code, verdict(&document)), (2, "will-not-reopen"), "{document:#}");
     assert_eq!(document["verdict"]["recoverable"]["by"], "keystore", "{document:#}");
     assert_eq!(document["verdict"]["recoverable"]["generation"], 1, "{document:#}");
@@ -86,9 +86,10 @@ fn the_incident_is_found_repaired_and_proven() {
     assert_eq!(code, 2, "{said}");
     assert!(!vault.kubectl(&["get", "secret", "openbao-keys", "-o", "json"], "").contains("\"key\":"), "untouched");
     done(&vault, &["act", "run", "restore-keys-secret", "--confirm", "openbao-keys"]);
-    let object: Value =
-        serde_json::from_str(&vault.kubectl(&["get", "secret", "openbao-keys", "-o", "json", "--show-managed-fields"], ""))
-            .unwrap();
+    let object: Value = serde_json::from_str(
+        &vault.kubectl(&["get", "secret", "openbao-keys", "-o", "json", "--show-managed-fields"], ""),
+    )
+    .unwrap();
     assert_eq!(object["data"], data(&key, &token), "byte for byte as it was");
     let ours = object["metadata"]["managedFields"].as_array().unwrap();
     assert!(

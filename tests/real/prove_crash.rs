@@ -52,9 +52,8 @@ fn killed_while_its_rotation_is_open_the_next_start_cancels_it() {
     if left_out() {
         return;
     }
-    let vault = lab().vault(
-        json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 5, "threshold": 3}),
-    );
+    let vault = lab()
+        .vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 5, "threshold": 3}));
     vault.check_until("a first whole look", &[], |_, d| verdict(d) != "blind");
     let hit = (0..40).any(|_| {
         let hit = killed_in_the_middle(&vault);
@@ -98,9 +97,8 @@ fn after_a_crash_somebody_elses_rotation_is_left_alone() {
     if left_out() {
         return;
     }
-    let vault = lab().vault(
-        json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 3, "threshold": 2}),
-    );
+    let vault = lab()
+        .vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys", "shares": 3, "threshold": 2}));
     vault.check_until("a first whole look", &[], |_, d| verdict(d) != "blind");
     // Dies right after the step was announced: nothing was begun.
     let mut command = vault.baowatch(&["act", "run", "prove-keys", "--confirm", "y"]);

@@ -8,8 +8,8 @@ mod unlock;
 use super::effect::Effect;
 use super::model::fold;
 use super::msg::Msg;
-use super::state::{Lock, State};
 use super::state::layers::Layer;
+use super::state::{Lock, State};
 use super::time::Stamped;
 use super::verdict::{Standing, judge};
 

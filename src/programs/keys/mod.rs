@@ -7,12 +7,12 @@ mod export;
 mod import;
 mod init;
 mod once;
+mod opening;
 mod place;
 mod rotate;
 mod slots;
 mod status;
 mod verify;
-mod opening;
 
 use super::config::Answer;
 use super::{act, hidden};

@@ -160,7 +160,8 @@ pub(super) fn copy(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
             page.fact("content", &words);
         }
         CopyState::Newer { revision, generation } => {
-            let words = format!("revision {revision} with generation {generation}, newer than the keystore at {written}");
+            let words =
+                format!("revision {revision} with generation {generation}, newer than the keystore at {written}");
             page.fact("content", &words);
             page.fact("bring back", &format!("baowatch keys copy restore {}", copy.name));
         }

@@ -170,7 +170,9 @@ pub fn copy_word(copy: &CopySeen, roomy: bool) -> (Mark, String) {
         (CopyState::Unreadable(trouble), _) => (unread(trouble), format!("cannot be read: {}", trouble.kind.word())),
         (CopyState::Outdated { generation, .. }, _) => (Mark::Warn, format!("{not}old keys, generation {generation}")),
         (CopyState::Unchecked, _) => (Mark::Unknown, "not checked yet".to_owned()),
-        (CopyState::Same | CopyState::Older { .. } | CopyState::Newer { .. }, Some(near)) => (Mark::Warn, format!("{not}{near}")),
+        (CopyState::Same | CopyState::Older { .. } | CopyState::Newer { .. }, Some(near)) => {
+            (Mark::Warn, format!("{not}{near}"))
+        }
         (CopyState::Older { .. }, None) => (Mark::Ok, "current keys, older write".to_owned()),
         (CopyState::Newer { generation, .. }, None) => (Mark::Warn, format!("newer, generation {generation}")),
         (CopyState::Same, None) => (Mark::Ok, "same".to_owned()),
