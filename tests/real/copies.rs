@@ -121,7 +121,7 @@ impl Other {
         let output = std::process::Command::new(&self.vault.lab.bao)
             .args(args)
             .env("BAO_ADDR", &self.address)
-            .env("BAO_TOKEN", self.vault.made["rootToken"].as_str().unwrap())
+            .env("BAO_TOKEN", std::fs::read_to_string(&self.token).unwrap())
             .env("HOME", self.vault.home.path())
             .output()
             .unwrap();
@@ -224,6 +224,7 @@ fn the_vault_itself_its_own_cluster_and_the_same_disk_are_no_second_place() {
         vault: lab().vault(json!({"secret": "openbao-keys"})),
     };
     private(&own.token, scene.vault.made["rootToken"].as_str().unwrap().as_bytes());
+    own.bao(&["secrets", "enable", "-path=keep", "-version=2", "kv"]);
     let token = own.token.display().to_string();
     let place = ["--kv", "keep/x", "--vault-address", &own.address, "--vault-token-file", &token, "--confirm", "n"];
     let said = scene.says(2, &[["keys", "copy", "add", "self"].as_slice(), &place].concat());
