@@ -197,7 +197,6 @@ pub enum SlotsCommand {
 
 /// `keys copy`.
 #[derive(Debug, Clone, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "parsed once in a process")]
 pub enum CopyCommand {
     /// Register a place, write the keystore there, read it back, open and compare it
     Add(CopyAdd),

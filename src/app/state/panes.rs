@@ -76,9 +76,8 @@ pub fn copies(state: &State) -> Vec<&CopySeen> {
         let rank = match &copy.state {
             CopyState::Missing | CopyState::Unreadable(_) => 0,
             CopyState::Outdated { .. } => 1,
-            CopyState::Unchecked => 2,
             CopyState::Same | CopyState::Older { .. } | CopyState::Newer { .. } if copy.near.is_some() => 1,
-            CopyState::Newer { .. } => 2,
+            CopyState::Unchecked | CopyState::Newer { .. } => 2,
             CopyState::Older { .. } => 3,
             CopyState::Same => 4,
         };

@@ -240,7 +240,12 @@ mod tests {
                 entry
             })
             .collect();
-        book(folder.path()).change(|all| Ok(all.clone_from(&entries))).unwrap();
+        book(folder.path())
+            .change(|all| {
+                all.clone_from(&entries);
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(book(folder.path()).read().unwrap(), entries);
         let mode = std::fs::metadata(folder.path().join("copies.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

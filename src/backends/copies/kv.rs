@@ -207,12 +207,12 @@ impl KvShelf {
         if status != 200 {
             return Err(self.refused(status, &self.path, "\"create\", \"update\", \"read\"", &body));
         }
-        let data = &body["data"];
-        let mount = data["path"].as_str().unwrap_or_default().trim_matches('/').to_owned();
+        let said = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
+        let mount = said("/data/path").unwrap_or_default().trim_matches('/').to_owned();
         let path = self.path.strip_prefix(&format!("{mount}/")).map(|rest| rest.trim_matches('/').to_owned());
-        match (data["type"].as_str(), path) {
+        match (said("/data/type"), path) {
             (Some("kv" | "generic"), Some(path)) if !path.is_empty() => {
-                Ok(Engine { mount, path, second: data["options"]["version"].as_str() == Some("2") })
+                Ok(Engine { mount, path, second: said("/data/options/version") == Some("2") })
             }
             _ => Err(Trouble::new(
                 TroubleKind::Unusable,
@@ -227,14 +227,14 @@ impl KvShelf {
     async fn get(&self, engine: &Engine, path: &str, query: &str) -> Result<(Option<Vec<u8>>, u64), Trouble> {
         let asked = engine.data(path);
         let (status, body) = self.call("GET", &asked, query, None).await?;
-        let newest = body["data"]["metadata"]["version"].as_u64().unwrap_or(0);
+        let newest = body.pointer("/data/metadata/version").and_then(Value::as_u64).unwrap_or(0);
         match status {
             200 => {}
             404 => return Ok((None, newest)),
             _ => return Err(self.refused(status, &asked, "\"read\"", &body)),
         }
-        let data = if engine.second { &body["data"]["data"] } else { &body["data"] };
-        let Some(fields) = data.as_object() else { return Ok((None, newest)) };
+        let data = body.pointer(if engine.second { "/data/data" } else { "/data" });
+        let Some(fields) = data.and_then(Value::as_object) else { return Ok((None, newest)) };
         let bytes = fields.get(FIELD).and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok());
         match bytes {
             Some(bytes) => Ok((Some(bytes), newest)),
@@ -272,7 +272,8 @@ impl KvShelf {
             404 => return Ok(Vec::new()),
             _ => return Err(self.refused(status, &asked, "\"list\"", &body)),
         }
-        let names = body["data"]["keys"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let names =
+            body.pointer("/data/keys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let mut all: Vec<Version> = names
             .filter_map(|other| other.strip_prefix(&format!("{name}.")).filter(|id| id.starts_with('v')))
             .filter_map(|id| {
@@ -304,13 +305,17 @@ impl Shelf for KvShelf {
             404 => return Ok(Some(Vec::new())),
             _ => return Err(self.refused(status, &asked, "\"read\"", &body)),
         }
-        let mut all: Vec<(u64, Version)> = body["data"]["versions"]
-            .as_object()
+        let mut all: Vec<(u64, Version)> = body
+            .pointer("/data/versions")
+            .and_then(Value::as_object)
             .into_iter()
             .flatten()
-            .filter(|(_, one)| one["destroyed"] == false && one["deletion_time"] == "")
+            .filter(|(_, one)| {
+                let kept = one.get("destroyed").and_then(Value::as_bool) == Some(false);
+                kept && one.get("deletion_time").and_then(Value::as_str) == Some("")
+            })
             .filter_map(|(id, one)| {
-                let at = one["created_time"].as_str().and_then(|text| text.parse().ok());
+                let at = one.get("created_time").and_then(Value::as_str).and_then(|text| text.parse().ok());
                 Some((id.parse().ok()?, Version { id: id.clone(), revision: None, at }))
             })
             .collect();

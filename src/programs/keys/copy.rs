@@ -34,7 +34,7 @@ pub async fn run(cli: &Cli, command: &CopyCommand, env: &Env) -> Answer {
             let registered = register(&session, wanted).await;
             session.close().await;
             return match registered {
-                Ok(()) => first_write(cli, env, wanted).await,
+                Ok(()) => Box::pin(first_write(cli, env, wanted)).await,
                 Err(trouble) => refused(&trouble),
             };
         }
@@ -276,16 +276,16 @@ fn restore_words(keeper: &Keeper, header: &Header, name: &str) -> String {
 
 /// Opens a copy with a slot and compares its keys.
 pub async fn restore_test(cli: &Cli, name: &str, slot: Option<u32>, env: &Env) -> Answer {
-    let (session, aim) = match session(cli, env).await {
+    let (session, _) = match session(cli, env).await {
         Ok(found) => found,
         Err(trouble) => return Answer::failed(&trouble, 1),
     };
-    let done = tested(&session, &aim, name, slot).await;
+    let done = tested(&session, name, slot).await;
     session.close().await;
     answer(done)
 }
 
-async fn tested(session: &Session, aim: &Aim, name: &str, slot: Option<u32>) -> Result<String, Trouble> {
+async fn tested(session: &Session, name: &str, slot: Option<u32>) -> Result<String, Trouble> {
     let held = session.held();
     let bytes = held.copies.fetch(name, None).await?;
     let header = format::parts(&bytes).map_err(|error| error.trouble(Path::new(name)))?.header;
@@ -304,9 +304,7 @@ async fn tested(session: &Session, aim: &Aim, name: &str, slot: Option<u32>) -> 
     let _ = held.keeper.unlock_silently();
     let silent = match wanted {
         Some(SlotKind::Passphrase | SlotKind::Recovery) => Vec::new(),
-        Some(SlotKind::Keyring | SlotKind::Keyfile) | None => {
-            super::opening::at_hand(&held.keeper, &header, &aim.bound)
-        }
+        Some(SlotKind::Keyring | SlotKind::Keyfile) | None => held.keeper.at_hand(&header),
     };
     for opener in silent.into_iter().filter(|opener| wanted.is_none_or(|kind| kind == opener.kind())) {
         if let Ok(tested) = held.copies.test(name, &bytes, &opener, slot) {

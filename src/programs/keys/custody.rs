@@ -62,11 +62,11 @@ async fn perform(session: &Session, bound: &Bound, command: &CustodyCommand) -> 
         return Err(refused("this only looks", "--read-only was given", "Leave it out"));
     }
     match command {
-        CustodyCommand::Add { name, path } => add(session, bound, name, path).await,
+        CustodyCommand::Add { name, path } => add(session, name, path).await,
         CustodyCommand::List => Ok(list(&seen(session).await?)),
-        CustodyCommand::Versions { name } => versions(&entry(&session.held().keeper, name)?),
-        CustodyCommand::Refresh { name, confirm } => refresh(session, bound, name, confirm.as_deref()).await,
-        CustodyCommand::Remove { name, confirm } => remove(session, bound, name, confirm.as_deref()),
+        CustodyCommand::Versions { name } => entry(&session.held().keeper, name).map(|entry| versions(&entry)),
+        CustodyCommand::Refresh { name, confirm } => refresh(session, name, confirm.as_deref()).await,
+        CustodyCommand::Remove { name, confirm } => remove(session, name, confirm.as_deref()),
         // Through the engine, above.
         CustodyCommand::Restore { .. } => Ok(String::new()),
     }
@@ -102,7 +102,7 @@ fn entries(keeper: &Keeper) -> Result<Vec<CustodyEntry>, Trouble> {
     Ok(format::parts(&bytes).map_err(|error| error.trouble(keeper.path()))?.header.custody)
 }
 
-async fn add(session: &Session, bound: &Bound, name: &str, path: &str) -> Result<String, Trouble> {
+async fn add(session: &Session, name: &str, path: &str) -> Result<String, Trouble> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
     if name.is_empty() || name.len() > 63 || !name.chars().all(allowed) {
         return Err(refused(
@@ -134,7 +134,7 @@ async fn add(session: &Session, bound: &Bound, name: &str, path: &str) -> Result
     let there = taken(&place, session, &path).await?;
     let (len, found) = (there.bytes.len(), there.access);
     let (mode, uid, gid) = found.map_or((MODE, 0, 0), |(mode, uid, gid)| (narrow(mode), uid, gid));
-    open(session, bound)?;
+    open(session)?;
     let file = NewFile {
         name: name.to_owned(),
         path: path.clone(),
@@ -216,7 +216,7 @@ fn list(all: &[CustodySeen]) -> String {
     out
 }
 
-fn versions(entry: &CustodyEntry) -> Result<String, Trouble> {
+fn versions(entry: &CustodyEntry) -> String {
     let rows = entry.versions.iter().map(|version| {
         [
             version.number.to_string(),
@@ -225,11 +225,11 @@ fn versions(entry: &CustodyEntry) -> Result<String, Trouble> {
             when(version.kept),
         ]
     });
-    Ok(table(["VERSION", "FINGERPRINT", "SIZE", "KEPT"], rows))
+    table(["VERSION", "FINGERPRINT", "SIZE", "KEPT"], rows)
 }
 
 /// Takes the file as it is now; only ever because somebody typed its name under what that means.
-async fn refresh(session: &Session, bound: &Bound, name: &str, confirm: Option<&str>) -> Result<String, Trouble> {
+async fn refresh(session: &Session, name: &str, confirm: Option<&str>) -> Result<String, Trouble> {
     let keeper = &session.held().keeper;
     let entry = entry(keeper, name)?;
     let place = Place::read(&entry.path).ok_or_else(|| refused(&format!("{} is no path", entry.path), "", ""))?;
@@ -265,7 +265,7 @@ async fn refresh(session: &Session, bound: &Bound, name: &str, confirm: Option<&
         newest.number,
     );
     challenged(&words, name, confirm)?;
-    open(session, bound)?;
+    open(session)?;
     let bytes = SecretBytes::new(there.bytes.to_vec());
     let now = clock::now();
     let number = keeper.change(now, |opened| {
@@ -279,7 +279,7 @@ async fn refresh(session: &Session, bound: &Bound, name: &str, confirm: Option<&
     Ok(format!("Version {} of {name} is kept. Earlier versions stay.\n{COPY}", number.unwrap_or_default()))
 }
 
-fn remove(session: &Session, bound: &Bound, name: &str, confirm: Option<&str>) -> Result<String, Trouble> {
+fn remove(session: &Session, name: &str, confirm: Option<&str>) -> Result<String, Trouble> {
     let keeper = &session.held().keeper;
     let entry = entry(keeper, name)?;
     let words = format!(
@@ -289,7 +289,7 @@ fn remove(session: &Session, bound: &Bound, name: &str, confirm: Option<&str>) -
         clean(&entry.path)
     );
     challenged(&words, name, confirm)?;
-    open(session, bound)?;
+    open(session)?;
     let removed = keeper.change(clock::now(), |opened| Ok(opened.remove_custody(name)))?;
     if removed {
         Ok(format!("{name} is not in custody any more.\n{COPY}"))

@@ -34,9 +34,9 @@ pub async fn run(cli: &Cli, args: &KeysArgs, env: &Env) -> Answer {
         return Answer::failed(&trouble, 64);
     }
     let answer = match &args.command {
-        KeysCommand::Copy { command } => return copy::run(cli, command, env).await,
+        KeysCommand::Copy { command } => return Box::pin(copy::run(cli, command, env)).await,
         KeysCommand::RestoreTest { name, slot } => return copy::restore_test(cli, name, *slot, env).await,
-        KeysCommand::Custody { command } => return custody::run(cli, command, env).await,
+        KeysCommand::Custody { command } => return Box::pin(custody::run(cli, command, env)).await,
         KeysCommand::Prove(wanted) => return prove(cli, wanted, env).await,
         KeysCommand::Import(wanted) if wanted.file.is_none() && !wanted.typed => {
             return act::run_action(cli, ActionId::SaveKeys, None, wanted.confirm.as_deref(), env).await;

@@ -1,18 +1,14 @@
 //! What the commands about copies and custody begin with: the session, the open keystore, the challenge, the table.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 
 use jiff::Timestamp;
-use zeroize::Zeroizing;
 
 use crate::app::config::cli::Cli;
 use crate::app::config::env::Env;
-use crate::app::config::resolve::Bound;
 use crate::app::text::clean;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::keystore::header::Header;
-use crate::backends::keystore::{Keeper, Opener, format};
+use crate::backends::keystore::{Opener, format};
 use crate::programs::hidden;
 use crate::programs::session::{Aim, Session};
 
@@ -23,22 +19,8 @@ pub async fn session(cli: &Cli, env: &Env) -> Result<(Session, Aim), Trouble> {
     Ok((session, aim))
 }
 
-/// What opens a keystore without anybody being asked: what the keeper knows of, and the configured keyfile.
-pub fn at_hand(keeper: &Keeper, header: &Header, bound: &Bound) -> Vec<Opener> {
-    let mut all = keeper.at_hand(header);
-    if let Some(path) = &bound.keystore.keyfile {
-        // Whoever else may read it could have put another one there.
-        let private =
-            std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 == 0 && meta.len() == 32);
-        let bytes = std::fs::read(path).ok().filter(|_| private).map(Zeroizing::new);
-        let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-        all.extend(key.map(|key| Opener::Keyfile(Zeroizing::new(key))));
-    }
-    all
-}
-
 /// Opens the keystore: silently where it can be done, else with what is typed.
-pub fn open(session: &Session, bound: &Bound) -> Result<(), Trouble> {
+pub fn open(session: &Session) -> Result<(), Trouble> {
     let keeper = &session.held().keeper;
     let Some(bytes) = keeper.bytes()? else {
         return Err(Trouble::new(
@@ -48,12 +30,12 @@ pub fn open(session: &Session, bound: &Bound) -> Result<(), Trouble> {
             "Make one with `baowatch keys init`, or bring a copy of it back",
         ));
     };
-    let header = format::parts(&bytes).map_err(|error| error.trouble(keeper.path()))?.header;
-    if at_hand(keeper, &header, bound).iter().any(|opener| keeper.unlock(opener).is_ok()) {
+    format::parts(&bytes).map_err(|error| error.trouble(keeper.path()))?;
+    if keeper.unlock_silently().is_ok() {
         return Ok(());
     }
-    let typed = hidden::line("Passphrase or recovery code of the keystore (not shown): ")?;
-    keeper.unlock(&Opener::typed(typed.trim_end_matches(['\r', '\n']))).map(|_| ())
+    let typed = hidden::passphrase("Passphrase or recovery code of the keystore (not shown): ")?;
+    keeper.unlock(&Opener::typed(&typed)).map(|_| ())
 }
 
 /// Says what will happen and asks for the exact word.

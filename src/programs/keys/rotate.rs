@@ -43,12 +43,16 @@ pub async fn run(cli: &Cli, file: Option<&Path>, confirm: Option<&str>, env: &En
         "The keystore gets a new data key. Copies of today keep the old one, and all that they hold today.\n"
             .to_owned();
     for entry in &dropped {
-        says.push_str(&format!(
-            "Slot {} ({}, {:?}) is DROPPED: it will not open it again.\n",
-            entry.id,
-            entry.kind.word(),
-            entry.label
-        ));
+        // Writing to a String cannot fail.
+        let _ = std::fmt::Write::write_fmt(
+            &mut says,
+            format_args!(
+                "Slot {} ({}, {:?}) is DROPPED: it will not open it again.\n",
+                entry.id,
+                entry.kind.word(),
+                entry.label
+            ),
+        );
     }
     ask::challenge(&says, place.vault(), confirm)?;
     let now = clock::now();

@@ -181,7 +181,7 @@ fn secret(model: &Model, by: Mechanism) -> Held<'static> {
         }
         None => Held::Untold(
             trouble_of(model, FeedId::KeysSecret)
-                .map_or_else(|| "the Secret was not seen".to_owned(), |trouble| trouble.to_string()),
+                .map_or_else(|| "the Secret was not seen".to_owned(), ToString::to_string),
         ),
     }
 }

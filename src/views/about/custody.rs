@@ -34,7 +34,7 @@ fn found(file: &CustodySeen, page: &mut Page<'_>) {
     match &file.state {
         CustodyState::Same => page.fact("found", "the very bytes that are kept"),
         CustodyState::Different { print } => {
-            page.fact("found", &format!("fingerprint {print}, kept is {}", file.print))
+            page.fact("found", &format!("fingerprint {print}, kept is {}", file.print));
         }
         CustodyState::WrongSize { len } => page.fact("found", &format!("{len} bytes, kept are {}", file.size)),
         CustodyState::Missing => page.fact("found", "nothing"),
