@@ -15,6 +15,7 @@ use baowatch::backends::copies::book::Place;
 use baowatch::backends::hands::{perform, probe};
 use baowatch::backends::keystore::Opener;
 use holding::{Bench, generation};
+use std::fmt::Write as _;
 
 async fn write(bench: &Bench, name: &str) -> Outcome {
     let revision = bench.revision();
@@ -89,7 +90,13 @@ async fn every_kind_is_written_read_back_kept_in_versions_and_brought_back() {
     // An older one becomes the keystore again; what was there is lent before it goes.
     let mut kept = Vec::new();
     let newest = bench.keeper.bytes().unwrap().unwrap();
-    bench.keeper.bring_back(&first, |there| Ok(kept.extend_from_slice(there))).unwrap();
+    bench
+        .keeper
+        .bring_back(&first, |there| {
+            kept.extend_from_slice(there);
+            Ok(())
+        })
+        .unwrap();
     assert_eq!((bench.keeper.bytes().unwrap().unwrap(), kept), (first, newest));
     assert!(!bench.keeper.is_open(), "it is another file now");
 }
@@ -220,7 +227,7 @@ async fn a_restore_test_opens_compares_and_keeps_the_date() {
     bench.copies.register("stick", Place::File { path: bench.elsewhere().join("k") }).unwrap();
     done(write(&bench, "stick").await);
     let bytes = bench.copies.fetch("stick", None).await.unwrap();
-    let keyfile = || Opener::Keyfile(bench.keyfile());
+    let keyfile = || Opener::Keyfile(Bench::keyfile());
     let tested = bench.copies.test("stick", &bytes, &keyfile(), None).unwrap();
     assert!(tested.says.contains("both opened") && tested.slot.contains("keyfile"), "{tested:?}");
     assert_eq!(one(&bench, "stick").await.tested, Some((tested.at, tested.slot)));
@@ -251,7 +258,7 @@ async fn nothing_secret_is_in_the_book_the_place_or_what_is_said() {
     for (name, place) in places(&bench) {
         bench.copies.register(name, place).unwrap();
         said += &done(write(&bench, name).await);
-        said += &format!("{:?}", one(&bench, name).await);
+        write!(said, "{:?}", one(&bench, name).await).unwrap();
     }
     let mut files = vec![bench.home().join("copies.json")];
     files.extend(std::fs::read_dir(bench.elsewhere()).unwrap().map(|entry| entry.unwrap().path()));
@@ -267,7 +274,8 @@ async fn nothing_secret_is_in_the_book_the_place_or_what_is_said() {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 fn base64(bytes: &[u8]) -> String {

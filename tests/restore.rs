@@ -364,28 +364,6 @@ fn what_cannot_be_right_is_never_saved() {
     assert_eq!(ready(offer(&SaveKeys, &right, &[])).danger, Danger::Yes);
 }
 
-#[test]
-fn a_new_machine_takes_the_salt_of_the_others_and_an_old_one_keeps_its_own() {
-    use baowatch::app::id::Identity;
-    use baowatch::app::ports::Memory as _;
-    use baowatch::backends::files::memory::FileMemory;
-    let identity = Identity("uid/data/openbao".into());
-    let (new, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let memory = FileMemory::open(new.path(), &identity).unwrap();
-    assert!(!memory.has_salt());
-    memory.adopt(&[7; 16]).unwrap();
-    assert_eq!(memory.salt(&identity).unwrap(), [7; 16]);
-    let memory = FileMemory::open(old.path(), &identity).unwrap();
-    let own = memory.salt(&identity).unwrap();
-    memory.adopt(&[7; 16]).unwrap();
-    assert_eq!(memory.salt(&identity).unwrap(), own);
-    // What is no salt is not taken.
-    let odd = tempfile::tempdir().unwrap();
-    let memory = FileMemory::open(odd.path(), &identity).unwrap();
-    memory.adopt(&[7; 3]).unwrap();
-    assert!(!memory.has_salt());
-}
-
 /// Drives a run as the shell would: every journal line is written, every act answered by `answer`.
 fn drive(night: &mut Night, effects: Vec<Effect>, answer: impl Fn(&Op) -> Outcome) -> Vec<Op> {
     let mut queue: std::collections::VecDeque<_> = effects.into();

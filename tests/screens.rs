@@ -119,7 +119,7 @@ fn screens() -> Vec<(&'static str, Make)> {
         ("unlock-trying", || {
             let mut night = fixture::kept::unlock(Pending::Typing, None);
             if let Some(Layer::Unlock(dialog)) = night.state.layers.last_mut() {
-                dialog.trying = Some(night.state.now);
+                dialog.trying = Some(baowatch::app::state::layers::Try { typed: true, since: night.state.now });
             }
             night
         }),

@@ -197,19 +197,19 @@ impl Bench {
             own: Arc::new(NoVault),
         })));
         let bench = Self { home, elsewhere, keeper, copies, ground };
-        let opener = Opener::Keyfile(bench.keyfile());
+        let opener = Opener::Keyfile(Bench::keyfile());
         let new = Opened::create(&identity, &salt, &opener, Cost::FLOOR, "first", now()).unwrap();
         bench.keeper.create(new, now()).unwrap();
         bench.add_generation(1);
         bench
     }
 
-    pub fn keyfile(&self) -> Zeroizing<[u8; 32]> {
+    pub fn keyfile() -> Zeroizing<[u8; 32]> {
         Zeroizing::new([5; 32])
     }
 
     pub fn unlock(&self) {
-        self.keeper.unlock(&Opener::Keyfile(self.keyfile())).unwrap();
+        self.keeper.unlock(&Opener::Keyfile(Bench::keyfile())).unwrap();
     }
 
     pub fn add_generation(&self, n: u8) {
