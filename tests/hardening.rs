@@ -9,7 +9,7 @@
 )]
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const CANARY: &str = "CANARY-c2VjcmV0LWluLWEtcGFuaWM";
 
@@ -38,14 +38,13 @@ fn the_program_leaves_no_core_and_cannot_be_read() {
     }
     let mut child = command.spawn().unwrap();
     let proc = std::path::PathBuf::from(format!("/proc/{}", child.id()));
-    let begun = Instant::now();
+    let mut looks = 0;
     let (limits, owner) = loop {
+        looks += 1;
         let limits = std::fs::read_to_string(proc.join("limits")).unwrap();
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
         let owner = std::fs::metadata(proc.join("limits")).unwrap().uid();
-        if (core.split_whitespace().filter(|word| *word == "0").count() == 2 && owner == 0)
-            || begun.elapsed() > Duration::from_secs(20)
-        {
+        if (core.split_whitespace().filter(|word| *word == "0").count() == 2 && owner == 0) || looks > 1_000 {
             break (core, owner);
         }
         assert!(child.try_wait().unwrap().is_none(), "it ended before it was looked at");
@@ -75,7 +74,7 @@ fn a_panic_says_where_and_repeats_no_value() {
 #[ignore = "the other test runs it in a process of its own"]
 fn the_one_that_breaks() {
     baowatch::programs::hardening::install_reporter().unwrap();
-    let broken: Result<(), String> = Err(std::hint::black_box(CANARY).to_owned());
+    let broken: Result<(), String> = std::hint::black_box(Err(CANARY.to_owned()));
     assert!(std::panic::catch_unwind(|| panic!("a word of the source")).is_err());
     broken.unwrap();
 }
