@@ -30,6 +30,7 @@
 //! - [`backends::keys`]: unseal keys as they lie in a Secret: recognised, fingerprinted, lent for one use
 //! - [`backends::keystore`]: the encrypted file that is the second place of the keys: format, slots, who opens it and for how long
 //! - [`backends::copies`]: copies of that file elsewhere: written, read back, compared, tested
+//! - [`backends::custody`]: key files of other programs, read where they belong and compared with what is kept of them
 //! - [`backends::hands`]: the only place that changes anything outside this program
 //! - [`backends::files`]: journals, history, proofs, and what `check` remembers
 //! - [`backends::sandbox`]: an OpenBao and a Kubernetes inside the process, and the scenarios they play

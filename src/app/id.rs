@@ -209,6 +209,17 @@ impl ActionId {
         }
     }
 
+    /// One word for the footer, where there is no room for the name.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unseal => "unseal",
+            Self::RestoreKeysSecret | Self::RestoreCustody => "restore",
+            Self::SaveKeys => "save",
+            Self::ProveKeys => "prove",
+            Self::CopyKeystore => "copy",
+        }
+    }
+
     /// Whether the first choice of its plan is where keys are taken from.
     pub const fn takes_from_places(self) -> bool {
         match self {

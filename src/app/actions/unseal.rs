@@ -7,7 +7,7 @@ use crate::app::id::{ActionId, FeedId, ObjectRef, SlotId};
 use crate::app::model::Model;
 use crate::app::model::keys_secret::{Fingerprint, KeysSecret};
 use crate::app::model::keystore::{GenerationSeen, KeyKind};
-use crate::app::model::proof::{Answer, same_keys};
+use crate::app::model::proof::{Answer, last_answer, same_keys};
 use crate::app::model::seal::{SealKind, SealSeen};
 use crate::app::runbook::guard::Basis;
 use crate::app::runbook::op::{Op, ShareRef};
@@ -249,11 +249,21 @@ fn held(model: &Model, threshold: u32) -> Option<&GenerationSeen> {
     keystore.generations.iter().filter(enough).max_by_key(|held| held.number)
 }
 
-/// Every place, the one that is taken where nobody chooses in front: the Secret, else the keystore, else typing.
+/// Every place, the one that is taken where nobody chooses in front: the Secret, else the keystore, else typing. Typing
+/// comes second: the keystore may have to be unlocked first. Keys that the vault refused come last.
 fn places(model: &Model, threshold: u32) -> Vec<Place<'_>> {
     let secret = model.keys_secret().filter(|secret| secret.shares() >= threshold);
-    let held = held(model, threshold);
-    secret.map(Place::Secret).into_iter().chain(held.map(Place::Keystore)).chain([Place::Typing]).collect()
+    let refused = secret.is_some_and(|secret| {
+        last_answer(&model.proofs, model.cluster_id(), &secret.prints())
+            .is_some_and(|proof| proof.answer == Answer::Refused)
+    });
+    let (secret, held) = (secret.map(Place::Secret), held(model, threshold).map(Place::Keystore));
+    let (first, last) = if refused { (held, secret) } else { (secret, held) };
+    match (first, last) {
+        (Some(first), last) => [first, Place::Typing].into_iter().chain(last).collect(),
+        (None, Some(only)) => vec![only, Place::Typing],
+        (None, None) => vec![Place::Typing],
+    }
 }
 
 fn choices<'a>(state: &'a State, request: &Request, sealed: &Sealed, threshold: u32) -> Choices<'a> {

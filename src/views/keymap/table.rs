@@ -82,7 +82,7 @@ const SUGGESTED: Binding = Binding {
     keys: &["r"],
     shown: None,
     label: |state| match state.verdict.action {
-        Some(action) => action.name(),
+        Some(action) => action.word(),
         None => "why",
     },
     says: "do what the sentence suggests: opens its plan, or the details where there is nothing to plan",
