@@ -125,6 +125,18 @@ fn only_confirmed_plans_become_acts_and_only_hands_perform_them() {
         .filter(|line| !line.contains("PostParams") && !line.contains(".replace([") && !line.contains(".replace('"))
         .collect();
     assert_none("Kubernetes is written to", found);
+    // The one writing client, and who may hold it: the hands, the copies they write, and who wires them.
+    let raw = offenders("src", &["Request::patch(", "patch/+"], &["src/backends/kube/apply.rs"]);
+    assert_none("an apply outside its file", raw);
+    let holders = [
+        "src/backends/kube/",
+        "src/backends/hands",
+        "src/backends/copies/",
+        "src/backends/sandbox/apply.rs",
+        "src/programs/session.rs",
+        "src/programs/stage.rs",
+    ];
+    assert_none("a cluster is written to outside the hands", offenders("src", &["dyn KubeWrite"], &holders));
 }
 
 #[test]

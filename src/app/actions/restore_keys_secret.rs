@@ -16,7 +16,6 @@ use crate::app::runbook::op::{Found, Op};
 use crate::app::runbook::plan::{Choice, Danger, Expect, Offer, Plan, Rest, Right, Step, StepKind};
 use crate::app::state::{Lock, State};
 use crate::app::text::count;
-use crate::app::time::{age, spoken};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::app::verdict::keys::threshold;
 
@@ -311,7 +310,7 @@ fn plan(state: &State, case: &Case<'_>, choices: Vec<Choice>, immutable: bool) -
         title: format!("Restore {} from the keystore", object.path()),
         steps: vec![write, compare],
         will_not: "touch labels, other fields, pods, the vault".to_owned(),
-        rests_on: rests_on(state, case),
+        rests_on: rests_on(case),
         rights: rights(state, case),
         warnings: warnings(case, immutable),
         choices,
@@ -344,7 +343,7 @@ fn follows(model: &Model) -> String {
     }
 }
 
-fn rests_on(state: &State, case: &Case<'_>) -> Vec<Rest> {
+fn rests_on(case: &Case<'_>) -> Vec<Rest> {
     let model = case.model;
     let mut rests = Vec::new();
     if let Some(keys) = &model.keys {
@@ -356,7 +355,7 @@ fn rests_on(state: &State, case: &Case<'_>) -> Vec<Rest> {
     }
     let proof = last_answer(&model.proofs, model.cluster_id(), &case.fields.prints);
     if let Some(proof) = proof {
-        rests.push(Rest { what: format!("proof {} ago", spoken(age(state.now, proof.at))), seen: proof.at });
+        rests.push(Rest { what: "proof".to_owned(), seen: proof.at });
     }
     rests
 }

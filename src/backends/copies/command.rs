@@ -33,7 +33,7 @@ impl CommandShelf {
     }
 
     async fn fetch(&self, number: Option<u64>) -> Result<Option<Vec<u8>>, Trouble> {
-        let command = self.get.replace(VERSION, &number.map(label).unwrap_or_default());
+        let command = named(&self.get, &number.map(label).unwrap_or_default());
         let patience = self.patience;
         let (status, bytes) = blocking(move || run("get", &command, None, patience)).await?;
         if !status.success() {
@@ -71,7 +71,7 @@ impl Shelf for CommandShelf {
     }
 
     async fn write(&self, writing: &Writing) -> Result<String, Trouble> {
-        let command = self.put.replace(VERSION, &label(writing.revision));
+        let command = named(&self.put, &label(writing.revision));
         let (patience, bytes) = (self.patience, writing.bytes.clone());
         let (status, _) = blocking(move || run("put", &command, Some(bytes), patience)).await?;
         if !status.success() {
@@ -164,6 +164,11 @@ fn run(
         ));
     }
     Ok((status, said))
+}
+
+/// The command with the version in its place.
+fn named(command: &str, version: &str) -> String {
+    command.split(VERSION).collect::<Vec<_>>().join(version)
 }
 
 #[cfg(test)]
