@@ -91,7 +91,7 @@ fn keys_mismatch() {
         model.proofs.push(Proof { at: at(-60), ..proof(Method::Rotation, Answer::Accepted, &[last]) });
         assert_eq!(fired(&model, rule).action, Some(action), "{last}");
     }
-    model.proofs.push(proof(Method::Rotation, Answer::Refused, &[KEY]));
+    model.proofs = [KEY, "another"].map(|key| proof(Method::Rotation, Answer::Refused, &[key])).into();
     let both = fired(&model, rule);
     assert_eq!((both.action, both.why.as_str()), (None, "the vault refused both"));
     // Recovery keys prove nothing here.
