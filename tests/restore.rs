@@ -426,7 +426,7 @@ fn keys_that_the_vault_has_just_refused_are_not_saved() {
                 "{run:?}"
             );
             // Another night: the refusal is remembered, and there would be no plan.
-            assert!(refused(offer(&SaveKeys, &night, &[])).what.contains("does not take"));
+            assert!(refused(offer(&SaveKeys, &night, &[])).why.contains("the vault refused exactly these keys"));
             night = self::night(keys(world::secret("100", &[THEIRS])), vec![generation(2, &[OURS])]);
             night.state.settings.expect.token = true;
         }

@@ -351,6 +351,9 @@ fn keys_overwritable() {
     clear(&model, rule);
     hold(&mut model, |held| held.owners[0].apply = false);
     clear(&model, rule);
+    // After a restore of ours.
+    hold(&mut model, |held| held.owners[0].manager = "baowatch".into());
+    clear(&model, rule);
     hold(&mut model, |held| {
         held.owners[0].apply = false;
         held.gitops = Some("Flux".into());

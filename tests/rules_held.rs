@@ -17,7 +17,7 @@ use baowatch::app::model::custody::{CustodySeen, CustodyState};
 use baowatch::app::model::fact::{Fact, Report};
 use baowatch::app::model::fold;
 use baowatch::app::model::keystore::{KeystoreLook, KeystoreSeen};
-use baowatch::app::model::proof::{Answer, Method};
+use baowatch::app::model::proof::{Answer, Method, Proof};
 use baowatch::app::model::reopens::Mechanism;
 use baowatch::app::trouble::Trouble;
 use world::fed::{KEY, feed, healthy, keep, kept};
@@ -85,7 +85,13 @@ fn keys_mismatch() {
         model.proofs = vec![proof(Method::Rotation, answer, &[key])];
         assert_eq!(fired(&model, rule).action, action, "{answer:?} {key}");
     }
-    model.proofs.push(proof(Method::Rotation, Answer::Refused, &[KEY]));
+    // Both were taken, before and after a rotation: the later answer counts, whichever it is about.
+    for (last, action) in [(KEY, ActionId::SaveKeys), ("another", ActionId::RestoreKeysSecret)] {
+        model.proofs = [KEY, "another"].map(|key| proof(Method::Rotation, Answer::Accepted, &[key])).into();
+        model.proofs.push(Proof { at: at(-60), ..proof(Method::Rotation, Answer::Accepted, &[last]) });
+        assert_eq!(fired(&model, rule).action, Some(action), "{last}");
+    }
+    model.proofs = [KEY, "another"].map(|key| proof(Method::Rotation, Answer::Refused, &[key])).into();
     let both = fired(&model, rule);
     assert_eq!((both.action, both.why.as_str()), (None, "the vault refused both"));
     // Recovery keys prove nothing here.

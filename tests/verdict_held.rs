@@ -17,7 +17,7 @@ use baowatch::app::model::fold;
 use baowatch::app::model::keystore::{KeyKind, KeystoreLook, KeystoreSeen};
 use baowatch::app::model::proof::{Answer, Method, Proof};
 use baowatch::app::model::seal::SealKind;
-use baowatch::app::model::unsealer::{StaticKeySeen, UnsealersSeen};
+use baowatch::app::model::unsealer::{SecretUse, StaticKeySeen, UnsealersSeen, UseHow};
 use baowatch::app::settings::Settings;
 use baowatch::app::state::State;
 use baowatch::app::trouble::Trouble;
@@ -173,6 +173,58 @@ fn neither_a_refusal_nor_recovery_keys_are_a_proof() {
 }
 
 #[test]
+fn a_proof_of_keys_that_were_rotated_away_since_is_none() {
+    let mut model = kept();
+    model.proofs.push(Proof { at: at(-60), ..proof(Method::Rotation, Answer::Accepted, &["rotated"]) });
+    let verdict = now(&model);
+    assert_eq!(verdict.state, Standing::Unproven);
+    assert!(verdict.sentence.contains("the last proof is of other keys"), "{}", verdict.sentence);
+    // Nor does it make the keystore's old generation a proven one.
+    feed(&mut model, at(0), vec![keys("200", &[])]);
+    assert!(now(&model).next.contains("(generation 1, unproven)"), "{}", now(&model).next);
+    // The other way round, and of another vault, it says nothing.
+    let mut model = kept();
+    model.proofs.insert(0, Proof { at: at(-90_000), ..proof(Method::Rotation, Answer::Accepted, &["before"]) });
+    let other = Proof { cluster_id: Some("c0".into()), ..proof(Method::Rotation, Answer::Accepted, &["other"]) };
+    model.proofs.push(Proof { at: at(-60), ..other });
+    assert_eq!(now(&model).state, Standing::Survives);
+}
+
+#[test]
+fn a_proof_by_a_key_is_none_for_the_provider_that_the_seal_was_migrated_to() {
+    let mut model = kept();
+    each(&mut model, |seen| seen.kind = SealKind::Kms("awskms".into()));
+    assert_eq!(now(&model).state, Standing::Unproven);
+    model.proofs.push(proof(Method::CameBack, Answer::Accepted, &[]));
+    assert_eq!(now(&model).state, Standing::Survives);
+}
+
+#[test]
+fn recovery_keys_taken_in_later_do_not_hide_the_key_of_the_seal() {
+    let mut model = wiped();
+    let mut seen = keystore(&[&[KEY], &["recovery"]]);
+    seen.generations[1].kind = KeyKind::Recovery;
+    model.proofs.clear();
+    keep(&mut model, present(seen));
+    assert_eq!(by(&now(&model)), ("keystore", Some(1)));
+    // A keystore with nothing but recovery keys, and its copies, recover nothing.
+    let mut seen = keystore(&[&["recovery"]]);
+    seen.generations[0].kind = KeyKind::Recovery;
+    keep(&mut model, present(seen));
+    assert_eq!(by(&now(&model)).0, "none-known");
+}
+
+#[test]
+fn a_proof_that_a_wrong_clock_dated_ahead_is_not_taken_from_the_register() {
+    let mut model = kept();
+    model.proofs.push(Proof { at: at(-60), ..proof(Method::Rotation, Answer::Refused, &[KEY]) });
+    let ahead = Proof { at: at(86_400), ..proof(Method::Rotation, Answer::Accepted, &[KEY]) };
+    let seen = Some(register(Vec::new(), vec![ahead]));
+    feed(&mut model, at(0), vec![report(FeedId::Register, vec![Fact::Register(seen)])]);
+    assert_eq!(now(&model).state, Standing::WillNotReopen);
+}
+
+#[test]
 fn unproven_leads_to_the_proof_only_where_one_is_possible() {
     let mut model = kept();
     model.proofs.clear();
@@ -212,6 +264,15 @@ fn a_static_seal_whose_key_file_is_in_custody_is_found_before_the_restart() {
     // This one file is an input: not to see it is to be blind.
     file(&mut model, key_file("seal", CustodyState::Unreadable(Trouble::denied("may not open it", "", ""))));
     assert_eq!(now(&model).state, Standing::Blind);
+    // Where a Secret fills it, a file of the same path on this host is a spare at best.
+    let used =
+        SecretUse { secret: "openbao-seal".into(), how: UseHow::Volume, optional: false, fields: vec!["key".into()] };
+    let mounted = StaticKeySeen { source: "file:///etc/seal.key".into(), from: Some(used) };
+    let mut elsewhere = model.clone();
+    let seen = UnsealersSeen { static_key: Some(mounted), ..UnsealersSeen::default() };
+    feed(&mut elsewhere, at(0), vec![report(FeedId::Unsealers, vec![Fact::Unsealers(seen)])]);
+    file(&mut elsewhere, key_file("seal", CustodyState::Missing));
+    assert!(now(&elsewhere).because.iter().all(|line| !line.contains("/etc/seal.key")), "{:?}", now(&elsewhere));
     // Another program's file is none of the vault's.
     file(&mut model, key_file("daemon", CustodyState::Missing));
     assert_ne!(now(&model).state, Standing::WillNotReopen);

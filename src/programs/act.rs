@@ -143,7 +143,7 @@ fn list(state: &State, output: Output) -> Answer {
         Output::Text => rows.iter().fold(String::new(), |mut out, (name, says, why)| {
             let now = why.as_ref().map_or_else(|| "ready".to_owned(), |why| format!("not now: {}", why.what));
             // Writing to a String cannot fail.
-            let _ = std::fmt::Write::write_fmt(&mut out, format_args!("{name:<10} {says}\n{:<10} {now}\n", ""));
+            let _ = std::fmt::Write::write_fmt(&mut out, format_args!("{name:<20} {says}\n{:<20} {now}\n", ""));
             out
         }),
     };

@@ -30,8 +30,9 @@ fn is_source(choice: &Choice) -> bool {
 
 fn of_source(choice: &Choice, source: SharesFrom) -> Result<usize, Trouble> {
     let is = |option: &str| match source {
-        SharesFrom::Secret => option.starts_with("Secret "),
-        SharesFrom::Keystore => option.to_lowercase().starts_with("keystore"),
+        // Where the two differ, the first option of a proof is both of them.
+        SharesFrom::Secret => option.starts_with("Secret ") && !option.contains(" and the keystore"),
+        SharesFrom::Keystore => option.trim_start_matches("the ").starts_with("keystore"),
         SharesFrom::Prompt => option == BY_HAND,
     };
     choice.options.iter().position(|option| is(option)).ok_or_else(|| {
@@ -71,6 +72,10 @@ mod tests {
         assert_eq!(ask(Some(SharesFrom::Prompt)), Some(2));
         let keys = ActionArgs { keys: Some(SharesFrom::Keystore), ..ActionArgs::default() };
         assert_eq!(wanted(&all, &keys).unwrap(), Some(1));
+        let both = "Secret data/openbao-keys and the keystore's generation 3";
+        let proof = choice("Keys", &[both, "Secret data/openbao-keys", "the keystore's generation 3", BY_HAND], 0);
+        let prove = |from| wanted(&proof, &ActionArgs { keys: Some(from), ..ActionArgs::default() }).unwrap();
+        assert_eq!((prove(SharesFrom::Secret), prove(SharesFrom::Keystore)), (Some(1), Some(2)));
         let none = choice("Shares from", &["Secret data/openbao-keys", BY_HAND], 0);
         assert!(wanted(&none, &keys).unwrap_err().what.contains("the keystore"));
     }

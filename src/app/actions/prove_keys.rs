@@ -222,12 +222,12 @@ fn secret<'a>(model: &'a Model, vault: &Vault<'_>) -> Option<&'a KeysSecret> {
 }
 
 fn keystore<'a>(model: &'a Model, vault: &Vault<'_>) -> Option<&'a GenerationSeen> {
-    let held = model.keystore()?.current()?;
     let wanted = match vault.of {
         RotationOf::Root => KeyKind::Unseal,
         RotationOf::Recovery => KeyKind::Recovery,
     };
-    (held.kind == wanted && distinct(&held.prints).len() >= vault.seen.threshold as usize).then_some(held)
+    let held = model.keystore()?.current_of(wanted)?;
+    (distinct(&held.prints).len() >= vault.seen.threshold as usize).then_some(held)
 }
 
 /// Each once: the same share may lie in a Secret as hex and as base64.

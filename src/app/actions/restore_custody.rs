@@ -10,6 +10,7 @@ use crate::app::runbook::op::Op;
 use crate::app::runbook::plan::{Danger, Expect, Offer, Plan, Rest, Step, StepKind};
 use crate::app::state::{Lock, State};
 use crate::app::trouble::{Trouble, TroubleKind};
+use crate::app::verdict::held;
 
 /// The feed looks every few seconds, and at once when it is asked.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(30);
@@ -47,7 +48,11 @@ fn draft(state: &State, target: Option<&ObjectRef>) -> Result<Offer, Trouble> {
     if custody.fresh(state.now, FeedId::Custody).is_none() {
         return Err(refused("the files in custody have not been looked at lately", "", "Wait for the custody feed"));
     }
-    let (file, version) = wanted(&custody.value, target)?;
+    let (file, version) = match held::seal_key_file(model).filter(|_| target.is_none()) {
+        // Of several that are wrong, the one that the vault itself opens with is what the verdict speaks of.
+        Some(file) if restorable(file, file.version).is_ok() => (file, file.version),
+        Some(_) | None => wanted(&custody.value, target)?,
+    };
     let found = restorable(file, version)?;
     if state.keystore == Lock::Locked {
         let prompt = format!("{} is taken out of the keystore", file.name);

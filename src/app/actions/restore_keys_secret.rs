@@ -436,6 +436,16 @@ fn owners(secret: &KeysSecret, fields: &Fields) -> Vec<String> {
             owner.data.iter().filter(|name| written(name)).cloned().collect::<Vec<_>>().join(", ")
         ));
     }
+    // An apply takes away what the same manager applied before and now leaves out.
+    let ours = secret.owners.iter().filter(|owner| owner.apply && owner.manager == "baowatch");
+    let dropped: Vec<&str> =
+        ours.flat_map(|owner| &owner.data).filter(|name| !written(name)).map(String::as_str).collect();
+    if !dropped.is_empty() {
+        warnings.push(format!(
+            "{} goes away: Baowatch put it there earlier, and this generation does not have it",
+            dropped.join(", ")
+        ));
+    }
     match &secret.last_applied {
         Some(names) if names.iter().any(written) => warnings.push(
             "A manifest with these fields was applied with kubectl: the next `kubectl apply` of it overwrites them, and its \

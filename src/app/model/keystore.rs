@@ -132,6 +132,11 @@ impl KeystoreSeen {
         self.generations.iter().max_by_key(|generation| generation.number)
     }
 
+    /// The newest generation of this kind: recovery keys that were taken in later do not stand in for a seal's key.
+    pub fn current_of(&self, kind: KeyKind) -> Option<&GenerationSeen> {
+        self.generations.iter().filter(|held| held.kind == kind).max_by_key(|held| held.number)
+    }
+
     /// The generation of this number.
     pub fn generation(&self, number: u32) -> Option<&GenerationSeen> {
         self.generations.iter().find(|generation| generation.number == number)

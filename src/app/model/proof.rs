@@ -7,7 +7,7 @@ use super::keys_secret::Fingerprint;
 use crate::app::time::age;
 
 /// A proof from further ahead than this was dated by a clock that was wrong: it would seem young for ever.
-const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// How it was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,6 +100,20 @@ pub fn last_answer<'a>(proofs: &'a [Proof], cluster_id: Option<&str>, prints: &[
         .filter(|proof| proof.method != Method::Recovery)
         .filter(|proof| proof.same_vault(cluster_id) && !prints.is_empty() && same_keys(&proof.prints, prints))
         .max_by_key(|proof| proof.at)
+}
+
+/// Whether the vault has since taken quite other keys: a rotation lies between, and this proof is of the keys before it.
+/// Different shares of one key look the same from here, so that this only ever takes a proof away.
+pub fn superseded(proof: &Proof, proofs: &[Proof], cluster_id: Option<&str>) -> bool {
+    proofs.iter().any(|later| {
+        later.answer == Answer::Accepted
+            && later.method != Method::Recovery
+            && later.at > proof.at
+            && later.same_vault(cluster_id)
+            && !later.prints.is_empty()
+            && !proof.prints.is_empty()
+            && later.prints.iter().all(|print| !proof.prints.contains(print))
+    })
 }
 
 /// Equality as sets: the order of fields in a Secret means nothing. A part of the set proves nothing of the rest, and

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::id::FeedId;
-use crate::app::model::{Model, keys_secret::Fingerprint};
+use crate::app::model::Model;
+use crate::app::model::keys_secret::{Fingerprint, KeysSeen};
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// One fact that must still be so.
@@ -24,7 +25,7 @@ pub enum Basis {
     },
     /// The keys in the Secret.
     Keys {
-        /// Its uid.
+        /// Its uid; empty where there is no such Secret.
         uid: String,
         /// Fingerprints of its shares, in order. Not the resourceVersion: a label edit moves nothing that matters.
         prints: Vec<Fingerprint>,
@@ -50,10 +51,12 @@ impl Basis {
         })
     }
 
-    /// What the keys Secret holds now.
+    /// What the keys Secret holds now. That there is none is a fact too: who makes it meanwhile moves it.
     pub fn keys(model: &Model) -> Option<Self> {
-        let secret = model.keys_secret()?;
-        Some(Self::Keys { uid: secret.uid.clone(), prints: secret.prints() })
+        Some(match &model.keys.as_ref()?.value {
+            KeysSeen::Present(secret) => Self::Keys { uid: secret.uid.clone(), prints: secret.prints() },
+            KeysSeen::Absent(_) => Self::Keys { uid: String::new(), prints: Vec::new() },
+        })
     }
 
     /// What this generation of the keystore holds now.

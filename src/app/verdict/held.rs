@@ -14,7 +14,7 @@ use crate::app::model::custody::CustodySeen;
 use crate::app::model::keys_secret::{Fingerprint, KeysSecret, Purpose};
 use crate::app::model::keystore::{GenerationSeen, KeyKind, KeystoreSeen};
 use crate::app::model::observed::{FeedState, Observed};
-use crate::app::model::proof::{Answer, Proof, last_answer, same_keys};
+use crate::app::model::proof::{Answer, Method, Proof, last_answer, same_keys, superseded};
 use crate::app::model::register::{Holding, RegisterSeen};
 use crate::app::model::reopens::Mechanism;
 use crate::app::model::seal::{Role, SealKind};
@@ -55,11 +55,14 @@ pub fn mender<'a>(model: &'a Model, by: Mechanism, but: &[Fingerprint], now: Tim
         let said = last_answer(&model.proofs, model.cluster_id(), &generation.prints);
         match said.map(|proof| (proof.answer, proof.at)) {
             Some((Answer::Refused, _)) => None,
-            Some((Answer::Accepted, at)) => Some(Mender { generation, proven: Some(at) }),
+            Some((Answer::Accepted, at)) => {
+                let gone = said.is_some_and(|proof| superseded(proof, &model.proofs, model.cluster_id()));
+                Some(Mender { generation, proven: (!gone).then_some(at) })
+            }
             None => Some(Mender { generation, proven: None }),
         }
     };
-    let current = keystore.current().and_then(judged);
+    let current = keystore.current_of(kind).and_then(judged);
     current.or_else(|| {
         let proven = keystore.generations.iter().filter_map(judged).filter(|mender| mender.proven.is_some());
         proven.max_by_key(|mender| mender.generation.number)
@@ -89,8 +92,11 @@ pub fn restorable(model: &Model, mender: Mender<'_>) -> bool {
     let Some(secret) = model.keys_secret() else { return true };
     let prints = secret.prints();
     let strange = prints.iter().any(|print| !mender.generation.prints.contains(print));
-    let refused = last_answer(&model.proofs, model.cluster_id(), &prints).is_some_and(|p| p.answer == Answer::Refused);
-    !secret.immutable && (!strange || mender.proven.is_some() || refused)
+    let said = last_answer(&model.proofs, model.cluster_id(), &prints);
+    let refused = said.is_some_and(|proof| proof.answer == Answer::Refused);
+    // What the vault took last is right: the action would not write over it either.
+    let proven = mender.proven.is_some_and(|at| said.is_none_or(|proof| refused || proof.at < at));
+    !secret.immutable && (!strange || proven || refused)
 }
 
 /// Whether two sets are of one key as far as can be told: one lies in the other. A part of the shares is no other key.
@@ -147,11 +153,14 @@ pub enum Elsewhere<'a> {
 }
 
 /// The first such place: our own copies, then what others hold.
-pub fn elsewhere<'a>(model: &'a Model, but: &[Fingerprint], now: Timestamp) -> Option<Elsewhere<'a>> {
+pub fn elsewhere<'a>(model: &'a Model, by: Mechanism, but: &[Fingerprint], now: Timestamp) -> Option<Elsewhere<'a>> {
+    let kind = wanted(model, by);
     // A copy has the keystore's own keys: where those are known not to help, neither does it.
-    let ours = keystore(model, now).ok().flatten().and_then(KeystoreSeen::current);
-    let own =
-        ours.is_none_or(|generation| helps(model, &generation.prints, but) && !of_another_vault(model, generation));
+    let ours = keystore(model, now).ok().flatten().filter(|keystore| keystore.current().is_some());
+    let own = ours.is_none_or(|keystore| {
+        kind.and_then(|kind| keystore.current_of(kind))
+            .is_some_and(|held| helps(model, &held.prints, but) && !of_another_vault(model, held))
+    });
     let copy = copies(model, now).unwrap_or_default().iter().find(|copy| own && copy.counts());
     copy.map(Elsewhere::Copy).or_else(|| {
         let register = register(model, now).ok().flatten()?;
@@ -163,16 +172,23 @@ pub fn elsewhere<'a>(model: &'a Model, but: &[Fingerprint], now: Timestamp) -> O
 
 fn helps(model: &Model, prints: &[Fingerprint], but: &[Fingerprint]) -> bool {
     let refused = last_answer(&model.proofs, model.cluster_id(), prints).is_some_and(|p| p.answer == Answer::Refused);
-    !prints.is_empty() && !refused && (but.is_empty() || !same_keys(prints, but))
+    // The vault itself said that these are its recovery keys, which reopen nothing.
+    let is_recovery = |proof: &Proof| proof.method == Method::Recovery && proof.answer == Answer::Accepted;
+    let recovery = model.proofs.iter().any(|proof| is_recovery(proof) && same_keys(&proof.prints, prints));
+    !prints.is_empty() && !refused && !recovery && (but.is_empty() || !same_keys(prints, but))
 }
 
 /// The file in custody that is the key of this vault's static seal: its path is the one in the server's configuration,
 /// or its bytes are those of the keystore's static key.
 pub fn seal_key_file(model: &Model) -> Option<&CustodySeen> {
     let all = &model.custody.as_ref()?.value;
-    let source =
-        model.unsealers.as_ref().and_then(|seen| seen.value.static_key.as_ref()).map(|key| key.source.as_str());
-    let path = source.map(|source| source.strip_prefix("file://").unwrap_or(source));
+    let key = model.unsealers.as_ref().and_then(|seen| seen.value.static_key.as_ref());
+    // Where a Secret fills it, a file of this host that holds the same bytes is a spare, and no server reads it.
+    if let (Some(used), Some(workload)) = (key.and_then(|key| key.from.as_ref()), model.workload()) {
+        let place = format!("secret:{}/{}:", workload.namespace, used.secret);
+        return all.iter().find(|file| file.path.starts_with(&place));
+    }
+    let path = key.map(|key| key.source.strip_prefix("file://").unwrap_or(&key.source));
     let generations = model.keystore().map(|keystore| keystore.generations.as_slice()).unwrap_or_default();
     let is_ours = |file: &&CustodySeen| {
         let ours = |held: &GenerationSeen| held.kind == KeyKind::Static && held.prints.contains(&file.print);
@@ -183,7 +199,6 @@ pub fn seal_key_file(model: &Model) -> Option<&CustodySeen> {
 
 /// The newest proof that keys were taken: neither a refusal nor recovery keys, which reopen nothing.
 pub fn last_accepted(proofs: &[Proof]) -> Option<&Proof> {
-    use crate::app::model::proof::Method;
     proofs.iter().rev().find(|proof| proof.answer == Answer::Accepted && proof.method != Method::Recovery)
 }
 
@@ -207,14 +222,15 @@ pub fn unprovable(model: &Model, now: Timestamp) -> Option<&'static str> {
         return Some("this version destroys shares when it is asked");
     }
     let secret = model.fresh_keys(now).and_then(|seen| seen.present());
-    let held = keystore(model, now).ok().flatten().and_then(KeystoreSeen::current);
-    let kept = held.is_some_and(|held| held.kind == KeyKind::Unseal && enough(model, held));
+    let keystore = keystore(model, now).ok().flatten();
+    let kept =
+        keystore.and_then(|keystore| keystore.current_of(KeyKind::Unseal)).is_some_and(|held| enough(model, held));
     if secret.is_none_or(|secret| secret.shares() < active.threshold) && !kept {
         return Some("no keys are at hand that could be asked about");
     }
     let token = secret.and_then(|secret: &KeysSecret| secret.field(Purpose::RootToken));
     let root = token.is_some_and(|field| !field.prints.is_empty());
-    let kept = held.is_some_and(|held| held.root_token.is_some());
+    let kept = keystore.and_then(KeystoreSeen::current).is_some_and(|held| held.root_token.is_some());
     (!model.expect.token && !root && !kept).then_some("no token is at hand")
 }
 

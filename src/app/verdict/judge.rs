@@ -11,7 +11,7 @@ use super::{Standing, Verdict, Was, because, recover, sentence};
 use crate::app::id::FeedId;
 use crate::app::model::Model;
 use crate::app::model::keys_secret::{Fingerprint, KeysSecret};
-use crate::app::model::proof::{Method, Proof};
+use crate::app::model::proof::{Method, Proof, superseded};
 use crate::app::model::reopens::{Grade, Mechanism, Reopens, reopens};
 use crate::app::model::seal::{Replica, Role, SealAnswer, SealKind};
 use crate::app::time::age;
@@ -388,7 +388,10 @@ impl<'a> Survey<'a> {
         };
         let id = self.model.cluster_id();
         let split = self.split();
-        self.model.proofs.iter().rev().find(|proof| !split && self.holds(proof, id, prints.as_deref()))
+        let all = &self.model.proofs;
+        let found = all.iter().rev().find(|proof| !split && self.holds(proof, id, prints.as_deref()))?;
+        // With a key that can be seen, a later proof of quite other keys says that this one was rotated away.
+        (prints.is_none() || !superseded(found, all, id)).then_some(found)
     }
 
     /// Whether this proof speaks for the mechanism as it stands. Where no key can be seen (a KMS, a key file), only a
@@ -417,7 +420,11 @@ impl<'a> Survey<'a> {
                     && used.len() as u32 >= self.threshold.0.max(1)
                     && proof.holds(self.now, max, id, prints)
             }
-            (None, Method::CameBack) => proof.holds(self.now, max, id, &proof.prints),
+            // What came back by a key that could be seen came back before the seal was migrated to a provider.
+            (None, Method::CameBack) => {
+                let provider = matches!(self.reopens.by, Mechanism::Kms | Mechanism::Transit);
+                (!provider || proof.prints.is_empty()) && proof.holds(self.now, max, id, &proof.prints)
+            }
             (None, Method::OwnUnseal | Method::Rotation) | (_, Method::Recovery) => false,
         }
     }

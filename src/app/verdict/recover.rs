@@ -44,7 +44,7 @@ pub(super) fn recoverable(survey: &Survey<'_>) -> Recoverable {
         let says = format!("the keystore holds {} ({})", mender.generation.kind.words(), told(survey, mender));
         return Recoverable { generation: Some(number), ..said("keystore", says) };
     }
-    if let Some(place) = held::elsewhere(survey.model, &survey.useless(), survey.now) {
+    if let Some(place) = held::elsewhere(survey.model, survey.reopens.by, &survey.useless(), survey.now) {
         return said("copy", whose(survey, place));
     }
     match (survey.reopens.by, &survey.keys) {
@@ -246,7 +246,7 @@ fn without_keys(survey: &Survey<'_>, object: &ObjectRef, fault: &Fault, sealed: 
             None,
         );
     }
-    let says = match (held::elsewhere(survey.model, &survey.useless(), survey.now), fault) {
+    let says = match (held::elsewhere(survey.model, survey.reopens.by, &survey.useless(), survey.now), fault) {
         (Some(Elsewhere::Copy(copy)), _) => {
             format!("{hold}. Bring the keystore back from its copy at {}", copy.place)
         }

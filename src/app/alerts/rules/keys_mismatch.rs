@@ -90,16 +90,24 @@ fn which(
     now: Timestamp,
 ) -> (String, &'static str, Option<ActionId>) {
     let id = model.cluster_id();
-    let said = |prints: &[_]| last_answer(&model.proofs, id, prints).map(|proof| proof.answer);
+    let last = |prints: &[_]| last_answer(&model.proofs, id, prints);
+    let said = |prints: &[_]| last(prints).map(|proof| proof.answer);
     let prints = secret.prints();
     let said_before = || {
         let older = keystore.holding(&prints).map(|held| format!(": it is generation {} again", held.number));
         format!("which of them the vault takes is not proven{}", older.unwrap_or_default())
     };
+    // Both were taken once, before and after a rotation: the vault takes what it took last.
+    let secret_later =
+        last(&prints).zip(last(&current.prints)).is_some_and(|(secret, keystore)| secret.at >= keystore.at);
     match (said(&prints), said(&current.prints)) {
         (Some(Answer::Refused), Some(Answer::Refused)) => {
             let why = "the vault refused both".to_owned();
             (why, "Ask whoever may hold another copy of the key; restart nothing", None)
+        }
+        (Some(Answer::Accepted), Some(Answer::Accepted)) if secret_later => {
+            let why = "the vault took those of the Secret last".to_owned();
+            (why, "Take the Secret's keys into the keystore, beside the old ones", Some(ActionId::SaveKeys))
         }
         (_, Some(Answer::Accepted)) => {
             let why = "the vault took those of the keystore".to_owned();

@@ -9,6 +9,9 @@ use crate::app::model::Model;
 use crate::app::model::keys_secret::{KeysSecret, Purpose};
 use crate::app::verdict::keys::Keys;
 
+/// Under which this program itself applies.
+const MANAGER: &str = "baowatch";
+
 /// The rule.
 pub struct KeysOverwritable;
 
@@ -56,6 +59,8 @@ fn judge(secret: &KeysSecret) -> Option<Firing> {
         .owners
         .iter()
         .filter(|owner| owner.apply || owner.manager == "kubectl-client-side-apply")
+        // Ours after a restore: this program never applies the Secret without its keys.
+        .filter(|owner| owner.manager != MANAGER)
         .find(|owner| owner.data.iter().any(is_key));
     let why = match (applier, &secret.gitops) {
         (_, Some(tool)) => format!("{tool} manages it and puts back what its manifest says, keys or none"),

@@ -101,7 +101,7 @@ fn places(model: &Model, by: Mechanism, now: Timestamp) -> Finding {
 
 /// The current generation, where it can open this vault as far as is known.
 fn usable<'a>(model: &Model, keystore: &'a KeystoreSeen, by: Mechanism) -> Option<&'a GenerationSeen> {
-    let current = keystore.current().filter(|held| Some(held.kind) == wanted(model, by))?;
+    let current = keystore.current_of(wanted(model, by)?)?;
     let refused = last_answer(&model.proofs, model.cluster_id(), &current.prints)
         .is_some_and(|proof| proof.answer == Answer::Refused);
     (!refused && !of_another_vault(model, current)).then_some(current)

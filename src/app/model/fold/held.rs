@@ -9,6 +9,7 @@ use crate::app::model::copies::{CopySeen, CopyState};
 use crate::app::model::custody::{CustodySeen, CustodyState};
 use crate::app::model::keystore::KeystoreLook;
 use crate::app::model::observed::Observed;
+use crate::app::model::proof::AHEAD;
 use crate::app::model::register::RegisterSeen;
 use crate::app::model::timeline::Tone;
 
@@ -78,7 +79,8 @@ pub(super) fn custody(model: &mut Model, seen: &[CustodySeen], now: Timestamp) {
 /// Takes one look at the register: proofs that colleagues wrote down count here too.
 pub(super) fn register(model: &mut Model, seen: Option<&RegisterSeen>, now: Timestamp) {
     if let Some(register) = seen.filter(|register| register.comparable) {
-        for proof in &register.proofs {
+        // One that a wrong clock dated ahead would be the vault's last word on these keys until then.
+        for proof in register.proofs.iter().filter(|proof| proof.at <= now + AHEAD) {
             if !model.proofs.contains(proof) {
                 model.proofs.push(proof.clone());
             }
