@@ -57,6 +57,15 @@ impl Shelf for FileShelf {
         let (bytes, old) = (writing.bytes.clone(), writing.old.clone());
         blocking(move || {
             folder(&path)?;
+            // Another machine may write to the same stick or server: what was not judged is not replaced.
+            if read_small(&path, format::LONGEST)?.as_ref() != old.as_ref().map(|(there, _)| there) {
+                return Err(Trouble::new(
+                    TroubleKind::Refused,
+                    &format!("{} was changed in this moment", path.display()),
+                    "somebody else writes to it",
+                    "Ask for the plan anew; nothing was written",
+                ));
+            }
             let kept = old.map(|(old, revision)| keep(&path, &old, revision)).transpose()?;
             atomic::write(&path, &bytes, Existing::Replace).map_err(|error| not_written(&path, &error))?;
             Ok(kept.map_or_else(|| "nothing was there before".to_owned(), |name| format!("the earlier one is {name}")))
@@ -80,6 +89,11 @@ fn folder(path: &Path) -> Result<(), Trouble> {
     let folder = path.parent().unwrap_or(path);
     match fs::metadata(folder) {
         Ok(meta) if meta.is_dir() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(Trouble::denied(
+            &format!("the folder {} cannot be looked into", folder.display()),
+            "this user may not enter a folder above it",
+            "Run this as a user who may, or change the permissions",
+        )),
         Ok(_) | Err(_) => Err(Trouble::new(
             TroubleKind::Absent,
             &format!("the folder {} is not there", folder.display()),
