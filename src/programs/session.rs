@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::held::{agreed_salt, held, published_salt};
+use super::held::{Published, agreed_salt, held, published_salt};
 use crate::app::config::cli::Global;
 use crate::app::config::env::Env;
 use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
@@ -108,7 +108,7 @@ impl Aim {
         let asked = Asked { address: Some(NOWHERE.to_owned()), members: Vec::new(), ..self.asked.clone() };
         let mut target = connect(&asked).await.map_err(|failed| failed.trouble)?;
         target.cluster.identity = identity.clone();
-        Session::over(target, self, None)
+        Session::over(target, self, Published::Unheard)
     }
 
     /// Finds the cluster and the vault in it.
@@ -141,7 +141,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn over(mut target: Target, plan: &Aim, published: Option<Vec<u8>>) -> Result<Self, Trouble> {
+    fn over(mut target: Target, plan: &Aim, published: Published) -> Result<Self, Trouble> {
         let folder = plan.dirs.state(&target.cluster.identity)?;
         let memory = Arc::new(FileMemory::open(&folder, &target.cluster.identity)?);
         let entry = &plan.bound.keystore;
