@@ -71,8 +71,7 @@ pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env)
     }
     let decided = decide(taken, &asked).map_err(refused)?;
     let salt = place.keeper.with(Opened::salt)?.map_err(|error| error.trouble(place.path()))?;
-    let prints: Vec<Fingerprint> =
-        decided.shares.iter().map(|share| fingerprint(&salt, share.expose())).collect();
+    let prints: Vec<Fingerprint> = decided.shares.iter().map(|share| fingerprint(&salt, share.expose())).collect();
     let advice = wanted.file.as_deref().filter(|_| !piped).map(destroy).unwrap_or_default();
     match header.current() {
         Some(current) if same(current, &decided, &prints, &salt) => {
