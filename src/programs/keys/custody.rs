@@ -289,7 +289,10 @@ fn remove(session: &Session, name: &str, confirm: Option<&str>) -> Result<String
     open(session)?;
     let removed = keeper.change(clock::now(), |opened| Ok(opened.remove_custody(name)))?;
     if removed {
-        Ok(format!("{name} is not in custody any more.\n{COPY}"))
+        Ok(format!(
+            "{name} is not in custody any more. Copies still hold it, and nothing is written over a copy that holds what the \
+             keystore lacks: move the old ones away, then `baowatch act run copy-keystore` writes them anew.\n"
+        ))
     } else {
         let path = Path::new(&entry.path).display();
         Err(refused(&format!("{path} was forgotten in this moment"), "", "There is nothing to do"))

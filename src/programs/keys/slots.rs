@@ -129,5 +129,8 @@ pub async fn prune(
     place.keeper.change(clock::now(), |opened| {
         if opened.prune(number) { Ok(()) } else { Err(refused("the keystore was changed meanwhile", "Ask again")) }
     })?;
-    Ok(Answer::done(format!("Forgot generation {number}. Copies still hold it until they are brought up to date.\n")))
+    Ok(Answer::done(format!(
+        "Forgot generation {number}. Copies still hold it, and nothing is written over a copy that holds what the keystore \
+         lacks: move the old ones away, then `baowatch act run copy-keystore` writes them anew.\n"
+    )))
 }
