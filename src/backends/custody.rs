@@ -1,8 +1,8 @@
 //! Key files of other programs where they belong: looked at, compared with what is kept of them, written back.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ pub fn read_path(path: &Path) -> Result<Option<There>, Trouble> {
         Err(error) => return Err(unread(error)),
     };
     if !meta.is_file() || meta.len() > LONGEST_FILE as u64 {
-        let why = if meta.is_file() { "it is longer than 1 MiB" } else { "it is no regular file" };
+        let why = if meta.is_file() { "it is longer than 64 KiB" } else { "it is no regular file" };
         return Err(Trouble::local(
             &format!("{} is no key file", path.display()),
             why,
@@ -90,7 +90,9 @@ pub fn read_path(path: &Path) -> Result<Option<There>, Trouble> {
         ));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_FILE + 1));
-    let file = File::open(path).map_err(unread)?;
+    // And a pipe that was put there since must not hold the program either.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(unread)?;
     let meta = file.metadata().map_err(unread)?;
     file.take(LONGEST_FILE as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
     Ok(Some(There { bytes, access: Some((meta.mode() & 0o7777, meta.uid(), meta.gid())) }))
@@ -222,7 +224,13 @@ pub fn restore(entry: &CustodyEntry, bytes: &[u8], stamp: &str) -> Result<Option
         Some(_) | None => None,
     };
     new.persist(&path).map_err(|error| failed("it could not be put in its place", &error.error))?;
-    atomic::sync_folder(folder).map_err(|error| failed("its folder could not be written", &error))?;
+    atomic::sync_folder(folder).map_err(|error| {
+        Trouble::local(
+            &format!("{} was restored, and may not outlive a power cut", path.display()),
+            &format!("its folder could not be written to the disk: {error}"),
+            "Check the disk, then restore it again",
+        )
+    })?;
     let back = read_path(&path)?;
     let same = back
         .is_some_and(|back| back.bytes.as_slice() == bytes && back.access == Some((entry.mode, entry.uid, entry.gid)));

@@ -8,7 +8,7 @@ use crate::app::id::Identity;
 use crate::app::model::keystore::{KeystoreSeen, SlotKind};
 use crate::app::ports::Memory as _;
 use crate::app::text::clean;
-use crate::app::trouble::Trouble;
+use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::copies::{Around, Copies};
 use crate::backends::feeds::Held;
 use crate::backends::files::memory::FileMemory;
@@ -20,30 +20,49 @@ use crate::backends::keystore::{Keeper, Opener, format, keyfile, keyring};
 use crate::backends::kube::port::Kube;
 use crate::backends::kube::register;
 
+/// What the register beside the vault says of the salt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// This one.
+    Salt(Vec<u8>),
+    /// Nothing: there is none, it is not this vault's, or this user may never read it.
+    Nothing,
+    /// It was not asked, or gave no answer: tomorrow it may say what it said yesterday.
+    Unheard,
+}
+
 /// The salt that the register beside the vault names, where there is one and it can be read. A register that cannot be
 /// read is the register feed's to tell of.
-pub async fn published_salt(kube: Option<&dyn Kube>, namespace: &str, identity: &Identity) -> Option<Vec<u8>> {
-    let found = kube?.config_map(namespace, register::NAME).await.ok()??;
-    register::salt(&found, identity)
+pub async fn published_salt(kube: Option<&dyn Kube>, namespace: &str, identity: &Identity) -> Published {
+    let Some(kube) = kube else { return Published::Nothing };
+    match kube.config_map(namespace, register::NAME).await {
+        Ok(found) => found.and_then(|map| register::salt(&map, identity)).map_or(Published::Nothing, Published::Salt),
+        Err(trouble) if trouble.kind == TroubleKind::Denied => Published::Nothing,
+        Err(_) => Published::Unheard,
+    }
 }
 
 /// Everybody who looks at one vault must make the same fingerprints: the salt of the register beside the vault beats that
-/// of the keystore, that beats the one of this machine. What was kept here under another salt is set aside, and said.
+/// of the keystore, that beats the one of this machine. What was kept here under another salt is set aside, and said; an
+/// answer that failed to come must not cost the proofs, so what this machine used last is used until the register is heard.
 pub fn agreed_salt(
     memory: &FileMemory,
     identity: &Identity,
     keystore: &Path,
-    published: Option<Vec<u8>>,
+    published: Published,
 ) -> Result<(Salt, Option<String>), Trouble> {
     let of_keystore = || {
         let bytes = FileStore(keystore.to_owned()).read().ok()??;
         let header = format::parts(&bytes).ok()?.header;
         salt_of_hex(&header.salt).filter(|_| header.identity == *identity)
     };
-    let (salt, whose) = match (published, of_keystore()) {
-        (Some(salt), _) => (salt, "the register beside the vault"),
-        (None, Some(salt)) => (salt, "the keystore"),
-        (None, None) => return Ok((Salt(memory.salt(identity)?), None)),
+    let (salt, whose) = match published {
+        Published::Salt(salt) => (salt, "the register beside the vault"),
+        Published::Unheard if memory.has_salt()? => return Ok((Salt(memory.salt(identity)?), None)),
+        Published::Nothing | Published::Unheard => match of_keystore() {
+            Some(salt) => (salt, "the keystore"),
+            None => return Ok((Salt(memory.salt(identity)?), None)),
+        },
     };
     let aside = memory.adopt(&salt)?;
     let names: Vec<String> = aside.iter().map(|path| path.display().to_string()).collect();
@@ -147,17 +166,18 @@ mod tests {
         let none = folder.path().join("none");
         let agreed = |path: &Path, published| agreed_salt(&memory, &identity(), path, published).unwrap();
 
-        let (own, note) = agreed(&none, None);
+        let (own, note) = agreed(&none, Published::Nothing);
         assert_eq!(note, None);
-        assert_eq!(agreed(&none, None).0.0, own.0, "a new one was made once");
-        let (salt, note) = agreed(&path, None);
+        assert_eq!(agreed(&none, Published::Nothing).0.0, own.0, "a new one was made once");
+        assert_eq!(agreed(&path, Published::Unheard).0.0, own.0, "silence changes nothing");
+        let (salt, note) = agreed(&path, Published::Nothing);
         assert_eq!(salt.0, of_keystore.0);
         assert!(note.unwrap().contains("salt of the keystore"));
-        let (salt, note) = agreed(&path, Some(vec![3; 16]));
+        let (salt, note) = agreed(&path, Published::Salt(vec![3; 16]));
         assert_eq!(salt.0, vec![3; 16]);
         assert!(note.unwrap().contains("register beside the vault"));
-        assert_eq!(agreed(&path, Some(vec![3; 16])).1, None, "nothing is set aside twice");
-        assert_eq!(agreed(&none, None).0.0, vec![3; 16], "it stays where the register cannot be seen");
+        assert_eq!(agreed(&path, Published::Salt(vec![3; 16])).1, None, "nothing is set aside twice");
+        assert_eq!(agreed(&none, Published::Nothing).0.0, vec![3; 16], "it stays where the register cannot be seen");
     }
 
     #[test]
@@ -166,7 +186,7 @@ mod tests {
         let path = folder.path().join("x.keystore");
         keystore(&path, &Identity("other/data/openbao".into()), &Salt(vec![2; 16]), &file_opener());
         let memory = FileMemory::open(folder.path(), &identity()).unwrap();
-        assert_ne!(agreed_salt(&memory, &identity(), &path, None).unwrap().0.0, vec![2; 16]);
+        assert_ne!(agreed_salt(&memory, &identity(), &path, Published::Nothing).unwrap().0.0, vec![2; 16]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::held::{agreed_salt, held, published_salt};
+use super::held::{Published, agreed_salt, held, published_salt};
 use crate::app::config::cli::Global;
 use crate::app::config::env::Env;
 use crate::app::config::file::{KeysSecretEntry, Tls as ConfigTls};
@@ -33,7 +33,7 @@ use crate::backends::feeds::{self, Deps, Held, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
 use crate::backends::files::memory::FileMemory;
-use crate::backends::hands::{ConsoleHands, Gear, Shell, Tools, WatcherHands};
+use crate::backends::hands::{ATTEMPT, ConsoleHands, Gear, Shell, Tools, WatcherHands};
 use crate::backends::keys::{FieldNames, Salt, digest};
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
@@ -108,7 +108,7 @@ impl Aim {
         let asked = Asked { address: Some(NOWHERE.to_owned()), members: Vec::new(), ..self.asked.clone() };
         let mut target = connect(&asked).await.map_err(|failed| failed.trouble)?;
         target.cluster.identity = identity.clone();
-        Session::over(target, self, None)
+        Session::over(target, self, Published::Unheard)
     }
 
     /// Finds the cluster and the vault in it.
@@ -141,7 +141,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn over(mut target: Target, plan: &Aim, published: Option<Vec<u8>>) -> Result<Self, Trouble> {
+    fn over(mut target: Target, plan: &Aim, published: Published) -> Result<Self, Trouble> {
         let folder = plan.dirs.state(&target.cluster.identity)?;
         let memory = Arc::new(FileMemory::open(&folder, &target.cluster.identity)?);
         let entry = &plan.bound.keystore;
@@ -309,14 +309,16 @@ impl Session {
 
     /// Ends every task. The hands must be gone: their queue to the disk is written out first.
     pub async fn close(self) {
-        let Self { target, transport, tasks, stop, slots, .. } = self;
+        let Self { target, transport, tasks, stop, slots, folder, .. } = self;
         stop.cancel();
         slots.forget_all();
         // Tunnels end with the transport that opened them.
         drop((target, transport));
         tasks.close();
-        // One that hangs all the same must not keep the program from ending.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), tasks.wait()).await;
+        // One that hangs all the same must not keep the program from ending; but a rotation that is open on the server is
+        // cancelled before it ends, however often that must be tried.
+        let patience = if folder.join(ATTEMPT).exists() { 20 } else { 2 };
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(patience), tasks.wait()).await;
     }
 }
 

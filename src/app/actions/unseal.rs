@@ -249,8 +249,8 @@ fn held(model: &Model, threshold: u32) -> Option<&GenerationSeen> {
     keystore.generations.iter().filter(enough).max_by_key(|held| held.number)
 }
 
-/// Every place, the one that is taken where nobody chooses in front: the Secret, else the keystore, else typing. Typing
-/// comes second: the keystore may have to be unlocked first. Keys that the vault refused come last.
+/// Every place, the one that is taken where nobody chooses in front: the Secret, else the keystore, else typing. Keys
+/// that the vault refused come behind those it did not.
 fn places(model: &Model, threshold: u32) -> Vec<Place<'_>> {
     let secret = model.keys_secret().filter(|secret| secret.shares() >= threshold);
     let refused = secret.is_some_and(|secret| {
@@ -259,11 +259,7 @@ fn places(model: &Model, threshold: u32) -> Vec<Place<'_>> {
     });
     let (secret, held) = (secret.map(Place::Secret), held(model, threshold).map(Place::Keystore));
     let (first, last) = if refused { (held, secret) } else { (secret, held) };
-    match (first, last) {
-        (Some(first), last) => [first, Place::Typing].into_iter().chain(last).collect(),
-        (None, Some(only)) => vec![only, Place::Typing],
-        (None, None) => vec![Place::Typing],
-    }
+    first.into_iter().chain(last).chain([Place::Typing]).collect()
 }
 
 fn choices<'a>(state: &'a State, request: &Request, sealed: &Sealed, threshold: u32) -> Choices<'a> {

@@ -7,7 +7,7 @@ use super::keys_secret::Fingerprint;
 use crate::app::time::age;
 
 /// A proof from further ahead than this was dated by a clock that was wrong: it would seem young for ever.
-pub(crate) const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// How it was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,8 +73,13 @@ impl Proof {
         cluster_id: Option<&str>,
         prints: &[Fingerprint],
     ) -> bool {
-        let young = self.at <= now + AHEAD && age(now, self.at) <= max_age;
+        let young = !self.ahead(now) && age(now, self.at) <= max_age;
         self.answer == Answer::Accepted && young && self.same_vault(cluster_id) && same_keys(&self.prints, prints)
+    }
+
+    /// Whether it is of a time that is not yet: no clock of another machine is that wrong.
+    pub fn ahead(&self, now: Timestamp) -> bool {
+        self.at > now + AHEAD
     }
 
     /// Whether it says that this vault does not take these keys. That does not age: a key that was wrong stays wrong

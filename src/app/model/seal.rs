@@ -110,7 +110,8 @@ impl SealSeen {
         let plain = self.version.split(['-', '+']).next().unwrap_or_default().trim_start_matches('v');
         let mut parts = plain.split('.').map(str::parse::<u32>);
         let (Some(Ok(major)), Some(Ok(minor)), patch) = (parts.next(), parts.next(), parts.next()) else {
-            return false;
+            // What cannot be read may be one of them.
+            return self.kind == SealKind::Shamir;
         };
         let patch = patch.and_then(Result::ok).unwrap_or(0);
         self.kind == SealKind::Shamir && matches!((major, minor, patch), (2, 4, _) | (2, 5, 0..=1))

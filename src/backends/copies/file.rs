@@ -1,8 +1,9 @@
 //! A copy in a file: on a stick, on a file server. Earlier versions lie beside it as `NAME.v000007`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -25,7 +26,7 @@ pub struct FileShelf {
 impl Shelf for FileShelf {
     async fn read(&self) -> Result<Option<Vec<u8>>, Trouble> {
         let path = self.path.clone();
-        blocking(move || {
+        visiting(&self.path, move || {
             folder(&path)?;
             read_small(&path, format::LONGEST)
         })
@@ -34,7 +35,7 @@ impl Shelf for FileShelf {
 
     async fn versions(&self) -> Result<Option<Vec<Version>>, Trouble> {
         let path = self.path.clone();
-        blocking(move || versions(&path).map(Some)).await
+        visiting(&self.path, move || versions(&path).map(Some)).await
     }
 
     async fn version(&self, id: &str) -> Result<Option<Vec<u8>>, Trouble> {
@@ -57,6 +58,15 @@ impl Shelf for FileShelf {
         let (bytes, old) = (writing.bytes.clone(), writing.old.clone());
         blocking(move || {
             folder(&path)?;
+            // Another machine may write to the same stick or server: what was not judged is not replaced.
+            if read_small(&path, format::LONGEST)?.as_ref() != old.as_ref().map(|(there, _)| there) {
+                return Err(Trouble::new(
+                    TroubleKind::Refused,
+                    &format!("{} was changed in this moment", path.display()),
+                    "somebody else writes to it",
+                    "Ask for the plan anew; nothing was written",
+                ));
+            }
             let kept = old.map(|(old, revision)| keep(&path, &old, revision)).transpose()?;
             atomic::write(&path, &bytes, Existing::Replace).map_err(|error| not_written(&path, &error))?;
             Ok(kept.map_or_else(|| "nothing was there before".to_owned(), |name| format!("the earlier one is {name}")))
@@ -66,7 +76,8 @@ impl Shelf for FileShelf {
 
     async fn near(&self) -> Near {
         let this = self.clone();
-        let looked = blocking(move || Ok((this.ground.under(&this.keystore), this.ground.under(&this.path)))).await;
+        let looked =
+            visiting(&self.path, move || Ok((this.ground.under(&this.keystore), this.ground.under(&this.path)))).await;
         match looked {
             Ok((Ok(keystore), Ok(copy))) => of_file(&keystore, &copy),
             Ok((Err(error), _) | (_, Err(error))) => Near::Unknown(format!("its file system cannot be told: {error}")),
@@ -75,11 +86,66 @@ impl Shelf for FileShelf {
     }
 }
 
+/// Looks at one place that have not come back.
+static VISITS: Mutex<BTreeMap<PathBuf, u32>> = Mutex::new(BTreeMap::new());
+/// More are not sent after them. Threads that block are few and shared: a file server that hangs for an hour would take
+/// all of them, and with them the journal's.
+const MOST_VISITS: u32 = 6;
+
+/// One look that is under way, however it ends.
+struct Visit(PathBuf);
+
+impl Visit {
+    fn begin(path: &Path) -> Result<Self, Trouble> {
+        let mut visits = VISITS.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = visits.entry(path.to_owned()).or_default();
+        if *under_way >= MOST_VISITS {
+            return Err(Trouble::unreachable(
+                &format!("{} gives no answer", path.display()),
+                "earlier looks at it have not come back",
+                "Look whether what it lies on still answers: `ls` of its folder would hang too",
+            ));
+        }
+        *under_way += 1;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut visits = VISITS.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = visits.get(&self.0).map_or(0, |under_way| under_way.saturating_sub(1));
+        if left == 0 {
+            visits.remove(&self.0);
+        } else {
+            visits.insert(self.0.clone(), left);
+        }
+    }
+}
+
+/// Runs what blocks on this path, unless too much of it hangs already.
+async fn visiting<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
+    let visit = Visit::begin(path)?;
+    blocking(move || {
+        let _visit = visit;
+        work()
+    })
+    .await
+}
+
 /// Its folder must be there: a stick that is not plugged in is no empty stick.
 fn folder(path: &Path) -> Result<(), Trouble> {
     let folder = path.parent().unwrap_or(path);
     match fs::metadata(folder) {
         Ok(meta) if meta.is_dir() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(Trouble::denied(
+            &format!("the folder {} cannot be looked into", folder.display()),
+            "this user may not enter a folder above it",
+            "Run this as a user who may, or change the permissions",
+        )),
         Ok(_) | Err(_) => Err(Trouble::new(
             TroubleKind::Absent,
             &format!("the folder {} is not there", folder.display()),

@@ -95,6 +95,11 @@ impl FileMemory {
         Ok(())
     }
 
+    /// Whether fingerprints were made here before.
+    pub fn has_salt(&self) -> Result<bool, Trouble> {
+        Ok(Register::read(&self.register_path(), &self.identity)?.is_some())
+    }
+
     /// Makes fingerprints with this salt from now on. What was kept under another one cannot be compared with anything any
     /// more: it is set aside under new names, which are the answer, and never deleted.
     pub fn adopt(&self, salt: &[u8]) -> Result<Vec<PathBuf>, Trouble> {

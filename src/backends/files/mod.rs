@@ -14,6 +14,8 @@ pub mod register;
 pub mod tapes;
 pub mod volatile;
 
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::app::trouble::Trouble;
@@ -43,11 +45,23 @@ pub(in crate::backends) fn read_small(path: &Path, longest: u64) -> Result<Optio
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Ok(_) | Err(_) => {}
     }
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(left_alone(path, &error.to_string())),
+    let unread = |error: std::io::Error| left_alone(path, &error.to_string());
+    // A stick may hold anything: a pipe would hang, and a link to a device has no length and no end.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = match std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unread(error)),
+    };
+    if !file.metadata().map_err(unread)?.is_file() {
+        return Err(left_alone(path, "it is not a regular file"));
     }
+    let mut bytes = Vec::new();
+    file.take(longest + 1).read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.len() as u64 > longest {
+        return Err(left_alone(path, "it is longer than such a file can be"));
+    }
+    Ok(Some(bytes))
 }
 
 /// Why JSON of ours cannot be read: the place, never the value (serde quotes values).

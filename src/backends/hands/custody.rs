@@ -10,7 +10,7 @@ use crate::backends::copies::shelf::blocking;
 use crate::backends::custody;
 use crate::backends::keys::Salt;
 use crate::backends::keystore::header::CustodyEntry;
-use crate::backends::keystore::{Keeper, SecretBytes, format};
+use crate::backends::keystore::{Keeper, format};
 
 fn refused(what: &str, why: &str) -> Trouble {
     Trouble::new(TroubleKind::Refused, what, why, "Ask for the plan anew; nothing was changed")
@@ -20,16 +20,32 @@ fn refused(what: &str, why: &str) -> Trouble {
 fn entry(keeper: &Keeper, name: &str) -> Result<(CustodyEntry, Salt), Trouble> {
     let bytes = keeper.bytes()?.ok_or_else(|| refused("there is no keystore any more", ""))?;
     let parts = format::parts(&bytes).map_err(|error| error.trouble(keeper.path()))?;
-    let salt = custody::salt(&parts.header).ok_or_else(|| refused("the keystore's salt is not hex", ""))?;
+    let salt = custody::salt(&parts.header).ok_or_else(no_salt)?;
     let found = parts.header.custody.into_iter().find(|entry| entry.name == name);
-    found.map(|entry| (entry, salt)).ok_or_else(|| refused(&format!("{name} is not in custody any more"), ""))
+    found.map(|entry| (entry, salt)).ok_or_else(|| gone(name))
+}
+
+fn gone(name: &str) -> Trouble {
+    refused(&format!("{name} is not in custody any more"), "")
+}
+
+fn no_salt() -> Trouble {
+    refused("the keystore's salt is not hex", "")
 }
 
 pub(super) async fn restore(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
     let Op::RestoreCustody { name, version, path, found } = op else {
         return Err(refused("this is no file to restore", ""));
     };
-    let (entry, salt) = entry(&tools.keeper, name)?;
+    // Of the opened keystore: what a file of that name merely says of itself decides neither where nor with what rights
+    // something is written, perhaps by root.
+    let held = tools.keeper.with(|opened| {
+        let entry = opened.header().in_custody(name).cloned()?;
+        let bytes = opened.custody_bytes(name, *version).cloned();
+        Some((entry, custody::salt(opened.header()), bytes))
+    })?;
+    let (entry, salt, bytes) = held.ok_or_else(|| gone(name))?;
+    let salt = salt.ok_or_else(no_salt)?;
     let host = custody::host();
     if entry.path != *path || entry.host != host {
         return Err(refused(
@@ -37,7 +53,6 @@ pub(super) async fn restore(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
             &format!("it belongs to {} on {}", entry.path, entry.host),
         ));
     }
-    let bytes: Option<SecretBytes> = tools.keeper.with(|opened| opened.custody_bytes(name, *version).cloned())?;
     let bytes = bytes.ok_or_else(|| refused(&format!("there is no version {version} of {name}"), ""))?;
     let (Some(print), Some(newest)) = (
         entry.versions.iter().find(|one| one.number == *version).map(|one| one.print.clone()),

@@ -4,6 +4,7 @@ mod note;
 mod round;
 mod source;
 
+pub use self::note::ATTEMPT;
 use self::note::{Note, Place};
 use self::round::Ring;
 use self::source::Source;
@@ -33,15 +34,10 @@ pub(super) async fn prove(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
             "Find the missing shares",
         ));
     }
+    let place = Place::under(tools.folder.as_deref());
+    let _alone = place.alone()?;
     let door = door(replica, *of, token, tools).await?;
-    let ring = Ring {
-        replica,
-        door,
-        shares: *total,
-        threshold: *threshold,
-        place: Place::under(tools.folder.as_deref()),
-        tools,
-    };
+    let ring = Ring { replica, door, shares: *total, threshold: *threshold, place, tools };
     free(&ring).await?;
     let rounds = rounds(source.shares.len(), *threshold as usize);
     let mut answer = Answer::Accepted;
@@ -76,6 +72,11 @@ pub(super) async fn probe(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
         return Err(Trouble::local("this is no proof of keys", "", "This is a mistake of the program"));
     };
     let place = Place::under(tools.folder.as_deref());
+    let _alone = match place.alone() {
+        Ok(alone) => alone,
+        Err(busy) if busy.kind == TroubleKind::Refused => return Ok(Finding { says: busy.to_string() }),
+        Err(trouble) => return Err(trouble),
+    };
     let note = place.read()?;
     let door = match door(replica, *of, token, tools).await {
         Ok(door) => door,

@@ -233,17 +233,19 @@ impl Keeper {
         now: Timestamp,
         change: impl FnOnce(&mut Opened) -> Result<R, Trouble>,
     ) -> Result<R, Trouble> {
+        let attempt = self.attempt();
         let _guard = self.store.lock()?;
         let mut opened = self.reopened()?;
         let result = change(&mut opened)?;
         self.write(&mut opened, now)?;
         // The change may have been of the data key itself.
-        self.door().open = Some((opened.key().clone(), opened.opened_by()));
+        self.stays_open(attempt, &opened);
         Ok(result)
     }
 
     /// Makes a new one; refuses where there is anything already. It is open afterwards.
     pub fn create(&self, mut new: Opened, now: Timestamp) -> Result<(), Trouble> {
+        let attempt = self.attempt();
         let _guard = self.store.lock()?;
         if self.store.read()?.is_some() {
             return Err(Trouble::new(
@@ -254,8 +256,17 @@ impl Keeper {
             ));
         }
         self.write(&mut new, now)?;
-        self.door().open = Some((new.key().clone(), new.opened_by()));
+        self.stays_open(attempt, &new);
         Ok(())
+    }
+
+    /// Remembers what it is open with, unless it was locked meanwhile: a write that waits for a lock, a disk or a keyring
+    /// must not open again what a person or the idle time has closed.
+    fn stays_open(&self, attempt: Attempt, opened: &Opened) {
+        let mut door = self.door();
+        if door.locked == attempt.0 {
+            door.open = Some((opened.key().clone(), opened.opened_by()));
+        }
     }
 
     fn write(&self, opened: &mut Opened, now: Timestamp) -> Result<(), Trouble> {

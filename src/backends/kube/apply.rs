@@ -37,8 +37,8 @@ impl KubeApply {
     }
 
     async fn send(&self, asked: &Asked<'_>, body: Zeroizing<Vec<u8>>) -> Result<(), Trouble> {
-        let Asked { resource, namespace, name, manager, .. } = asked;
-        let target = format!("/api/v1/namespaces/{namespace}/{resource}/{name}?fieldManager={manager}&force=true");
+        let Asked { resource, namespace, name, manager, force, .. } = asked;
+        let target = format!("/api/v1/namespaces/{namespace}/{resource}/{name}?fieldManager={manager}&force={force}");
         let request = Request::patch(target)
             .header(header::CONTENT_TYPE, "application/apply-patch+yaml")
             .header(header::ACCEPT, METADATA)
@@ -68,7 +68,10 @@ impl KubeApply {
 #[async_trait]
 impl KubeWrite for KubeApply {
     async fn apply_secret(&self, apply: SecretApply) -> Result<(), Trouble> {
+        // What does not exist has no other owner. Where somebody made it since the last look, with other values, that is a
+        // conflict: forced, it would overwrite keys that nobody here has seen.
         let asked = Asked::new("secrets", "Secret", &apply.namespace, &apply.name, MANAGER)?;
+        let asked = Asked { force: false, ..asked };
         let body = secret_body(&apply, None)?;
         self.send(&asked, body).await
     }
@@ -99,6 +102,8 @@ struct Asked<'a> {
     namespace: &'a str,
     name: &'a str,
     manager: &'a str,
+    /// Whether fields of others are taken over.
+    force: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -110,7 +115,7 @@ impl<'a> Asked<'a> {
         name: &'a str,
         manager: &'a str,
     ) -> Result<Self, Trouble> {
-        let asked = Self { resource, kind, namespace, name, manager };
+        let asked = Self { resource, kind, namespace, name, manager, force: true };
         let plain = |text: &str| {
             !text.is_empty()
                 && text.len() <= 253

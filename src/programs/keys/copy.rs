@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::opening::{challenged, session, table, when};
+use super::place::only_looks;
 use crate::app::config::cli::{ActCommand, ActionArgs, Cli};
 use crate::app::config::cli_keys::{CopyAdd, CopyCommand};
 use crate::app::config::env::Env;
@@ -16,11 +17,10 @@ use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::copies::Copies;
 use crate::backends::copies::book::Place;
 use crate::backends::files::atomic::{self, Existing};
-use crate::backends::files::dirs;
 use crate::backends::keystore::header::Header;
 use crate::backends::keystore::{Keeper, Opener, format};
 use crate::programs::config::Answer;
-use crate::programs::session::{Aim, Session};
+use crate::programs::session::Session;
 use crate::programs::{act, hidden};
 
 /// Runs `keys copy …`.
@@ -29,6 +29,11 @@ pub async fn run(cli: &Cli, command: &CopyCommand, env: &Env) -> Answer {
         Ok(found) => found,
         Err(trouble) => return Answer::failed(&trouble, 1),
     };
+    let changes = matches!(command, CopyCommand::Add(_) | CopyCommand::Remove { .. } | CopyCommand::Restore { .. });
+    if changes && aim.bound.settings.read_only {
+        session.close().await;
+        return refused(&only_looks());
+    }
     let done = match command {
         CopyCommand::Add(wanted) => {
             let registered = register(&session, wanted).await;
@@ -47,7 +52,7 @@ pub async fn run(cli: &Cli, command: &CopyCommand, env: &Env) -> Answer {
             .map(|place| format!("Copy {name} is forgotten. What lies at {} stays there.\n", clean(&place))),
         CopyCommand::Versions { name } => versions(&session.held().copies, name).await,
         CopyCommand::Restore { name, version, confirm } => {
-            restore(&session, &aim, name, version.as_deref(), confirm.as_deref()).await
+            restore(&session, name, version.as_deref(), confirm.as_deref()).await
         }
     };
     session.close().await;
@@ -61,8 +66,11 @@ fn answer(done: Result<String, Trouble>) -> Answer {
     }
 }
 
-/// A guard or a precondition said no, or a place gave no answer: nothing was changed.
-fn refused(trouble: &Trouble) -> Answer {
+/// A guard or a precondition said no, or a place gave no answer, or a prompt was left: nothing was changed.
+pub(super) fn refused(trouble: &Trouble) -> Answer {
+    if trouble.what == hidden::LEFT {
+        return Answer { out: String::new(), err: format!("{trouble}\n"), code: 130 };
+    }
     let code = match trouble.kind {
         TroubleKind::Refused | TroubleKind::Absent | TroubleKind::Denied => 2,
         TroubleKind::Unreachable | TroubleKind::Unusable | TroubleKind::Local => 1,
@@ -212,14 +220,10 @@ async fn versions(copies: &Copies, name: &str) -> Result<String, Trouble> {
 /// Puts a version of a copy in the place of the keystore; what is there is kept beside it.
 async fn restore(
     session: &Session,
-    aim: &Aim,
     name: &str,
     version: Option<&str>,
     confirm: Option<&str>,
 ) -> Result<String, Trouble> {
-    if aim.bound.settings.read_only {
-        return Err(Trouble::new(TroubleKind::Refused, "this only looks", "--read-only was given", "Leave it out"));
-    }
     let keeper = &session.held().keeper;
     let bytes = session.held().copies.fetch(name, version).await?;
     if keeper.bytes()?.as_ref() == Some(&bytes) {
@@ -228,10 +232,6 @@ async fn restore(
     let header = format::parts(&bytes).map_err(|error| error.trouble(Path::new(name)))?.header;
     challenged(&restore_words(keeper, &header, name), &session.vault(), confirm)?;
     let kept = PathBuf::from(format!("{}.kept-{}", keeper.path().display(), clock::now().strftime("%Y%m%dT%H%M%SZ")));
-    if let Some(folder) = keeper.path().parent() {
-        dirs::private(folder)
-            .map_err(|error| Trouble::local(&format!("{} cannot be made", folder.display()), &error.to_string(), ""))?;
-    }
     let mut was = String::new();
     keeper.bring_back(&bytes, |there| {
         let failed = |why: &str| {

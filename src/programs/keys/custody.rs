@@ -45,10 +45,7 @@ pub async fn run(cli: &Cli, command: &CustodyCommand, env: &Env) -> Answer {
     session.close().await;
     match done {
         Ok(text) => Answer::done(text),
-        Err(trouble) => {
-            let code = if trouble.kind == TroubleKind::Local { 1 } else { 2 };
-            Answer { out: String::new(), err: format!("refused: {trouble}\n"), code }
-        }
+        Err(trouble) => super::copy::refused(&trouble),
     }
 }
 
@@ -59,7 +56,7 @@ fn refused(what: &str, why: &str, next: &str) -> Trouble {
 async fn perform(session: &Session, bound: &Bound, command: &CustodyCommand) -> Result<String, Trouble> {
     let changes = !matches!(command, CustodyCommand::List | CustodyCommand::Versions { .. });
     if changes && bound.settings.read_only {
-        return Err(refused("this only looks", "--read-only was given", "Leave it out"));
+        return Err(super::place::only_looks());
     }
     match command {
         CustodyCommand::Add { name, path } => add(session, name, path).await,
@@ -179,7 +176,7 @@ async fn taken(place: &Place, session: &Session, path: &str) -> Result<There, Tr
         )
     })?;
     if there.bytes.is_empty() || there.bytes.len() > LONGEST_FILE {
-        let why = if there.bytes.is_empty() { "it is empty" } else { "it is longer than 1 MiB" };
+        let why = if there.bytes.is_empty() { "it is empty" } else { "it is longer than 64 KiB" };
         return Err(refused(&format!("{path} is no key file"), why, "Nothing was changed"));
     }
     Ok(there)
@@ -292,7 +289,10 @@ fn remove(session: &Session, name: &str, confirm: Option<&str>) -> Result<String
     open(session)?;
     let removed = keeper.change(clock::now(), |opened| Ok(opened.remove_custody(name)))?;
     if removed {
-        Ok(format!("{name} is not in custody any more.\n{COPY}"))
+        Ok(format!(
+            "{name} is not in custody any more. Copies still hold it, and nothing is written over a copy that holds what the \
+             keystore lacks: move the old ones away, then `baowatch act run copy-keystore` writes them anew.\n"
+        ))
     } else {
         let path = Path::new(&entry.path).display();
         Err(refused(&format!("{path} was forgotten in this moment"), "", "There is nothing to do"))

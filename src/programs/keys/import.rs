@@ -15,7 +15,7 @@ use crate::app::runtime::clock;
 use crate::app::state::State;
 use crate::app::text::{clean, count};
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::keys::fingerprint;
+use crate::backends::keys::{Salt, fingerprint};
 use crate::backends::keystore::import::{self, Asked, Counts, Decided, Taken, VaultSays, decide};
 use crate::backends::keystore::opened::{NewKeys, Opened};
 use crate::programs::config::Answer;
@@ -28,6 +28,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Runs it, for anything but the Secret.
 pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env) -> Result<Answer, Trouble> {
     let mut place = find(cli, file, env, Need::File).await?;
+    place.may_change()?;
     if let Some(why) = &place.offline {
         ask::talk(&format!(
             "Without the cluster ({}): into {}, of {}.\n",
@@ -69,10 +70,11 @@ pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysImport, env: &Env)
         ask::talk(&format!("Note: {note}.\n"));
     }
     let decided = decide(taken, &asked).map_err(refused)?;
-    let prints = prints(&place, &decided)?;
+    let salt = place.keeper.with(Opened::salt)?.map_err(|error| error.trouble(place.path()))?;
+    let prints: Vec<Fingerprint> = decided.shares.iter().map(|share| fingerprint(&salt, share.expose())).collect();
     let advice = wanted.file.as_deref().filter(|_| !piped).map(destroy).unwrap_or_default();
     match header.current() {
-        Some(current) if same(current, &decided, &prints) => {
+        Some(current) if same(current, &decided, &prints, &salt) => {
             let text = format!(
                 "The keystore holds these keys already, as generation {}. Nothing to do.\n{advice}",
                 current.number
@@ -138,15 +140,14 @@ fn typed(asked: &Asked) -> Result<Taken, Trouble> {
     }
 }
 
-fn prints(place: &Place, decided: &Decided) -> Result<Vec<Fingerprint>, Trouble> {
-    let salt = place.keeper.with(Opened::salt)?.map_err(|error| error.trouble(place.path()))?;
-    Ok(decided.shares.iter().map(|share| fingerprint(&salt, share.expose())).collect())
-}
-
-/// The same keys, and nothing new beside them.
-fn same(current: &GenerationSeen, decided: &Decided, prints: &[Fingerprint]) -> bool {
-    let token = decided.root_token.is_none() || current.root_token.is_some();
-    token && current.kind == decided.kind && same_set(&current.prints, prints)
+/// The same keys, and nothing new beside them: another root token or another threshold is new, and where this says that
+/// nothing is, the document is said to be safe to destroy.
+fn same(current: &GenerationSeen, decided: &Decided, prints: &[Fingerprint], salt: &Salt) -> bool {
+    let token = decided.root_token.as_ref().map(|token| fingerprint(salt, token.expose().trim_ascii()));
+    (token.is_none() || token == current.root_token)
+        && current.kind == decided.kind
+        && current.threshold == decided.threshold
+        && same_set(&current.prints, prints)
 }
 
 pub(super) fn same_set(one: &[Fingerprint], other: &[Fingerprint]) -> bool {
@@ -157,7 +158,7 @@ pub(super) fn same_set(one: &[Fingerprint], other: &[Fingerprint]) -> bool {
 fn warning(current: &GenerationSeen, decided: &Decided, prints: &[Fingerprint]) -> String {
     let first = prints.first().map(ToString::to_string).unwrap_or_default();
     let old = current.prints.first().map(ToString::to_string).unwrap_or_default();
-    if same_set(&current.prints, prints) {
+    if current.kind == decided.kind && same_set(&current.prints, prints) {
         return format!(
             "These are the keys of generation {} with something new beside them; it stays.\n",
             current.number

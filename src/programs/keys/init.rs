@@ -17,6 +17,7 @@ use crate::programs::config::Answer;
 /// Runs it.
 pub async fn run(cli: &Cli, file: Option<&Path>, wanted: &KeysInit, env: &Env) -> Result<Answer, Trouble> {
     let place = find(cli, file, env, Need::Vault).await?;
+    place.may_change()?;
     let path = place.path().display().to_string();
     let exists = |why: &str| {
         let next = "Use it (`baowatch keys status`), or move it away yourself; nothing was changed";

@@ -42,6 +42,8 @@ pub struct Place {
     pub keyfile: Option<PathBuf>,
     /// Why the cluster was not asked; `None` where it was.
     pub offline: Option<String>,
+    /// Nothing may be changed.
+    read_only: bool,
     /// Copies are reached through it.
     session: Option<Session>,
 }
@@ -56,6 +58,11 @@ impl Place {
     /// The file.
     pub fn path(&self) -> &Path {
         self.keeper.path()
+    }
+
+    /// Refuses where it was said that this only looks; asked before anything is typed or made.
+    pub fn may_change(&self) -> Result<(), Trouble> {
+        if self.read_only { Err(only_looks()) } else { Ok(()) }
     }
 
     /// The whole header; `None` where there is no keystore.
@@ -90,6 +97,7 @@ impl Place {
             copies: Arc::clone(&session.held().copies),
             keyfile: aim.bound.keystore.keyfile.clone(),
             offline,
+            read_only: aim.bound.settings.read_only,
             session: Some(session),
         })
     }
@@ -98,6 +106,11 @@ impl Place {
     pub fn live(&mut self) -> Option<Session> {
         if self.offline.is_some() { None } else { self.session.take() }
     }
+}
+
+/// What is said to a change under `--read-only`.
+pub fn only_looks() -> Trouble {
+    Trouble::new(TroubleKind::Refused, "this only looks", "--read-only was given", "Leave it out; nothing was changed")
 }
 
 /// Finds it.

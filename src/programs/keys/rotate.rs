@@ -20,6 +20,7 @@ use crate::programs::hidden;
 /// Runs it.
 pub async fn run(cli: &Cli, file: Option<&Path>, confirm: Option<&str>, env: &Env) -> Result<Answer, Trouble> {
     let place = at_hand(cli, file, env).await?;
+    place.may_change()?;
     let header = place.existing()?;
     ask::talk("The secret of each slot that is to stay is needed once; an empty line drops the slot.\n");
     let mut kept: Vec<(u32, Opener)> = Vec::new();

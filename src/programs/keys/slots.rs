@@ -34,6 +34,7 @@ pub async fn run(cli: &Cli, file: Option<&Path>, command: &SlotsCommand, env: &E
             Ok(Answer::done(header.slots.iter().map(|slot| slot_line(slot, now) + "\n").collect()))
         }
         SlotsCommand::Add { kind, keyfile, label } => {
+            place.may_change()?;
             if header.slots.len() >= MOST_SLOTS {
                 return Err(refused("it has as many slots as a keystore can have", "Remove one first"));
             }
@@ -64,6 +65,7 @@ fn refused(what: &str, next: &str) -> Trouble {
 }
 
 fn remove(place: &Place, header: &Header, id: u32, confirm: Option<&str>) -> Result<Answer, Trouble> {
+    place.may_change()?;
     let Some(slot) = header.slots.iter().find(|slot| slot.id == id) else {
         return Err(refused(&format!("there is no slot {id}"), "`baowatch keys slots list` shows them"));
     };
@@ -102,6 +104,7 @@ pub async fn prune(
     env: &Env,
 ) -> Result<Answer, Trouble> {
     let place = at_hand(cli, file, env).await?;
+    place.may_change()?;
     let header = place.existing()?;
     let Some(old) = header.generations.iter().find(|kept| kept.number == number) else {
         return Err(refused(&format!("there is no generation {number}"), "`baowatch keys status` shows them"));
@@ -126,5 +129,8 @@ pub async fn prune(
     place.keeper.change(clock::now(), |opened| {
         if opened.prune(number) { Ok(()) } else { Err(refused("the keystore was changed meanwhile", "Ask again")) }
     })?;
-    Ok(Answer::done(format!("Forgot generation {number}. Copies still hold it until they are brought up to date.\n")))
+    Ok(Answer::done(format!(
+        "Forgot generation {number}. Copies still hold it, and nothing is written over a copy that holds what the keystore \
+         lacks: move the old ones away, then `baowatch act run copy-keystore` writes them anew.\n"
+    )))
 }

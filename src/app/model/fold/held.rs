@@ -9,7 +9,6 @@ use crate::app::model::copies::{CopySeen, CopyState};
 use crate::app::model::custody::{CustodySeen, CustodyState};
 use crate::app::model::keystore::KeystoreLook;
 use crate::app::model::observed::Observed;
-use crate::app::model::proof::AHEAD;
 use crate::app::model::register::RegisterSeen;
 use crate::app::model::timeline::Tone;
 
@@ -76,12 +75,15 @@ pub(super) fn custody(model: &mut Model, seen: &[CustodySeen], now: Timestamp) {
     }
 }
 
-/// Takes one look at the register: proofs that colleagues wrote down count here too.
+/// More proofs than honest colleagues write: who may edit the register must not fill this process with them.
+const MOST_PROOFS: usize = 4096;
+
+/// Takes one look at the register: proofs that colleagues wrote down count here too. One of a later day would be the last
+/// word whatever is proven until then, and no prove-keys could answer it.
 pub(super) fn register(model: &mut Model, seen: Option<&RegisterSeen>, now: Timestamp) {
     if let Some(register) = seen.filter(|register| register.comparable) {
-        // One that a wrong clock dated ahead would be the vault's last word on these keys until then.
-        for proof in register.proofs.iter().filter(|proof| proof.at <= now + AHEAD) {
-            if !model.proofs.contains(proof) {
+        for proof in register.proofs.iter().filter(|proof| !proof.ahead(now)) {
+            if model.proofs.len() < MOST_PROOFS && !model.proofs.contains(proof) {
                 model.proofs.push(proof.clone());
             }
         }

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::app::trouble::Trouble;
+use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::files::atomic::{self, Existing};
-use crate::backends::files::{json_why, left_alone, not_written, read_small};
+use crate::backends::files::{json_why, left_alone, lock, not_written, read_small};
+
+/// In the vault's state folder, for as long as a rotation of ours may be open on a server.
+pub const ATTEMPT: &str = "proof-attempt.json";
 
 /// No such note is longer.
 const LONGEST: u64 = 64 * 1024;
@@ -32,7 +35,22 @@ pub(super) struct Place(Option<PathBuf>);
 
 impl Place {
     pub fn under(folder: Option<&Path>) -> Self {
-        Self(folder.map(|folder| folder.join("proof-attempt.json")))
+        Self(folder.map(|folder| folder.join(ATTEMPT)))
+    }
+
+    /// Keeps every other process on this machine from proving or clearing up at the same time: there is one note, and
+    /// whoever looks for what a dead one left open must not find, and cancel, what a living one has just begun.
+    pub fn alone(&self) -> Result<Option<lock::Held>, Trouble> {
+        let Some(path) = &self.0 else { return Ok(None) };
+        let held = lock::at_once(&path.with_extension("lock"))?.ok_or_else(|| {
+            Trouble::new(
+                TroubleKind::Refused,
+                "another Baowatch proves keys of this vault right now",
+                "its rotation is not touched, and nothing was sent",
+                "Wait until it is done, then ask again",
+            )
+        })?;
+        Ok(Some(held))
     }
 
     /// What lies there.

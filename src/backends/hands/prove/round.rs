@@ -56,17 +56,26 @@ impl Ring<'_> {
         let begun = write.begin_rotation(self.replica, &self.door, self.shares, self.threshold).await;
         let begun = begun.map_err(|trouble| self.begun_or_not(trouble))?;
         let nonce = begun.nonce().to_owned();
+        if nonce.is_empty() {
+            // Without its nonce it cannot be told from anybody else's: nothing is cancelled, and nothing of it is claimed.
+            return Err(self.begun_or_not(Trouble::new(
+                TroubleKind::Unusable,
+                "the server's answer names no nonce",
+                "the rotation may be open, and cannot be told from somebody else's",
+                "",
+            )));
+        }
         let wrong = if !begun.verified_first() {
             Some(refused(
                 "the server began a rotation that would change the keys at once",
                 "it does not say that it wants verification; no key was sent, and it was cancelled",
                 "Do not prove keys on this server; tell its makers",
             ))
-        } else if nonce.is_empty() || !begun.open() || begun.progress() > 0 {
+        } else if !begun.open() || begun.progress() > 0 {
             Some(Trouble::new(
                 TroubleKind::Unusable,
                 "the server's answer to the beginning of a rotation cannot be trusted",
-                "it names no nonce, or says that shares were given already; no key was sent, and it was cancelled",
+                "it says that none is open, or that shares were given already; no key was sent, and it was cancelled",
                 "Look at what stands between here and the server",
             ))
         } else if begun.required() != self.threshold {
