@@ -138,7 +138,8 @@ fn keys_single_copy() {
     for held in [holding("laptop-ben", &["another"]), holding("laptop-anna", &[KEY])] {
         fired(&with(Vec::new(), vec![held]), rule);
     }
-    // Two places stay two, whatever is out of sight; one place may be two.
+    // Two places stay two, whatever is out of sight. One may be two where the register may not be read: nobody must have
+    // that right, so it is said and not unknown. A register that should answer and does not is.
     let mut model = with(vec![copy("stick")], Vec::new());
     model.register = None;
     deny(&mut model, FeedId::Register);
@@ -146,6 +147,12 @@ fn keys_single_copy() {
     let mut model = with(Vec::new(), Vec::new());
     model.register = None;
     deny(&mut model, FeedId::Register);
+    let firing = fired(&model, rule);
+    assert!(firing.sentence.starts_with("This machine knows of one place"), "{}", firing.sentence);
+    assert!(firing.why.contains("may not be read"), "{}", firing.why);
+    let mut model = with(Vec::new(), Vec::new());
+    model.register = None;
+    model.feeds.remove(&FeedId::Register);
     unknown(&model, rule);
     // Copies of keys that the vault refused are copies of nothing.
     let mut model = with(vec![copy("stick"), copy("safe")], Vec::new());

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use super::super::{Finding, Rule, Severity};
 use super::keys_held::{Applies, applies, fires};
-use crate::app::id::{ActionId, ObjectRef, RuleId};
+use crate::app::id::{ActionId, FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::copies::{CopySeen, CopyState};
 use crate::app::model::keystore::{GenerationSeen, KeystoreSeen};
+use crate::app::model::observed::FeedState;
 use crate::app::model::proof::{Answer, last_answer};
 use crate::app::model::register::RegisterSeen;
 use crate::app::model::reopens::Mechanism;
@@ -65,13 +66,21 @@ struct Places<'a> {
     near: Vec<&'a CopySeen>,
     behind: Vec<&'a CopySeen>,
     unseen: Vec<Unseen>,
+    /// Why the register beside the vault, which nobody must have, tells this machine nothing: it may name more places.
+    untold: Option<&'static str>,
     /// There is a keystore that copies can be written from.
     keystore: bool,
 }
 
 fn places(model: &Model, by: Mechanism, now: Timestamp) -> Finding {
-    let mut places =
-        Places { counted: Vec::new(), near: Vec::new(), behind: Vec::new(), unseen: Vec::new(), keystore: false };
+    let mut places = Places {
+        counted: Vec::new(),
+        near: Vec::new(),
+        behind: Vec::new(),
+        unseen: Vec::new(),
+        untold: None,
+        keystore: false,
+    };
     let keystore = held::keystore(model, now).unwrap_or_else(|unseen| {
         places.unseen.push(unseen);
         None
@@ -87,7 +96,14 @@ fn places(model: &Model, by: Mechanism, now: Timestamp) -> Finding {
         Ok(copies) => copies.iter().for_each(|copy| places.sort_in(copy, keystore.is_none() || ours.is_some())),
     }
     match held::register(model, now) {
+        // It answers, and the answer is no: a warning that may be one too many is better than none.
+        Err(_) if model.feed_state(FeedId::Register, now) == FeedState::Denied => {
+            places.untold = Some("the register beside the vault may not be read from here; it may name more places");
+        }
         Err(unseen) => places.unseen.push(unseen),
+        Ok(None) if model.register().is_some() => {
+            places.untold = Some("the register beside the vault was made with another salt; it may name more places");
+        }
         Ok(register) => {
             let current = ours.map(|held| held.prints.clone()).or_else(|| secrets(model));
             let right = |prints: &[_]| current.as_deref().is_none_or(|current| agree(prints, current));
@@ -144,13 +160,16 @@ impl<'a> Places<'a> {
         if let Some(unseen) = self.unseen.first() {
             return Finding::Unknown(unseen.says());
         }
-        let sentence = match self.counted.first() {
-            None => "The keys are in no place but the Secret that the vault uses".to_owned(),
-            Some(only) => format!("Beside the Secret the keys are in one place: {only}"),
+        let sentence = match (self.counted.first(), self.untold) {
+            (None, None) => "The keys are in no place but the Secret that the vault uses".to_owned(),
+            (Some(only), None) => format!("Beside the Secret the keys are in one place: {only}"),
+            (None, Some(_)) => "This machine knows of no place for the keys but the Secret".to_owned(),
+            (Some(only), Some(_)) => format!("This machine knows of one place for the keys: {only}"),
         };
         let behind: Vec<&str> = self.behind.iter().map(|copy| copy.name.as_str()).collect();
         let near = self.near.first().and_then(|copy| Some((copy, copy.near.as_deref()?)));
         let why = match (behind.as_slice(), near) {
+            ([], None) if self.untold.is_some() => self.untold.unwrap_or_default().to_owned(),
             ([], None) => "who loses that place loses the vault with the next restart".to_owned(),
             ([], Some((copy, why))) => format!("copy {} does not count: {why}", copy.name),
             (names, _) => format!(
