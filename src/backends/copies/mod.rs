@@ -1,7 +1,7 @@
 //! Copies of the keystore in other places: where they are, how they stand, when they were last tested.
 //!
 //! [`book`] remembers, [`held`] compares, [`place`] judges whether a place is a second one; [`mod@file`], [`secret`], [`kv`]
-//! and [`command`] each know one kind of place through [`shelf`]. [`mod@write`] is for the hands alone.
+//! and [`command`] each know one kind of place through [`shelf`]. `write` is for the hands alone.
 
 pub mod book;
 pub mod command;
