@@ -77,3 +77,32 @@ fn a_static_seal_is_judged_by_its_key_secret() {
         "{document:#}"
     );
 }
+
+#[test]
+fn a_static_seals_key_that_was_replaced_by_another_is_found_before_the_restart() {
+    use base64::Engine as _;
+    if left_out() {
+        return;
+    }
+    let vault = lab().vault(json!({"replicas": 1, "seal": "static", "secret": "seal-key"}));
+    vault.check_until("a first whole look", &[], |_, d| verdict(d) != "blind");
+    let right = vault.kubectl(&["get", "secret", "seal-key", "-o", "jsonpath={.data.key}"], "");
+    let put = |key: &str| {
+        let patch = json!({"data": {"key": key}}).to_string();
+        vault.kubectl(&["patch", "secret", "seal-key", "--type=merge", "-p", &patch], "");
+    };
+    // Of the right size and shape, and another key.
+    put(&base64::engine::general_purpose::STANDARD.encode([0x5a; 32]));
+    let (code, document) = vault.check_until("the other key", &[], |_, d| verdict(d) == "will-not-reopen");
+    assert_eq!(code, 2, "{document:#}");
+    assert_eq!(vault.sealed(0), Some(false), "the vault itself still runs from memory");
+
+    // The sentence was true: the restarted server stays sealed until the right key is back.
+    vault.delete_pod(0);
+    vault.wait_sealed(0, true);
+    let (_, document) = vault.check_until("the sealed server", &[], |_, d| verdict(d) == "down");
+    assert_eq!(document["verdict"]["reopens"]["by"], "static", "{document:#}");
+    put(&right);
+    vault.delete_pod(0);
+    vault.wait_sealed(0, false);
+}

@@ -26,7 +26,7 @@ impl GuidedAction for ProveKeys {
     }
 
     fn says(&self) -> &'static str {
-        "prove on the live vault that keys are its keys; changes nothing"
+        "prove on the live vault that keys are its keys"
     }
 
     fn offer(&self, state: &State, request: &Request) -> Offer {
@@ -306,7 +306,7 @@ fn step(vault: &Vault<'_>, source: Source<'_>, token: &TokenRef) -> Option<Step>
     let times = if rounds > 1 { format!(", {rounds} times, so that each takes part") } else { String::new() };
     Some(Step {
         kind: StepKind::Do(op),
-        says: format!("ask {} whether {what} {} are its keys", vault.replica, count(held, "share")),
+        says: format!("ask {} whether it takes {what} {}", vault.replica, count(held, "share")),
         detail: format!(
             "a rotation with verification is begun, given {threshold} of them, and cancelled{times}; with {}",
             token_words(token)
