@@ -24,6 +24,7 @@ mod perform;
 mod prove;
 mod register;
 mod secret;
+mod secret_data;
 mod tools;
 mod unseal;
 

@@ -1,7 +1,5 @@
 //! A share or a reset, each to one replica that was looked at right before.
 
-use zeroize::Zeroize as _;
-
 use crate::app::id::{ObjectRef, SlotId};
 use crate::app::model::keys_secret::Fingerprint;
 use crate::app::runbook::op::ShareRef;
@@ -12,6 +10,7 @@ use crate::backends::keys::digest::implausible;
 use crate::backends::keys::{SecretShare, fingerprint, nth_share};
 
 use super::perform::Said;
+use super::secret_data;
 use super::tools::Tools;
 
 /// Whether the replica is open now, and how many shares it has.
@@ -79,30 +78,8 @@ async fn from_secret(
     print: &Fingerprint,
     tools: &Tools,
 ) -> Result<SecretShare, Trouble> {
-    let Some(kube) = &tools.kube else {
-        return Err(Trouble::local(
-            "there is no cluster to read the keys from",
-            "this vault is known by its addresses only; nothing was sent",
-            "Type the shares instead",
-        ));
-    };
-    let secret = kube.secret(&object.namespace, &object.name).await.map_err(|trouble| {
-        let why = joined(&[&trouble.why, "nothing was sent"]);
-        Trouble { why, ..trouble }
-    })?;
-    let Some(secret) = secret else {
-        return Err(Trouble::new(
-            TroubleKind::Absent,
-            &format!("{object} is gone since the plan was made"),
-            "nothing was sent",
-            "Type the shares, or bring the Secret back and ask for the plan anew",
-        ));
-    };
-    let mut data = secret.data.unwrap_or_default();
-    let share = nth_share(&data, &tools.names, index);
-    for value in data.values_mut() {
-        value.0.zeroize();
-    }
+    let data = secret_data::read(object, tools).await?;
+    let share = nth_share(&data.0, &tools.names, index);
     share.filter(|share| fingerprint(&tools.salt, share.bytes()) == *print).ok_or_else(|| {
         refused(
             "the key in the Secret changed since the plan was made; nothing was sent",

@@ -1,16 +1,14 @@
 //! Where the keys and the token of a proof come from: read at the moment of use, compared with what the plan was made for.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::ByteString;
 use secrecy::SecretString;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::app::id::{ObjectRef, SlotId};
 use crate::app::model::keys_secret::{Fingerprint, Purpose};
 use crate::app::model::proof::same_keys;
 use crate::app::runbook::op::{KeysRef, TokenRef};
-use crate::app::trouble::{Trouble, TroubleKind};
+use crate::app::trouble::Trouble;
+use crate::backends::hands::secret_data;
 use crate::backends::hands::tools::Tools;
 use crate::backends::hands::unseal::{joined, refused};
 use crate::backends::keys::digest::implausible;
@@ -77,7 +75,7 @@ pub(super) async fn token(token: &TokenRef, tools: &Tools) -> Result<SecretStrin
             held.ok_or_else(|| no_token(&format!("generation {generation} of the keystore")))
         }
         TokenRef::Secret { object } => {
-            let data = data(object, tools).await?;
+            let data = secret_data::read(object, tools).await?;
             let field = data.0.iter().find(|(name, _)| tools.names.purpose(name) == Purpose::RootToken);
             let text = field.and_then(|(_, value)| std::str::from_utf8(&value.0).ok()).map(str::trim);
             let text = text.filter(|text| !text.is_empty());
@@ -94,42 +92,8 @@ fn no_token(place: &str) -> Trouble {
     )
 }
 
-/// A Secret's values; wiped when they are not needed any more.
-struct Data(BTreeMap<String, ByteString>);
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        for value in self.0.values_mut() {
-            value.0.zeroize();
-        }
-    }
-}
-
-async fn data(object: &ObjectRef, tools: &Tools) -> Result<Data, Trouble> {
-    let Some(kube) = &tools.kube else {
-        return Err(Trouble::local(
-            "there is no cluster to read the keys from",
-            "this vault is known by its addresses only; nothing was sent",
-            "Type the shares instead",
-        ));
-    };
-    let secret = kube.secret(&object.namespace, &object.name).await.map_err(|trouble| {
-        let why = joined(&[&trouble.why, "nothing was sent"]);
-        Trouble { why, ..trouble }
-    })?;
-    let Some(secret) = secret else {
-        return Err(Trouble::new(
-            TroubleKind::Absent,
-            &format!("{object} is gone since the plan was made"),
-            "nothing was sent",
-            "Bring the Secret back, or prove other keys",
-        ));
-    };
-    Ok(Data(secret.data.unwrap_or_default()))
-}
-
 async fn from_secret(object: &ObjectRef, tools: &Tools) -> Result<Source, Trouble> {
-    let data = data(object, tools).await?;
+    let data = secret_data::read(object, tools).await?;
     let all = (0..MOST).map_while(|index| nth_share(&data.0, &tools.names, index)).collect();
     Ok(Source::of(all, "the Secret's keys".to_owned(), tools))
 }
