@@ -27,14 +27,14 @@ use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::bao::transport::{Method, Request, Response, Transport};
 use baowatch::backends::hands::{ConsoleHands, Gear, Shell, Tools, WatcherHands, perform, probe};
 use baowatch::backends::keys::{FieldNames, Salt, digest};
-use baowatch::backends::kube::port::{Access, Change, Kube, Watched};
-use futures::stream::BoxStream;
+use baowatch::backends::kube::port::{Access, Change, Kube, Many, Step, Watched};
+use futures::stream::{BoxStream, StreamExt as _};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -119,7 +119,7 @@ impl Transport for Fake {
                 (200, json!({"ha_enabled":true,"is_self":true,"leader_address":"https://openbao-0:8200"}).to_string())
             }
             (Method::Put, "/v1/sys/unseal") => vault.put(&request.body.unwrap()),
-            (Method::Get | Method::Put | Method::Delete, other) => panic!("asked for {other}"),
+            (Method::Get | Method::Put | Method::Delete | Method::List, other) => panic!("asked for {other}"),
         };
         if request.method == Method::Put && std::mem::take(&mut vault.lose_answer) {
             return Err(Trouble::unreachable("openbao-0 gave no answer", "it took too long", ""));
@@ -168,6 +168,22 @@ impl Kube for Cluster {
     async fn may(&self, _: &Access) -> Result<bool, Trouble> {
         unreachable!()
     }
+    async fn list(&self, many: &Many) -> Result<Vec<Value>, Trouble> {
+        Err(Trouble::new(TroubleKind::Absent, &format!("no {}", many.kind.plural), "", ""))
+    }
+
+    async fn ping(&self, many: &Many) -> Result<(), Trouble> {
+        self.list(many).await.map(|_| ())
+    }
+
+    fn follow(&self, _: Many) -> BoxStream<'static, Result<Step, Trouble>> {
+        futures::stream::pending().boxed()
+    }
+
+    async fn raw(&self, _: &str, _: &str) -> Result<Option<Value>, Trouble> {
+        Ok(None)
+    }
+
     fn watch(&self, _: Watched) -> BoxStream<'static, Result<Change, Trouble>> {
         unreachable!()
     }

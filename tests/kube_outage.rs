@@ -18,7 +18,7 @@ use baowatch::app::ports::FactSink;
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::connect::{Asked, connect};
 use baowatch::backends::feeds::seal::SealReader;
-use baowatch::backends::feeds::{Deps, Vault, all};
+use baowatch::backends::feeds::{Aside, Deps, Vault, all};
 use baowatch::backends::supervisor::Supervisor;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -77,6 +77,7 @@ async fn feeds_outlive_the_api_server() {
         keys_secret: None,
         seal: Arc::new(NoSeal),
         held: baowatch::backends::feeds::Held::nothing(),
+        aside: Aside::nothing(),
         digest_fields: Arc::new(|data| {
             use baowatch::app::model::keys_secret::{FieldSeen, Purpose, Shape};
             let field = |name: &String| FieldSeen {

@@ -20,7 +20,7 @@ use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::read::BaoRead;
 use baowatch::backends::connect::{Asked, Route, Target, connect};
 use baowatch::backends::feeds::seal::SealReader;
-use baowatch::backends::feeds::{Deps, Feed, Vault, all};
+use baowatch::backends::feeds::{Aside, Deps, Feed, Vault, all};
 use baowatch::backends::kube::port::{Access, Change, Watched};
 use futures::StreamExt;
 use serde_json::json;
@@ -55,6 +55,7 @@ fn feeds(target: &Target) -> Vec<Box<dyn Feed>> {
         keys_secret: None,
         seal: Arc::new(NoSeal),
         held: baowatch::backends::feeds::Held::nothing(),
+        aside: Aside::nothing(),
         digest_fields: Arc::new(|_| Vec::new()),
     })
 }

@@ -46,6 +46,7 @@ impl Transport for Meddler {
             Method::Get => "GET",
             Method::Put => "PUT",
             Method::Delete => "DELETE",
+            Method::List => "LIST",
         };
         self.asked.lock().unwrap().push(format!("{verb} {}", request.path));
         let same = Request {

@@ -9,14 +9,16 @@ use baowatch::app::id::FeedId;
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report};
 use baowatch::app::model::seal::SealSeen;
 use baowatch::app::msg::Msg;
+use baowatch::app::ports::Clock;
 use baowatch::app::settings::Settings;
 use baowatch::app::state::State;
 use baowatch::app::time::Stamped;
 use baowatch::app::trouble::Trouble;
 use baowatch::app::update::update;
 use baowatch::backends::bao::read::BaoRead;
+use baowatch::backends::bao::transport::Transport;
 use baowatch::backends::feeds::seal::SealReader;
-use baowatch::backends::feeds::{self, Deps, Feed, Vault};
+use baowatch::backends::feeds::{self, Aside, Deps, Feed, Scope, Vault};
 use baowatch::backends::keys::{FieldNames, digest};
 use baowatch::backends::kube::port::Kube;
 use baowatch::backends::sandbox::Sandbox;
@@ -57,6 +59,12 @@ impl Watch {
             keys_secret: None,
             seal: Arc::new(Reader(BaoRead::new(sandbox.clone()), sandbox.clone())),
             held: sandbox.held(),
+            aside: Aside {
+                transport: Arc::clone(&sandbox) as Arc<dyn Transport>,
+                token: Arc::new(baowatch::backends::sandbox::token),
+                scope: Scope::default(),
+                clock: Arc::clone(&sandbox) as Arc<dyn Clock>,
+            },
             digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
         });
         feeds = sandbox.told_by(feeds);
@@ -68,6 +76,14 @@ impl Watch {
             FeedId::KeysSecret => 3,
             FeedId::Seal => 4,
             FeedId::Rights | FeedId::Keystore | FeedId::Copies | FeedId::Custody | FeedId::Register => 5,
+            FeedId::Sync | FeedId::Secrets | FeedId::Consumers | FeedId::Containers | FeedId::Nodes => 6,
+            FeedId::Operators
+            | FeedId::Paths
+            | FeedId::Usage
+            | FeedId::Tokens
+            | FeedId::Engines
+            | FeedId::Raft
+            | FeedId::Estate => 7,
         });
         let mut watch = Self { state: State::new(Settings::default(), scenario.start), sandbox, feeds, seq: 0 };
         let cluster = ClusterSeen {

@@ -70,11 +70,35 @@ pub enum FeedId {
     Custody,
     /// The register beside the vault: ConfigMap `baowatch-register`.
     Register,
+    /// Custom resources of the Vault Secrets Operator and the External Secrets Operator: watched.
+    Sync,
+    /// The processes of those operators, and the Events they wrote.
+    Operators,
+    /// KV metadata of the paths that sync objects name, within a budget a minute; no value is read.
+    Paths,
+    /// Metadata of Secrets: watched, no value on the wire.
+    Secrets,
+    /// Deployments, StatefulSets and DaemonSets, and which Secrets they consume: watched.
+    Consumers,
+    /// Since when each container runs: pods, watched.
+    Containers,
+    /// Nodes with their conditions, and Longhorn's instance managers.
+    Nodes,
+    /// What nodes and pods use of their memory.
+    Usage,
+    /// Our own token, configured token files, the root token in the keys Secret.
+    Tokens,
+    /// Engines that rotate: database static roles, leases, PKI.
+    Engines,
+    /// Raft: autopilot, peers, failure tolerance.
+    Raft,
+    /// The vault's estate: audit devices, mounts, auth methods, namespaces, snapshots.
+    Estate,
 }
 
 impl FeedId {
     /// Every feed there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 22] = [
         Self::Seal,
         Self::KeysSecret,
         Self::Pods,
@@ -85,6 +109,18 @@ impl FeedId {
         Self::Copies,
         Self::Custody,
         Self::Register,
+        Self::Sync,
+        Self::Operators,
+        Self::Paths,
+        Self::Secrets,
+        Self::Consumers,
+        Self::Containers,
+        Self::Nodes,
+        Self::Usage,
+        Self::Tokens,
+        Self::Engines,
+        Self::Raft,
+        Self::Estate,
     ];
 
     /// The name used in `check --output json` and on the screen.
@@ -100,6 +136,18 @@ impl FeedId {
             Self::Copies => "copies",
             Self::Custody => "custody",
             Self::Register => "register",
+            Self::Sync => "sync",
+            Self::Operators => "operators",
+            Self::Paths => "paths",
+            Self::Secrets => "secrets",
+            Self::Consumers => "consumers",
+            Self::Containers => "containers",
+            Self::Nodes => "nodes",
+            Self::Usage => "usage",
+            Self::Tokens => "tokens",
+            Self::Engines => "engines",
+            Self::Raft => "raft",
+            Self::Estate => "estate",
         }
     }
 
@@ -108,8 +156,20 @@ impl FeedId {
         jiff::SignedDuration::from_secs(match self {
             Self::Seal => 2,
             Self::KeysSecret | Self::Pods | Self::Keystore => 5,
-            Self::Workload | Self::Unsealers | Self::Custody | Self::Register => 15,
-            Self::Rights | Self::Copies => 60,
+            Self::Raft => 10,
+            Self::Workload
+            | Self::Unsealers
+            | Self::Custody
+            | Self::Register
+            | Self::Sync
+            | Self::Secrets
+            | Self::Consumers
+            | Self::Containers
+            | Self::Nodes
+            | Self::Usage
+            | Self::Engines => 15,
+            Self::Operators | Self::Paths => 30,
+            Self::Rights | Self::Copies | Self::Tokens | Self::Estate => 60,
         })
     }
 
@@ -134,19 +194,47 @@ pub enum PaneId {
     Vault,
     /// The keys Secret, what unseals from it, the proof.
     Keys,
+    /// Objects that bring secrets from the vault into the cluster, by how far they lag.
+    Sync,
+    /// Workloads that use a secret, and which of them run with an older one than the cluster holds.
+    Workloads,
+    /// Nodes by the pressure on their memory.
+    Nodes,
+    /// Tokens: what they are, how long they last, what they may do.
+    Tokens,
+    /// What the vault rotates, and whether it arrived.
+    Rotation,
+    /// One row an application: vault path, sync object, Secret, workload.
+    Flow,
     /// Every observed change and action, newest first.
     Timeline,
 }
 
 impl PaneId {
     /// Every pane there is, in order.
-    pub const ALL: [Self; 3] = [Self::Vault, Self::Keys, Self::Timeline];
+    pub const ALL: [Self; 9] = [
+        Self::Vault,
+        Self::Keys,
+        Self::Sync,
+        Self::Workloads,
+        Self::Nodes,
+        Self::Tokens,
+        Self::Rotation,
+        Self::Flow,
+        Self::Timeline,
+    ];
 
     /// The title on the card.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Vault => "Vault",
             Self::Keys => "Keys",
+            Self::Sync => "Sync",
+            Self::Workloads => "Workloads",
+            Self::Nodes => "Nodes",
+            Self::Tokens => "Tokens",
+            Self::Rotation => "Rotation",
+            Self::Flow => "Flow",
             Self::Timeline => "Timeline",
         }
     }

@@ -17,6 +17,7 @@ pub mod runbook;
 pub mod runtime;
 pub mod settings;
 pub mod state;
+pub mod sync;
 pub mod text;
 pub mod time;
 pub mod trouble;

@@ -69,7 +69,7 @@ pub async fn run_action(
     env: &Env,
 ) -> Answer {
     let wanted = ActionArgs { action: action.name().to_owned(), ..ActionArgs::default() };
-    run_wanted(cli, &wanted, target, confirm, env).await
+    Box::pin(run_wanted(cli, &wanted, target, confirm, env)).await
 }
 
 /// The same with choices.

@@ -22,6 +22,7 @@ use crate::app::runtime::clock::WallClock;
 use crate::app::runtime::desk::Input;
 use crate::app::runtime::slots::Slots;
 use crate::app::trouble::Trouble;
+use crate::backends::bao::ask::CurrentToken;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::connect::{Asked, NotConnected, Target, connect};
@@ -29,7 +30,7 @@ use crate::backends::copies::Around;
 use crate::backends::copies::own::Replicas;
 use crate::backends::copies::place::ThisHost;
 use crate::backends::copies::secret::Contexts;
-use crate::backends::feeds::{self, Deps, Held, Vault};
+use crate::backends::feeds::{self, Aside, Deps, Held, Scope, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
 use crate::backends::files::memory::FileMemory;
@@ -128,6 +129,7 @@ pub struct Session {
     salt: Salt,
     held: Held,
     token: Option<SecretString>,
+    scope: Scope,
     memory: Arc<FileMemory>,
     journal: Arc<FileJournal>,
     /// Where typed secrets are kept.
@@ -170,7 +172,18 @@ impl Session {
             })
         })?;
         let token = token(plan.bound.token.as_ref())?;
+        let own_token = match &plan.bound.token {
+            Some(TokenSource::File(path)) => Some(path.clone()),
+            Some(TokenSource::Variable { .. }) | None => None,
+        };
+        let scope = Scope {
+            namespaces: plan.bound.watch.namespaces.clone(),
+            tokens: plan.bound.tokens.clone(),
+            snapshots: plan.bound.snapshots.clone(),
+            own_token,
+        };
         Ok(Self {
+            scope,
             target,
             transport,
             names,
@@ -244,9 +257,24 @@ impl Session {
             seal: Arc::new(BaoRead::new(Arc::clone(&self.transport))),
             digest_fields: Arc::new(move |data| digest(data, &names, &salt)),
             held: self.held.clone(),
+            aside: Aside {
+                transport: Arc::clone(&self.transport),
+                token: self.current_token(),
+                scope: self.scope.clone(),
+                clock: Arc::new(WallClock),
+            },
         };
         let sink = Arc::new(Inbox(inbox.clone()));
         Supervisor::start(feeds::all(deps), sink, &self.tasks, &self.stop)
+    }
+
+    /// The token for questions: of a file as it is at that moment, since somebody may have written it anew.
+    fn current_token(&self) -> Arc<CurrentToken> {
+        let (file, first) = (self.scope.own_token.clone(), self.token.clone());
+        Arc::new(move || match &file {
+            Some(path) => token(Some(&TokenSource::File(path.clone()))).ok().flatten(),
+            None => first.clone(),
+        })
     }
 
     /// Where hands live.

@@ -12,7 +12,7 @@ use crate::app::id::{FeedId, SlotId};
 use crate::app::model::fact::{ClusterSeen, Environment, Fact, Report};
 use crate::app::model::seal::SealSeen;
 use crate::app::msg::Msg;
-use crate::app::ports::{Fingers as _, Program as _};
+use crate::app::ports::{Clock, Fingers as _, Program as _};
 use crate::app::program::Console;
 use crate::app::runtime::slots::Slots;
 use crate::app::settings::Settings;
@@ -22,7 +22,7 @@ use crate::app::trouble::Trouble;
 use crate::backends::bao::read::BaoRead;
 use crate::backends::bao::transport::Transport;
 use crate::backends::feeds::seal::SealReader;
-use crate::backends::feeds::{self, Deps, Feed, Vault};
+use crate::backends::feeds::{self, Aside, Deps, Feed, Scope, Vault};
 use crate::backends::hands::{Gear, Tools, perform, probe, unlock};
 use crate::backends::keys::{FieldNames, Salt, digest};
 use crate::backends::kube::port::{Kube, KubeWrite};
@@ -58,6 +58,12 @@ impl World {
             }),
             digest_fields: Arc::new(|data| digest(data, &FieldNames::default(), &salt())),
             held: sandbox.held(),
+            aside: Aside {
+                transport: Arc::clone(&sandbox) as Arc<dyn Transport>,
+                token: Arc::new(crate::backends::sandbox::token),
+                scope: Scope::default(),
+                clock: Arc::clone(&sandbox) as Arc<dyn Clock>,
+            },
         };
         let mut feeds: Vec<(Box<dyn Feed>, Timestamp)> =
             sandbox.told_by(feeds::all(deps)).into_iter().map(|feed| (feed, start)).collect();
@@ -141,7 +147,7 @@ pub fn tools(sandbox: &Arc<Sandbox>, slots: Slots) -> Tools {
         holder: held.holder,
         token: None,
         folder: None,
-        clock: Arc::clone(sandbox) as Arc<dyn crate::app::ports::Clock>,
+        clock: Arc::clone(sandbox) as Arc<dyn Clock>,
     })
 }
 

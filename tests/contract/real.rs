@@ -186,6 +186,7 @@ impl Transport for Direct {
             Method::Get => "GET",
             Method::Put => "PUT",
             Method::Delete => "DELETE",
+            Method::List => "LIST",
         };
         let body = request.body.as_ref().map_or(&[][..], |body| body.as_slice());
         let token = request.access.token.as_ref().map_or_else(String::new, |token| {

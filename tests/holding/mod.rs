@@ -19,7 +19,7 @@ use baowatch::app::id::Identity;
 use baowatch::app::model::keystore::KeyKind;
 use baowatch::app::runtime::clock::WallClock;
 use baowatch::app::runtime::slots::Slots;
-use baowatch::app::trouble::Trouble;
+use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::bao::transport::{Request, Response, Transport};
 use baowatch::backends::copies::kv::Own;
 use baowatch::backends::copies::place::{Ground, Mounted};
@@ -31,14 +31,15 @@ use baowatch::backends::keystore::kdf::Cost;
 use baowatch::backends::keystore::opened::NewKeys;
 use baowatch::backends::keystore::store::FileStore;
 use baowatch::backends::keystore::{Keeper, Opened, Opener, SecretBytes};
-use baowatch::backends::kube::port::{Access, Change, Kube, KubeWrite, SecretApply, Watched};
-use futures::stream::BoxStream;
+use baowatch::backends::kube::port::{Access, Change, Kube, KubeWrite, Many, SecretApply, Step, Watched};
+use futures::stream::{BoxStream, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// A machine with a stick in it, until somebody takes it out.
@@ -135,6 +136,22 @@ impl Kube for One {
     async fn may(&self, _: &Access) -> Result<bool, Trouble> {
         unreachable!()
     }
+    async fn list(&self, many: &Many) -> Result<Vec<Value>, Trouble> {
+        Err(Trouble::new(TroubleKind::Absent, &format!("no {}", many.kind.plural), "", ""))
+    }
+
+    async fn ping(&self, many: &Many) -> Result<(), Trouble> {
+        self.list(many).await.map(|_| ())
+    }
+
+    fn follow(&self, _: Many) -> BoxStream<'static, Result<Step, Trouble>> {
+        futures::stream::pending().boxed()
+    }
+
+    async fn raw(&self, _: &str, _: &str) -> Result<Option<Value>, Trouble> {
+        Ok(None)
+    }
+
     fn watch(&self, _: Watched) -> BoxStream<'static, Result<Change, Trouble>> {
         unreachable!()
     }

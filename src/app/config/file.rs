@@ -54,6 +54,37 @@ pub struct Cluster {
     pub vault: Vault,
     /// The encrypted keystore of its keys.
     pub keystore: KeystoreEntry,
+    /// What of the cluster is watched beside the vault.
+    pub watch: WatchEntry,
+    /// Files whose tokens are looked after, by name.
+    pub tokens: Vec<TokenEntry>,
+}
+
+/// What of a cluster is watched beside the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WatchEntry {
+    /// These namespaces only; the whole cluster where it is left out.
+    pub namespaces: Vec<String>,
+}
+
+/// A file that holds a token.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenEntry {
+    /// What it is called on the screen.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The `display_name` that its token should have.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// Policies that it should have.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// What it must be able to do: capabilities by path.
+    #[serde(default)]
+    pub needs: BTreeMap<String, Vec<String>>,
 }
 
 /// The keystore of a cluster.
@@ -102,6 +133,8 @@ pub struct Vault {
     pub tls: Tls,
     /// File that holds a token for this vault, and for no other.
     pub token_file: Option<PathBuf>,
+    /// Folder in which raft snapshots are kept: their age is watched.
+    pub snapshots: Option<PathBuf>,
     /// The API port.
     pub port: Option<u16>,
 }
@@ -163,6 +196,10 @@ pub struct Rule {
     pub clear: Option<SignedDuration>,
     /// Switched off.
     pub off: bool,
+    /// From here on it is a warning, in the unit that the rule's text names.
+    pub warning: Option<u64>,
+    /// From here on it is critical.
+    pub critical: Option<u64>,
 }
 
 /// `proof`.

@@ -1,16 +1,17 @@
 //! Command line, environment and file made into one answer: which vault, how to reach it, how to look.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 use super::cli::{Global, ThemeName, VaultName};
 use super::env::Env;
-use super::file::{Cluster, ConfigFile, KeysSecretEntry, KeystoreEntry, Member, Tls};
+use super::file::{Cluster, ConfigFile, KeysSecretEntry, KeystoreEntry, Member, Tls, TokenEntry, WatchEntry};
 use super::nearest::nearest;
-use crate::app::model::Expectations;
 use crate::app::model::fact::Environment;
 use crate::app::model::reopens::Mechanism;
+use crate::app::model::{Expectations, Limits};
 use crate::app::settings::{RuleTiming, Settings};
 use crate::app::trouble::Trouble;
 
@@ -134,6 +135,12 @@ pub struct Bound {
     pub token: Option<TokenSource>,
     /// The keystore.
     pub keystore: KeystoreEntry,
+    /// What of the cluster is watched beside the vault.
+    pub watch: WatchEntry,
+    /// Files whose tokens are looked after.
+    pub tokens: Vec<TokenEntry>,
+    /// Folder in which snapshots are kept.
+    pub snapshots: Option<PathBuf>,
     /// People holding shares are how it is meant to be.
     pub people_declared: bool,
     /// For the core.
@@ -236,6 +243,9 @@ impl Resolved {
                 token.is_some(),
             ),
             keystore: cluster.map(|cluster| cluster.keystore.clone()).unwrap_or_default(),
+            watch: cluster.map(|cluster| cluster.watch.clone()).unwrap_or_default(),
+            tokens: cluster.map(|cluster| cluster.tokens.clone()).unwrap_or_default(),
+            snapshots: vault.snapshots.clone(),
             token,
             people_declared: vault.people || vault.reopens == Some(Mechanism::People),
             notes,
@@ -322,6 +332,12 @@ impl Resolved {
         same_address(theirs, url?).then(|| TokenSource::Variable { name, token: token.clone() })
     }
 
+    fn limits(&self) -> BTreeMap<String, Limits> {
+        let set =
+            self.file.rules.iter().map(|(key, rule)| (key, Limits { warning: rule.warning, critical: rule.critical }));
+        set.filter(|(_, limits)| *limits != Limits::default()).map(|(key, limits)| (key.name.clone(), limits)).collect()
+    }
+
     fn settings(&self, cluster: &Cluster, address_only: bool, token: bool) -> Settings {
         let (vault, keystore) = (&cluster.vault, &cluster.keystore);
         let timing = |rule: &super::file::Rule| RuleTiming { hold: rule.hold, clear: rule.clear, off: rule.off };
@@ -335,6 +351,7 @@ impl Resolved {
                 keys_secret_configured: vault.keys_secret.is_some(),
                 address_only,
                 token,
+                limits: self.limits(),
             },
             read_only: self.read_only,
             lock_after: keystore.lock_after,

@@ -2,13 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::consumers::{ConsumerSeen, PodLife};
 use super::copies::CopySeen;
 use super::custody::CustodySeen;
+use super::engines::EnginesSeen;
+use super::estate::EstateSeen;
 use super::keys_secret::{Glimpse, KeysSeen};
 use super::keystore::KeystoreLook;
+use super::nodes::{NodeSeen, UsageSeen};
+use super::paths::PathsSeen;
 use super::proof::Proof;
+use super::raft::RaftSeen;
 use super::register::RegisterSeen;
 use super::seal::SealAnswer;
+use super::secrets::SecretSeen;
+use super::sync::{OperatorsSeen, SyncSeen};
+use super::table::Delta;
+use super::tokens::TokenSeen;
 use super::unsealer::UnsealersSeen;
 use super::workload::{PodSeen, WorkloadSeen};
 use crate::app::id::{FeedId, Identity};
@@ -106,6 +116,30 @@ pub enum Fact {
     Custody(Vec<CustodySeen>),
     /// The register beside the vault, or that there is none.
     Register(Option<RegisterSeen>),
+    /// Objects that bring secrets into the cluster.
+    Sync(Delta<SyncSeen>),
+    /// Their operators.
+    Operators(OperatorsSeen),
+    /// KV metadata of the paths that they name.
+    Paths(PathsSeen),
+    /// Secrets by their metadata.
+    Secrets(Delta<SecretSeen>),
+    /// Workloads and what they consume.
+    Consumers(Delta<ConsumerSeen>),
+    /// Since when containers run.
+    Containers(Delta<PodLife>),
+    /// Nodes.
+    Nodes(Delta<NodeSeen>),
+    /// What is used of their memory.
+    Usage(UsageSeen),
+    /// Tokens.
+    Tokens(Vec<TokenSeen>),
+    /// Engines that rotate.
+    Engines(EnginesSeen),
+    /// The raft cluster.
+    Raft(RaftSeen),
+    /// Audit, mounts, auth methods, namespaces, snapshots.
+    Estate(EstateSeen),
     /// What an earlier session wrote down.
     Recalled {
         /// The Secret's life so far, oldest first.

@@ -1,18 +1,28 @@
 //! What is known: facts folded into one model, each with its age. Nothing here concludes anything.
 
 pub mod attribution;
+pub mod consumers;
 pub mod copies;
 pub mod custody;
+pub mod engines;
+pub mod estate;
 pub mod fact;
 pub mod fold;
 pub mod keys_secret;
 pub mod keystore;
+pub mod nodes;
 pub mod observed;
+pub mod paths;
 pub mod proof;
+pub mod raft;
 pub mod register;
 pub mod reopens;
 pub mod seal;
+pub mod secrets;
+pub mod sync;
+pub mod table;
 pub mod timeline;
+pub mod tokens;
 pub mod unsealer;
 pub mod workload;
 
@@ -22,17 +32,27 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::id::FeedId;
+use consumers::{ConsumerSeen, PodLife};
 use copies::CopySeen;
 use custody::CustodySeen;
+use engines::EnginesSeen;
+use estate::EstateSeen;
 use fact::{ClusterSeen, RightSeen};
 use keys_secret::{Glimpse, KeysSecret, KeysSeen};
 use keystore::{KeystoreLook, KeystoreSeen};
+use nodes::{NodeSeen, Trend, UsageSeen};
 use observed::{FeedHealth, FeedState, Observed};
+use paths::PathsSeen;
 use proof::Proof;
+use raft::RaftSeen;
 use register::RegisterSeen;
 use reopens::Mechanism;
 use seal::{Replica, Role, SealSeen};
+use secrets::SecretSeen;
+use sync::{OperatorsSeen, SyncSeen};
+use table::Table;
 use timeline::Timeline;
+use tokens::TokenSeen;
 use unsealer::UnsealersSeen;
 use workload::{PodSeen, WorkloadSeen};
 
@@ -52,6 +72,9 @@ pub struct Expectations {
     /// A token was given for this vault: a token file or a variable that belongs to it.
     #[serde(default)]
     pub token: bool,
+    /// `rules.NAME.warning` and `rules.NAME.critical`: thresholds, in the unit that the rule's text names.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limits>,
 }
 
 impl Default for Expectations {
@@ -63,7 +86,25 @@ impl Default for Expectations {
             keys_secret_configured: false,
             address_only: false,
             token: false,
+            limits: BTreeMap::new(),
         }
+    }
+}
+
+/// Thresholds of one rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// From here on it is a warning.
+    pub warning: Option<u64>,
+    /// From here on it is critical.
+    pub critical: Option<u64>,
+}
+
+impl Expectations {
+    /// The thresholds of a rule, warning and critical, where the configuration does not say otherwise these.
+    pub fn limits(&self, rule: &str, warning: u64, critical: u64) -> (u64, u64) {
+        let set = self.limits.get(rule).copied().unwrap_or_default();
+        (set.warning.unwrap_or(warning), set.critical.unwrap_or(critical))
     }
 }
 
@@ -98,6 +139,45 @@ pub struct Model {
     pub register: Option<Observed<Option<RegisterSeen>>>,
     /// What we may do.
     pub rights: Option<Observed<Vec<RightSeen>>>,
+    /// Objects that bring secrets into the cluster.
+    #[serde(default)]
+    pub sync: Option<Table<SyncSeen>>,
+    /// Their operators, and what these wrote in Events.
+    #[serde(default)]
+    pub operators: Option<Observed<OperatorsSeen>>,
+    /// KV metadata of the paths that they name.
+    #[serde(default)]
+    pub paths: Option<Observed<PathsSeen>>,
+    /// Secrets by their metadata.
+    #[serde(default)]
+    pub secrets: Option<Table<SecretSeen>>,
+    /// Workloads and what they consume.
+    #[serde(default)]
+    pub consumers: Option<Table<ConsumerSeen>>,
+    /// Since when each container runs.
+    #[serde(default)]
+    pub containers: Option<Table<PodLife>>,
+    /// Nodes.
+    #[serde(default)]
+    pub nodes: Option<Table<NodeSeen>>,
+    /// What is used of their memory now.
+    #[serde(default)]
+    pub usage: Option<Observed<UsageSeen>>,
+    /// And was used in the last hour, by node.
+    #[serde(default)]
+    pub trends: BTreeMap<String, Trend>,
+    /// Tokens.
+    #[serde(default)]
+    pub tokens: Option<Observed<Vec<TokenSeen>>>,
+    /// Engines that rotate.
+    #[serde(default)]
+    pub engines: Option<Observed<EnginesSeen>>,
+    /// The raft cluster.
+    #[serde(default)]
+    pub raft: Option<Observed<RaftSeen>>,
+    /// Audit, mounts, auth methods, namespaces, snapshots.
+    #[serde(default)]
+    pub estate: Option<Observed<EstateSeen>>,
     /// How the feeds are doing.
     pub feeds: BTreeMap<FeedId, FeedHealth>,
     /// The Secret's life, oldest first, across sessions.

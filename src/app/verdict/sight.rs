@@ -40,6 +40,18 @@ const fn noun(feed: FeedId) -> &'static str {
         FeedId::Copies => "the copies of the keystore",
         FeedId::Custody => "the key files in custody",
         FeedId::Register => "the register",
+        FeedId::Sync => "the sync objects",
+        FeedId::Operators => "the sync operators",
+        FeedId::Paths => "the vault's KV metadata",
+        FeedId::Secrets => "the Secrets",
+        FeedId::Consumers => "the workloads",
+        FeedId::Containers => "the containers",
+        FeedId::Nodes => "the nodes",
+        FeedId::Usage => "the memory in use",
+        FeedId::Tokens => "the tokens",
+        FeedId::Engines => "the rotating engines",
+        FeedId::Raft => "raft",
+        FeedId::Estate => "the vault's estate",
     }
 }
 
@@ -74,10 +86,30 @@ pub fn missing(model: &Model, which: FeedId, now: Timestamp) -> Option<Unseen> {
         FeedId::Copies => seen(model.copies.as_ref(), which, now),
         FeedId::Custody => seen(model.custody.as_ref(), which, now),
         FeedId::Register => seen(model.register.as_ref(), which, now),
+        FeedId::Sync => listed(model.sync.as_ref(), which, now),
+        FeedId::Secrets => listed(model.secrets.as_ref(), which, now),
+        FeedId::Consumers => listed(model.consumers.as_ref(), which, now),
+        FeedId::Containers => listed(model.containers.as_ref(), which, now),
+        FeedId::Nodes => listed(model.nodes.as_ref(), which, now),
+        FeedId::Operators => seen(model.operators.as_ref(), which, now),
+        FeedId::Paths => seen(model.paths.as_ref(), which, now),
+        FeedId::Usage => seen(model.usage.as_ref(), which, now),
+        FeedId::Tokens => seen(model.tokens.as_ref(), which, now),
+        FeedId::Engines => seen(model.engines.as_ref(), which, now),
+        FeedId::Raft => seen(model.raft.as_ref(), which, now),
+        FeedId::Estate => seen(model.estate.as_ref(), which, now),
         // Each replica is observed by itself: see `replicas::condition`.
         FeedId::Seal => (None, true),
     };
     (!fresh).then(|| feed(model, which, at, now))
+}
+
+fn listed<T>(
+    table: Option<&crate::app::model::table::Table<T>>,
+    feed: FeedId,
+    now: Timestamp,
+) -> (Option<Timestamp>, bool) {
+    (table.map(|table| table.at), table.is_some_and(|table| table.fresh(now, feed).is_some()))
 }
 
 fn seen<T>(

@@ -19,6 +19,10 @@ use super::fault;
 use super::transport::{Access, LONGEST_BODY, Method, Request, Response, Transport};
 use crate::app::trouble::Trouble;
 
+/// The verb that lists; `GET` with `?list=true` means the same, and this says it better in an audit log.
+static LIST: std::sync::LazyLock<reqwest::Method> =
+    std::sync::LazyLock::new(|| reqwest::Method::from_bytes(b"LIST").unwrap_or(reqwest::Method::GET));
+
 /// For an answer whose length is not said; most are far shorter.
 const ROOM: usize = 8 * 1024;
 
@@ -307,7 +311,9 @@ impl Line {
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         let prefix = url.path().trim_end_matches('/').to_owned();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         url.set_path(&format!("{prefix}{path}"));
+        url.set_query(query);
         url
     }
 
@@ -316,6 +322,7 @@ impl Line {
             Method::Get => reqwest::Method::GET,
             Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
+            Method::List => LIST.clone(),
         };
         let mut builder = self.client.request(method, url).headers(headers).header("x-vault-request", "true");
         if let Some(body) = request.body {

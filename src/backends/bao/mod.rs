@@ -1,5 +1,6 @@
 //! The HTTP API of OpenBao and Vault. Reading and writing are two types.
 
+pub mod ask;
 mod bridge;
 pub mod error;
 mod fault;

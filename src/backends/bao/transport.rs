@@ -12,6 +12,8 @@ pub enum Method {
     Get,
     Put,
     Delete,
+    /// `LIST`, of this API alone.
+    List,
 }
 
 /// With whose authority, and in which namespace. Has no `Debug`, like the request that it goes with.
@@ -38,7 +40,7 @@ impl Access {
 /// A request. Has no `Debug`: its body may hold a share.
 pub struct Request {
     pub method: Method,
-    /// With the `/v1` prefix and without a query: `/v1/sys/seal-status`.
+    /// With the `/v1` prefix: `/v1/sys/seal-status`, `/v1/sys/leases/count?type=irrevocable`.
     pub path: String,
     /// JSON, wiped when it is dropped.
     pub body: Option<Zeroizing<Vec<u8>>>,

@@ -2,6 +2,7 @@
 
 pub mod copies;
 pub mod custody;
+pub mod followed;
 pub mod keys_secret;
 pub mod keystore;
 pub mod pods;
@@ -19,7 +20,10 @@ use futures::stream::BoxStream;
 
 use crate::app::id::{FeedId, Identity};
 use crate::app::model::fact::Fact;
+use crate::app::ports::Clock;
 use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::bao::ask::{Ask, CurrentToken};
+use crate::backends::bao::transport::{Request, Response, Transport};
 use crate::backends::copies::Copies;
 use crate::backends::keys::Salt;
 use crate::backends::keystore::Keeper;
@@ -66,6 +70,107 @@ pub struct Deps {
     pub digest_fields: Arc<DigestFields>,
     /// What is held of the keys elsewhere.
     pub held: Held,
+    /// What everything beside the vault's own keys is watched with.
+    pub aside: Aside,
+}
+
+/// What everything beside the vault's own keys is watched with.
+#[derive(Clone)]
+pub struct Aside {
+    /// Carries what is asked with a token.
+    pub transport: Arc<dyn Transport>,
+    /// The token as it is now.
+    pub token: Arc<CurrentToken>,
+    /// What of the cluster is watched beside the vault.
+    pub scope: Scope,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Aside {
+    /// Without a token, for tests that are about something else.
+    pub fn nothing() -> Self {
+        Self {
+            transport: Arc::new(Unreached),
+            token: Arc::new(|| None),
+            scope: Scope::default(),
+            clock: Arc::new(crate::app::runtime::clock::WallClock),
+        }
+    }
+}
+
+struct Unreached;
+
+#[async_trait]
+impl Transport for Unreached {
+    async fn send(&self, replica: &str, _: Request) -> Result<Response, Trouble> {
+        Err(Trouble::unreachable(&format!("{replica} is not reached"), "there is no way to it here", ""))
+    }
+}
+
+/// What of the cluster is watched beside the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scope {
+    /// `watch.namespaces`: these only; empty for the whole cluster.
+    pub namespaces: Vec<String>,
+    /// `tokens`: files whose tokens are looked after.
+    pub tokens: Vec<crate::app::config::file::TokenEntry>,
+    /// `vault.snapshots`: the folder in which snapshots lie.
+    pub snapshots: Option<std::path::PathBuf>,
+    /// The file of our own token, where it is from one.
+    pub own_token: Option<std::path::PathBuf>,
+}
+
+/// What the feeds about everything else stand on.
+#[derive(Clone)]
+pub struct Wide {
+    /// The cluster; `None` for a vault that is known by addresses only.
+    pub kube: Option<Arc<dyn Kube>>,
+    /// The vault.
+    pub vault: Vault,
+    /// What feeds tell each other.
+    pub roster: Roster,
+    /// Asks the vault with a token.
+    pub ask: Ask,
+    /// What is watched.
+    pub scope: Scope,
+    /// Makes fingerprints.
+    pub salt: Salt,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The feeds about everything beside the vault's own keys; each gets what it needs from [`Wide`].
+fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
+    let _ = wide;
+    vec![
+        Box::new(Idle(FeedId::Sync)),
+        Box::new(Idle(FeedId::Operators)),
+        Box::new(Idle(FeedId::Paths)),
+        Box::new(Idle(FeedId::Secrets)),
+        Box::new(Idle(FeedId::Consumers)),
+        Box::new(Idle(FeedId::Containers)),
+        Box::new(Idle(FeedId::Nodes)),
+        Box::new(Idle(FeedId::Usage)),
+        Box::new(Idle(FeedId::Tokens)),
+        Box::new(Idle(FeedId::Engines)),
+        Box::new(Idle(FeedId::Raft)),
+        Box::new(Idle(FeedId::Estate)),
+    ]
+}
+
+/// Stands where nothing looks yet.
+struct Idle(FeedId);
+
+#[async_trait]
+impl Feed for Idle {
+    fn id(&self) -> FeedId {
+        self.0
+    }
+
+    async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
+        Err(Trouble::new(TroubleKind::Absent, &format!("Nothing looks at {} yet", self.0), "", ""))
+    }
 }
 
 /// What is held of the keys on this machine and in other places.
@@ -107,10 +212,15 @@ impl Held {
 
 /// Every feed there is, one of each id.
 pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
-    let Deps { kube, vault, members, selector, keys_secret, seal, digest_fields, held } = deps;
+    let Deps { kube, vault, members, selector, keys_secret, seal, digest_fields, held, aside } = deps;
+    let Aside { transport, token, scope, clock } = aside;
+    let salt = held.keeper.salt().clone();
     let held = held.feeds(kube.as_ref(), &vault);
     let members = (!members.is_empty()).then_some(members);
     let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown });
+    let ask = Ask::new(transport, roster.clone(), token);
+    let everything = Wide { kube: kube.clone(), vault: vault.clone(), roster: roster.clone(), ask, scope, salt, clock };
+    let held = held.into_iter().chain(wide(&everything));
     let seal = Box::new(seal::SealFeed::new(roster.clone(), seal));
     let Some(kube) = kube else {
         let of_clusters =

@@ -67,6 +67,7 @@ fn feeds(kube: Option<FakeKube>, keys_secret: Option<&str>) -> Vec<Box<dyn Feed>
         keys_secret: keys_secret.map(str::to_owned),
         seal: Arc::new(OneHangs),
         held: super::Held::nothing(),
+        aside: Aside::nothing(),
         digest_fields: Arc::new(|data| {
             let field = |name: &String| FieldSeen {
                 name: name.clone(),

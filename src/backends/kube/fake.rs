@@ -9,9 +9,10 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
 
-use super::port::{Access, Change, Kube, Watched};
-use crate::app::trouble::Trouble;
+use super::port::{Access, Change, Kube, Many, Step, Watched};
+use crate::app::trouble::{Trouble, TroubleKind};
 
 /// The objects; every lookup ignores namespaces but for StatefulSets.
 #[derive(Default)]
@@ -87,6 +88,22 @@ impl Kube for FakeKube {
 
     async fn may(&self, access: &Access) -> Result<bool, Trouble> {
         Ok(!self.denied.contains(&access.resource))
+    }
+
+    async fn list(&self, many: &Many) -> Result<Vec<Value>, Trouble> {
+        Err(Trouble::new(TroubleKind::Absent, &format!("no {}", many.kind.plural), "", ""))
+    }
+
+    async fn ping(&self, many: &Many) -> Result<(), Trouble> {
+        self.list(many).await.map(|_| ())
+    }
+
+    fn follow(&self, _: Many) -> BoxStream<'static, Result<Step, Trouble>> {
+        stream::pending().boxed()
+    }
+
+    async fn raw(&self, _: &str, _: &str) -> Result<Option<Value>, Trouble> {
+        Ok(None)
     }
 
     fn watch(&self, _: Watched) -> BoxStream<'static, Result<Change, Trouble>> {

@@ -9,6 +9,7 @@ pub mod fake;
 pub mod fault;
 pub mod forward;
 pub mod keys_secret;
+mod many;
 pub mod mounts;
 pub mod port;
 pub mod real;

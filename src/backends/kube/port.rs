@@ -6,6 +6,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::app::trouble::Trouble;
@@ -26,6 +27,62 @@ pub enum Change {
     Secret(Option<Box<Secret>>),
     /// All watched pods as they are now.
     Pods(Vec<Pod>),
+}
+
+/// A kind of objects that is read as JSON: custom resources, and what is digested from many objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Kind {
+    /// API group; empty for core.
+    pub group: &'static str,
+    /// `v1`, `v1beta1`.
+    pub version: &'static str,
+    /// `VaultStaticSecret`.
+    pub kind: &'static str,
+    /// `vaultstaticsecrets`.
+    pub plural: &'static str,
+}
+
+impl Kind {
+    /// Names one.
+    pub const fn new(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> Self {
+        Self { group, version, kind, plural }
+    }
+}
+
+/// Many objects of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Many {
+    pub kind: Kind,
+    /// `None` for the whole cluster.
+    pub namespace: Option<String>,
+    /// Label selector; empty for all.
+    pub labels: String,
+    /// Field selector; empty for all.
+    pub fields: String,
+    /// `PartialObjectMetadata` only: nothing else goes over the wire.
+    pub metadata_only: bool,
+}
+
+impl Many {
+    /// All objects of a kind.
+    pub const fn of(kind: Kind, namespace: Option<String>) -> Self {
+        Self { kind, namespace, labels: String::new(), fields: String::new(), metadata_only: false }
+    }
+}
+
+/// What following many objects brings, as JSON. A relist begins with `Began`, brings each object as `Item`, and ends with
+/// `Listed`: only then is it the whole. `managedFields` are kept for Secrets alone, where they are the evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    Began,
+    Item(Value),
+    Listed,
+    /// New or changed.
+    Put(Value),
+    Gone {
+        namespace: String,
+        name: String,
+    },
 }
 
 /// A question for SelfSubjectAccessReview.
@@ -60,6 +117,17 @@ pub trait Kube: Send + Sync {
     async fn secret_names(&self, namespace: &str) -> Result<Vec<ObjectMeta>, Trouble>;
     /// SelfSubjectAccessReview.
     async fn may(&self, access: &Access) -> Result<bool, Trouble>;
+    /// Objects of a kind, page by page, as JSON. A kind that this API server does not serve is [`TroubleKind::Absent`].
+    ///
+    /// [`TroubleKind::Absent`]: crate::app::trouble::TroubleKind::Absent
+    async fn list(&self, many: &Many) -> Result<Vec<Value>, Trouble>;
+    /// The first object of the same list at most: a cheap way to see that it may be read and is answered.
+    async fn ping(&self, many: &Many) -> Result<(), Trouble>;
+    /// Follows the same objects. Reports errors and goes on; back-off is inside. Ends never.
+    fn follow(&self, many: Many) -> BoxStream<'static, Result<Step, Trouble>>;
+    /// The answer to a GET of this path of the API server as JSON, for what is no object: `/apis/metrics.k8s.io/…`,
+    /// `/api/v1/nodes/N/proxy/stats/summary`. `right` is the line of a Role that allows it. A 404 is `None`.
+    async fn raw(&self, path: &str, right: &str) -> Result<Option<Value>, Trouble>;
     /// A watch that reports errors and goes on; back-off is inside. Ends never.
     fn watch(&self, what: Watched) -> BoxStream<'static, Result<Change, Trouble>>;
 }

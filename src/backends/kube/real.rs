@@ -13,10 +13,11 @@ use kube::api::ListParams;
 use kube::core::{NamespaceResourceScope, ObjectList, PartialObjectMeta};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::fault::{Right, trouble};
-use super::port::{Access, Change, Kube, Watched};
-use super::{review, watch};
+use super::port::{Access, Change, Kube, Many, Step, Watched};
+use super::{many, review, watch};
 use crate::app::trouble::Trouble;
 
 /// One call, paging and body included. The client bounds only the wait for response headers.
@@ -73,20 +74,23 @@ impl RealKube {
         let place = namespace.map_or_else(|| "of the whole cluster".to_owned(), |ns| format!("in {ns}"));
         let what = format!("{}s {place} cannot be listed", K::kind(&()));
         let api = &api;
-        limited(&what, &right, paged(selector, |params| async move { api.list(&params).await })).await
+        limited(&what, &right, paged(labelled(selector), |params| async move { api.list(&params).await })).await
     }
 }
 
+fn labelled(selector: Option<&str>) -> ListParams {
+    ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() }
+}
+
 /// Reads all pages.
-async fn paged<K, F, R>(selector: Option<&str>, list: F) -> kube::Result<Vec<K>>
+pub(super) async fn paged<K, F, R>(begin: ListParams, list: F) -> kube::Result<Vec<K>>
 where
     K: Clone,
     F: Fn(ListParams) -> R,
     R: Future<Output = kube::Result<ObjectList<K>>>,
 {
     let mut found = Vec::new();
-    let mut params = ListParams::default().limit(PAGE);
-    params.label_selector = selector.map(str::to_owned);
+    let mut params = begin.limit(PAGE);
     loop {
         let page = list(params.clone()).await?;
         found.extend(page.items);
@@ -98,7 +102,11 @@ where
 }
 
 /// One call within its time, its error in words.
-async fn limited<T>(what: &str, right: &Right<'_>, call: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
+pub(super) async fn limited<T>(
+    what: &str,
+    right: &Right<'_>,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Trouble> {
     match tokio::time::timeout(CALL, call).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(trouble(what, right, &error)),
@@ -161,8 +169,12 @@ impl Kube for RealKube {
         let right = Right { group: "", resource: "secrets", verbs: &["list"], namespace: Some(namespace), name: None };
         let what = format!("The names of Secrets in {namespace} cannot be listed");
         let api: &Api<Secret> = &self.within(namespace);
-        let found: Vec<PartialObjectMeta<Secret>> =
-            limited(&what, &right, paged(None, |params| async move { api.list_metadata(&params).await })).await?;
+        let found: Vec<PartialObjectMeta<Secret>> = limited(
+            &what,
+            &right,
+            paged(ListParams::default(), |params| async move { api.list_metadata(&params).await }),
+        )
+        .await?;
         Ok(found.into_iter().map(|partial| partial.metadata).collect())
     }
 
@@ -176,6 +188,22 @@ impl Kube for RealKube {
             name: None,
         };
         limited("What this identity may do cannot be asked", &right, review::allowed(self.client.clone(), access)).await
+    }
+
+    async fn list(&self, many: &Many) -> Result<Vec<Value>, Trouble> {
+        many::list(&self.client, many).await
+    }
+
+    async fn ping(&self, many: &Many) -> Result<(), Trouble> {
+        many::ping(&self.client, many).await
+    }
+
+    fn follow(&self, many: Many) -> BoxStream<'static, Result<Step, Trouble>> {
+        many::follow(&self.client, many)
+    }
+
+    async fn raw(&self, path: &str, right: &str) -> Result<Option<Value>, Trouble> {
+        many::raw(&self.client, path, right).await
     }
 
     fn watch(&self, what: Watched) -> BoxStream<'static, Result<Change, Trouble>> {

@@ -16,7 +16,7 @@ use crate::app::trouble::{Trouble, TroubleKind};
 /// Where RBAC forbids the watch it is tried this often, in case somebody allows it; polls carry on meanwhile.
 const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// A silently dropped connection is noticed after this many seconds and five more. Polls notice it sooner.
-const LONGEST_WATCH: u32 = 60;
+pub(super) const LONGEST_WATCH: u32 = 60;
 
 /// Watches one Secret by name: the only watch that a Role with `resourceNames` allows.
 pub(super) fn secret(api: Api<Secret>, namespace: String, name: String) -> BoxStream<'static, Result<Change, Trouble>> {
@@ -107,9 +107,9 @@ fn changes<K>(
 }
 
 /// Says once that it is denied, then tries rarely and in silence.
-fn quiet_when_denied(
-    changes: BoxStream<'static, Result<Change, Trouble>>,
-) -> BoxStream<'static, Result<Change, Trouble>> {
+pub(super) fn quiet_when_denied<T: Send + 'static>(
+    changes: BoxStream<'static, Result<T, Trouble>>,
+) -> BoxStream<'static, Result<T, Trouble>> {
     stream::unfold((changes, false), |(mut changes, mut denied)| async move {
         loop {
             if denied {
@@ -127,7 +127,7 @@ fn quiet_when_denied(
     .boxed()
 }
 
-fn explained(what: &str, right: &Right<'_>, error: &watcher::Error) -> Trouble {
+pub(super) fn explained(what: &str, right: &Right<'_>, error: &watcher::Error) -> Trouble {
     match error {
         watcher::Error::InitialListFailed(inner)
         | watcher::Error::WatchStartFailed(inner)

@@ -10,6 +10,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
 
 use super::cluster::Phase;
 use super::secret::KeysSecret;
@@ -17,7 +18,7 @@ use super::world::World;
 use super::{Sandbox, http, objects};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::bao::transport::{Request, Response, Transport};
-use crate::backends::kube::port::{Access, Change, Kube, Watched};
+use crate::backends::kube::port::{Access, Change, Kube, Many, Step, Watched};
 
 impl World {
     /// The API server's answer to "may this request pass at all?".
@@ -54,6 +55,48 @@ impl World {
         Ok(())
     }
 
+    /// Objects of a kind: the vault's own, and those that the scenario wrote down.
+    fn many(&self, many: &Many) -> Option<Vec<Value>> {
+        let mut found = self.shelf.objects(many, self.now)?;
+        let here = many.namespace.as_ref().is_none_or(|namespace| self.here(namespace));
+        let mut add = |object: Option<Value>| found.extend(object);
+        match (many.kind.group, many.kind.plural) {
+            ("", "pods") if here => {
+                let namespace = self.cluster.settings.namespace.clone();
+                self.pods(&namespace, &many.labels).iter().for_each(|pod| add(serde_json::to_value(pod).ok()));
+            }
+            ("", "secrets") if here => {
+                let keys = self.cluster.secret.as_ref().and_then(KeysSecret::object);
+                add(keys.and_then(|mut secret| {
+                    secret.data = None;
+                    serde_json::to_value(secret).ok()
+                }));
+            }
+            ("apps", "statefulsets") if here => {
+                add(serde_json::to_value(objects::stateful_set(&self.cluster, &self.vault)).ok());
+            }
+            ("apps", "deployments") if here => {
+                add(objects::deployment(&self.cluster).and_then(|it| serde_json::to_value(it).ok()));
+            }
+            _ => {}
+        }
+        Some(found)
+    }
+
+    /// What the scenario wrote down for a question, where the server is open.
+    fn written(&self, at: usize, request: &Request) -> Option<Response> {
+        let path = request.path.strip_prefix("/v1/")?.split('?').next()?;
+        if !http::open(&self.vault, at) || request.access.token.is_none() {
+            return None;
+        }
+        let path = match &request.access.namespace {
+            Some(namespace) => format!("{namespace}/{path}"),
+            None => path.to_owned(),
+        };
+        let (status, body) = self.shelf.answered(&path, self.now)?;
+        Some(http::reply(status, &body))
+    }
+
     fn here(&self, namespace: &str) -> bool {
         self.cluster.settings.namespace == namespace
     }
@@ -85,7 +128,10 @@ impl Transport for Sandbox {
             let runs =
                 pod.phase == Phase::Running && at.and_then(|at| world.vault.server(at)).is_some_and(|s| s.running);
             match at.filter(|_| runs) {
-                Some(at) => Ok(http::answer(&mut world.vault, at, &request, world.now)),
+                Some(at) => Ok(world.written(at, &request).unwrap_or_else(|| {
+                    let now = world.now;
+                    http::answer(&mut world.vault, at, &request, now)
+                })),
                 None => Err(Trouble::unreachable(
                     &what,
                     "nothing listens in the pod",
@@ -177,6 +223,43 @@ impl Kube for Sandbox {
         self.with(|world| {
             world.gate("create", "authorization.k8s.io", "selfsubjectaccessreviews", "", None)?;
             Ok(!world.denied.contains(access.resource))
+        })
+    }
+
+    async fn list(&self, many: &Many) -> Result<Vec<Value>, Trouble> {
+        self.with(|world| {
+            world.gate(
+                "list",
+                many.kind.group,
+                many.kind.plural,
+                many.namespace.as_deref().unwrap_or_default(),
+                None,
+            )?;
+            world.many(many).ok_or_else(|| {
+                Trouble::new(
+                    TroubleKind::Absent,
+                    &format!("{}s cannot be listed", many.kind.kind),
+                    "the server could not find the requested resource",
+                    "",
+                )
+            })
+        })
+    }
+
+    async fn ping(&self, many: &Many) -> Result<(), Trouble> {
+        self.list(many).await.map(|_| ())
+    }
+
+    /// Nothing is pushed here: whoever follows looks as well.
+    fn follow(&self, _: Many) -> BoxStream<'static, Result<Step, Trouble>> {
+        futures::stream::pending().boxed()
+    }
+
+    async fn raw(&self, path: &str, _: &str) -> Result<Option<Value>, Trouble> {
+        self.with(|world| {
+            let resource = path.rsplit('/').next().unwrap_or_default();
+            world.gate("get", "", resource, "", None)?;
+            Ok(world.shelf.answered(path.trim_start_matches('/'), world.now).map(|(_, body)| body))
         })
     }
 

@@ -8,7 +8,7 @@ use super::scenario::Source;
 use crate::app::trouble::Trouble;
 
 /// One thing that happens to the simulated world from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The keys Secret loses its data.
     SecretEmptied { how: Way },
@@ -36,10 +36,16 @@ pub enum Event {
     StrangerShare { pod: String },
     /// A server's clock is wrong by this much.
     ClockSkew { pod: String, seconds: i64 },
+    /// Objects are put into the cluster, or changed.
+    Objects { put: Vec<serde_json::Value> },
+    /// An object is deleted.
+    ObjectGone { kind: String, namespace: String, name: String },
+    /// The vault answers otherwise: by path without `/v1/`.
+    Answers { set: Vec<(String, serde_json::Value)> },
 }
 
 /// An event with its moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scheduled {
     /// Virtual time since the start.
     pub at: SignedDuration,
@@ -98,6 +104,9 @@ enum EventName {
     Rights,
     StrangerShare,
     ClockSkew,
+    Objects,
+    ObjectGone,
+    Answers,
 }
 
 /// An event as it is written.
@@ -112,6 +121,14 @@ pub(super) struct EventWords {
     up: Option<bool>,
     deny: Option<Vec<String>>,
     seconds: Option<i64>,
+    /// Objects as YAML documents.
+    yaml: Option<Spanned<String>>,
+    /// Answers as a YAML mapping from path to body.
+    answers: Option<Spanned<String>>,
+    kind: Option<String>,
+    #[serde(default)]
+    namespace: String,
+    name: Option<String>,
 }
 
 impl EventWords {
@@ -131,6 +148,17 @@ impl EventWords {
             EventName::ApiServer => Event::ApiServer { up: self.up.ok_or_else(|| needs("up"))? },
             EventName::Rights => Event::Rights { deny: self.deny.clone().ok_or_else(|| needs("deny"))? },
             EventName::StrangerShare => Event::StrangerShare { pod: pod()? },
+            EventName::Objects => {
+                Event::Objects { put: file.documents(self.yaml.as_ref().ok_or_else(|| needs("yaml"))?)? }
+            }
+            EventName::ObjectGone => Event::ObjectGone {
+                kind: self.kind.clone().ok_or_else(|| needs("kind"))?,
+                namespace: self.namespace.clone(),
+                name: self.name.clone().ok_or_else(|| needs("name"))?,
+            },
+            EventName::Answers => {
+                Event::Answers { set: file.mapping(self.answers.as_ref().ok_or_else(|| needs("answers"))?)? }
+            }
             EventName::ClockSkew => {
                 Event::ClockSkew { pod: pod()?, seconds: self.seconds.ok_or_else(|| needs("seconds"))? }
             }

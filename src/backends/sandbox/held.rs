@@ -106,7 +106,19 @@ impl Holdings {
             | FeedId::Keystore
             | FeedId::Copies
             | FeedId::Custody
-            | FeedId::Register => None,
+            | FeedId::Register
+            | FeedId::Sync
+            | FeedId::Operators
+            | FeedId::Paths
+            | FeedId::Secrets
+            | FeedId::Consumers
+            | FeedId::Containers
+            | FeedId::Nodes
+            | FeedId::Usage
+            | FeedId::Tokens
+            | FeedId::Engines
+            | FeedId::Raft
+            | FeedId::Estate => None,
         }
     }
 

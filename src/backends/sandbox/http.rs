@@ -51,11 +51,11 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request, now: Times
             | "/v1/sys/init"
             | "/v1/sys/unseal"
             | "/v1/sys/seal",
-            Method::Get | Method::Put | Method::Delete,
+            Method::Get | Method::Put | Method::Delete | Method::List,
         ) => reply(405, &json!({"errors": []})),
         (path, _) if path.starts_with("/v1/sys/rotate/") => super::rotation::answer(vault, at, request),
         (path, _) if path.starts_with("/v1/sys/rekey") && open(vault, at) => refuse(405, "unsupported operation"),
-        (_, Method::Get | Method::Put | Method::Delete) => {
+        (_, Method::Get | Method::Put | Method::Delete | Method::List) => {
             if open(vault, at) {
                 refuse(403, "permission denied")
             } else {

@@ -18,6 +18,7 @@ pub mod scenario;
 mod secret;
 mod seed;
 mod server;
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -33,6 +34,11 @@ use held::Holdings;
 pub use held::salt;
 use scenario::Scenario;
 use world::World;
+
+/// The token with which the sandbox is asked: it knows nobody, and lets everybody read what a scenario wrote down.
+pub fn token() -> Option<secrecy::SecretString> {
+    Some(secrecy::SecretString::from("s.sandbox"))
+}
 
 /// One simulated cluster with its vault.
 pub struct Sandbox {

@@ -93,7 +93,7 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request) -> Respons
             empty(204)
         }
         (Some("update"), Method::Put) => update(vault, of, held, request),
-        (_, Method::Get | Method::Put | Method::Delete) => refuse(405, "unsupported operation"),
+        (_, Method::Get | Method::Put | Method::Delete | Method::List) => refuse(405, "unsupported operation"),
     };
     if let Some(server) = vault.servers.get_mut(at) {
         server.rotations = memory;

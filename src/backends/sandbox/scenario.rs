@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use serde_json::Value;
 use toml::Spanned;
 
 use super::event::{Event, EventWords, Scheduled, Way};
@@ -154,6 +155,10 @@ pub struct Scenario {
     pub vault: VaultSettings,
     /// What is held of its keys elsewhere.
     pub keystore: KeystoreSettings,
+    /// Objects that the cluster holds at the start, beside the vault's own.
+    pub objects: Vec<Value>,
+    /// What the vault answers to questions, by path without `/v1/`.
+    pub answers: Vec<(String, Value)>,
     /// In order of time.
     pub events: Vec<Scheduled>,
     expect: Vec<Expectation>,
@@ -171,6 +176,10 @@ struct FileWords {
     #[serde(default)]
     vault: VaultSettings,
     keystore: Option<Spanned<KeystoreSettings>>,
+    /// Objects as YAML documents.
+    objects: Option<Spanned<String>>,
+    /// Answers as a YAML mapping from path to body.
+    answers: Option<Spanned<String>>,
     #[serde(default)]
     events: Vec<EventWords>,
     #[serde(default)]
@@ -226,7 +235,11 @@ impl Scenario {
         }
         let keystore = words.keystore.map(Spanned::into_inner).unwrap_or_default();
         let (name, title) = (name.to_owned(), words.title);
+        let objects = words.objects.as_ref().map_or(Ok(Vec::new()), |text| file.documents(text))?;
+        let answers = words.answers.as_ref().map_or(Ok(Vec::new()), |text| file.mapping(text))?;
         Ok(Self {
+            objects,
+            answers,
             name,
             title,
             says: words.says.trim().to_owned(),
@@ -267,7 +280,10 @@ impl Scenario {
                 | Event::ApiServer { .. }
                 | Event::Rights { .. }
                 | Event::StrangerShare { .. }
-                | Event::ClockSkew { .. } => None,
+                | Event::ClockSkew { .. }
+                | Event::Objects { .. }
+                | Event::ObjectGone { .. }
+                | Event::Answers { .. } => None,
             })
             .unwrap_or(Way::Replace)
     }
@@ -301,6 +317,18 @@ impl Source<'_> {
             why,
             "Compare it with one that ships: assets/scenarios/keys-wiped.toml",
         )
+    }
+
+    /// Objects, one YAML document each.
+    pub(super) fn documents(&self, text: &Spanned<String>) -> Result<Vec<Value>, Trouble> {
+        let read = serde_saphyr::from_multiple::<Value>(text.get_ref());
+        read.map_err(|error| self.wrong(text.span().start, &error.to_string()))
+    }
+
+    /// A YAML mapping.
+    pub(super) fn mapping(&self, text: &Spanned<String>) -> Result<Vec<(String, Value)>, Trouble> {
+        let read = serde_saphyr::from_str::<std::collections::BTreeMap<String, Value>>(text.get_ref());
+        read.map(|map| map.into_iter().collect()).map_err(|error| self.wrong(text.span().start, &error.to_string()))
     }
 
     pub(super) fn since_start(&self, at: &Spanned<String>) -> Result<SignedDuration, Trouble> {

@@ -12,6 +12,7 @@ use super::objects;
 use super::scenario::{Scenario, SealSort};
 use super::secret::KeysSecret;
 use super::seed::{Seed, hex};
+use super::shelf::Shelf;
 use super::vault::Vault;
 use crate::app::trouble::Trouble;
 use crate::backends::kube::port::{Change, Watched};
@@ -33,6 +34,8 @@ pub(super) struct World {
     pub(super) denied: BTreeSet<String>,
     /// ConfigMaps that somebody applied, by namespace and name.
     pub(super) config_maps: BTreeMap<(String, String), Option<serde_json::Value>>,
+    /// What the scenario wrote down itself.
+    pub(super) shelf: Shelf,
     watchers: Vec<Watcher>,
 }
 
@@ -59,7 +62,15 @@ impl World {
                 vault.stop(at, true);
             }
         }
+        let mut shelf = Shelf::default();
+        for object in &scenario.objects {
+            shelf.put(object, now);
+        }
+        for (path, answer) in &scenario.answers {
+            shelf.answer(path, answer.clone(), now);
+        }
         Self {
+            shelf,
             now,
             start: now,
             lived: None,
@@ -120,6 +131,13 @@ impl World {
                     let share = hex(&Seed::of(&format!("stranger {pod}")).bytes(length));
                     // What the server says to the stranger is nobody's business here.
                     let _ = self.vault.unseal(at, &share, now);
+                }
+            }
+            Event::Objects { put } => put.iter().for_each(|object| self.shelf.put(object, now)),
+            Event::ObjectGone { kind, namespace, name } => self.shelf.remove(kind, namespace, name),
+            Event::Answers { set } => {
+                for (path, answer) in set {
+                    self.shelf.answer(path, answer.clone(), now);
                 }
             }
             Event::ClockSkew { pod, seconds } => {

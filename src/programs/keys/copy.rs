@@ -147,7 +147,7 @@ async fn first_write(cli: &Cli, env: &Env, wanted: &CopyAdd) -> Answer {
         target: Some(wanted.name.clone()),
         ..ActionArgs::default()
     };
-    let mut answer = act::run(cli, &ActCommand::Run { action, confirm: wanted.confirm.clone() }, env).await;
+    let mut answer = Box::pin(act::run(cli, &ActCommand::Run { action, confirm: wanted.confirm.clone() }, env)).await;
     if answer.code == 0 {
         return answer;
     }

@@ -35,7 +35,7 @@ pub async fn run(cli: &Cli, command: &CustodyCommand, env: &Env) -> Answer {
             target: Some(target),
             ..ActionArgs::default()
         };
-        return act::run(cli, &ActCommand::Run { action, confirm: confirm.clone() }, env).await;
+        return Box::pin(act::run(cli, &ActCommand::Run { action, confirm: confirm.clone() }, env)).await;
     }
     let (session, aim) = match session(cli, env).await {
         Ok(found) => found,

@@ -37,9 +37,9 @@ pub async fn run(cli: &Cli, args: &KeysArgs, env: &Env) -> Answer {
         KeysCommand::Copy { command } => return Box::pin(copy::run(cli, command, env)).await,
         KeysCommand::RestoreTest { name, slot } => return copy::restore_test(cli, name, *slot, env).await,
         KeysCommand::Custody { command } => return Box::pin(custody::run(cli, command, env)).await,
-        KeysCommand::Prove(wanted) => return prove(cli, wanted, env).await,
+        KeysCommand::Prove(wanted) => return Box::pin(prove(cli, wanted, env)).await,
         KeysCommand::Import(wanted) if wanted.file.is_none() && !wanted.typed => {
-            return act::run_action(cli, ActionId::SaveKeys, None, wanted.confirm.as_deref(), env).await;
+            return Box::pin(act::run_action(cli, ActionId::SaveKeys, None, wanted.confirm.as_deref(), env)).await;
         }
         KeysCommand::Status { output } => status::run(cli, file, *output, env).await,
         KeysCommand::Init(wanted) => init::run(cli, file, wanted, env).await,
@@ -85,7 +85,7 @@ async fn prove(cli: &Cli, wanted: &KeysProve, env: &Env) -> Answer {
         output: wanted.output,
         ..ActionArgs::default()
     };
-    act::run_wanted(cli, &action, None, wanted.confirm.as_deref(), env).await
+    Box::pin(act::run_wanted(cli, &action, None, wanted.confirm.as_deref(), env)).await
 }
 
 /// Left by a person, refused before anything was changed, or failed.

@@ -114,7 +114,7 @@ static HOME: &[Binding] = &[
     },
     Binding {
         keys: &["1", "2", "3", "4", "5", "6", "7", "8", "9"],
-        shown: Some("1-3"),
+        shown: Some("1-9"),
         label: |_| "zoom",
         says: "zoom a pane to the whole screen",
         rank: 4,

@@ -7,9 +7,16 @@ use super::theme::{Look, Mark, Role};
 use crate::app::id::PaneId;
 use crate::app::state::State;
 
+pub mod flow;
 pub mod keys;
+pub mod listing;
+pub mod nodes;
+pub mod rotation;
+pub mod sync;
 pub mod timeline;
+pub mod tokens;
 pub mod vault;
+pub mod workloads;
 
 /// One line of a card.
 #[derive(Debug, Clone)]
@@ -76,7 +83,17 @@ pub trait Pane: Sync {
 
 /// Every pane there is, in the order of their digits.
 pub fn all() -> &'static [&'static dyn Pane] {
-    &[&vault::Vault, &keys::Keys, &timeline::Timeline]
+    &[
+        &vault::Vault,
+        &keys::Keys,
+        &sync::Sync,
+        &workloads::Workloads,
+        &nodes::Nodes,
+        &tokens::Tokens,
+        &rotation::Rotation,
+        &flow::Flow,
+        &timeline::Timeline,
+    ]
 }
 
 /// The pane of this name.

@@ -3,6 +3,7 @@
 mod held;
 mod keys;
 pub(crate) mod seal;
+mod watched;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,18 @@ fn fold(model: &mut Model, fact: &Fact, now: Timestamp) -> Vec<Effect> {
         Fact::Copies(seen) => held::copies(model, seen, now),
         Fact::Custody(seen) => held::custody(model, seen, now),
         Fact::Register(seen) => held::register(model, seen.as_ref(), now),
+        Fact::Sync(delta) => watched::sync(model, delta, now),
+        Fact::Operators(seen) => watched::operators(model, seen, now),
+        Fact::Paths(seen) => watched::paths(model, seen, now),
+        Fact::Secrets(delta) => watched::secrets(model, delta, now),
+        Fact::Consumers(delta) => watched::consumers(model, delta, now),
+        Fact::Containers(delta) => watched::containers(model, delta, now),
+        Fact::Nodes(delta) => watched::nodes(model, delta, now),
+        Fact::Usage(seen) => watched::usage(model, seen, now),
+        Fact::Tokens(seen) => watched::tokens(model, seen, now),
+        Fact::Engines(seen) => watched::engines(model, seen, now),
+        Fact::Raft(seen) => watched::raft(model, seen, now),
+        Fact::Estate(seen) => watched::estate(model, seen, now),
         Fact::Recalled { history, proofs } => {
             model.history.clone_from(history);
             model.proofs.clone_from(proofs);

@@ -1,70 +1,44 @@
-//! The rows of each pane: what they are about and in which order, worst first. How they look is the views' business.
+//! The rows of the Keys pane: the Secret, what unseals from it, the keystore with its copies, files in custody, the proof.
 
-use crate::app::id::{ObjectRef, PaneId};
+use super::Row;
+use crate::app::id::ObjectRef;
 use crate::app::model::copies::{CopySeen, CopyState};
 use crate::app::model::custody::{CustodySeen, CustodyState};
 use crate::app::model::register::{Holding, RegisterSeen};
 use crate::app::state::State;
 
-/// One row: a stable key for the selection, and what Enter opens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Stable across reorderings.
-    pub key: String,
-    /// What it is about.
-    pub subject: ObjectRef,
-}
-
-/// The rows of a pane in the order in which they are drawn.
-pub fn rows(state: &State, pane: PaneId) -> Vec<Row> {
-    match pane {
-        PaneId::Vault => vault(state),
-        PaneId::Keys => keys(state),
-        PaneId::Timeline => timeline(state),
-    }
-}
-
-fn vault(state: &State) -> Vec<Row> {
-    let namespace = state.model.workload().map_or("", |w| w.namespace.as_str());
-    state
-        .model
-        .replicas
-        .iter()
-        .map(|replica| Row { key: replica.name.clone(), subject: ObjectRef::pod(namespace, &replica.name) })
-        .collect()
-}
-
-fn keys(state: &State) -> Vec<Row> {
+/// The rows of the pane.
+pub(super) fn rows(state: &State) -> Vec<Row> {
     let vault = state.model.vault_ref();
     let mut rows = Vec::new();
     if let Some(keys) = &state.model.keys {
-        rows.push(Row { key: "secret".into(), subject: keys.value.object().clone() });
+        rows.push(Row::new("secret", keys.value.object().clone()));
     }
     if let Some(unsealers) = &state.model.unsealers {
         for unsealer in &unsealers.value.found {
-            rows.push(Row {
-                key: format!("unsealer {}/{}", unsealer.object, unsealer.container),
-                subject: unsealer.object.clone(),
-            });
+            rows.push(Row::new(
+                format!("unsealer {}/{}", unsealer.object, unsealer.container),
+                unsealer.object.clone(),
+            ));
         }
     }
     if let Some(keystore) = &state.model.keystore {
-        rows.push(Row { key: "keystore".into(), subject: ObjectRef::new("Keystore", "", keystore.value.path()) });
+        rows.push(Row::new("keystore", ObjectRef::new("Keystore", "", keystore.value.path())));
     }
     for copy in copies(state) {
-        rows.push(Row { key: format!("copy {}", copy.name), subject: ObjectRef::new("Copy", "", &copy.name) });
+        rows.push(Row::new(format!("copy {}", copy.name), ObjectRef::new("Copy", "", &copy.name)));
     }
     for held in elsewhere(state) {
         let subject = ObjectRef::new("Holding", &held.holder, &held.name);
-        rows.push(Row { key: format!("holding {}", subject.path()), subject });
+        rows.push(Row::new(format!("holding {}", subject.path()), subject));
     }
     if let Some(register) = state.model.register() {
-        rows.push(Row { key: "register".into(), subject: register.object.clone() });
+        rows.push(Row::new("register", register.object.clone()));
     }
     for file in custody(state) {
-        rows.push(Row { key: format!("file {}", file.name), subject: ObjectRef::new("KeyFile", "", &file.name) });
+        rows.push(Row::new(format!("file {}", file.name), ObjectRef::new("KeyFile", "", &file.name)));
     }
-    rows.push(Row { key: "proof".into(), subject: ObjectRef::new("Proof", &vault.namespace, &vault.name) });
+    rows.push(Row::new("proof", ObjectRef::new("Proof", &vault.namespace, &vault.name)));
     rows
 }
 
@@ -108,15 +82,4 @@ pub fn custody(state: &State) -> Vec<&CustodySeen> {
         (rank, file.name.clone())
     });
     files
-}
-
-fn timeline(state: &State) -> Vec<Row> {
-    let total = state.model.timeline.len();
-    state
-        .model
-        .timeline
-        .newest_first()
-        .enumerate()
-        .map(|(index, moment)| Row { key: format!("{} {}", moment.at, total - index), subject: moment.subject.clone() })
-        .collect()
 }

@@ -1,0 +1,69 @@
+//! What the vault consists of beside its keys: audit devices, mounts, auth methods, namespaces, snapshots.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::app::trouble::Trouble;
+
+/// What the estate feed saw; a part that may not be read is a trouble of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EstateSeen {
+    /// Audit devices: path and type.
+    pub audit: Result<Vec<(String, String)>, Trouble>,
+    /// Secrets engines: path, type, KV version.
+    pub mounts: Result<Vec<MountSeen>, Trouble>,
+    /// Auth methods: path and type.
+    pub auth: Result<Vec<AuthSeen>, Trouble>,
+    /// Namespaces with what is known of their seals.
+    pub namespaces: Result<Vec<NamespaceSeen>, Trouble>,
+    /// Snapshots in the configured place, newest last; `None` where no place is configured.
+    pub snapshots: Option<Result<Vec<SnapshotSeen>, Trouble>>,
+}
+
+/// One raft snapshot in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotSeen {
+    /// The file's name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written.
+    pub written: Timestamp,
+}
+
+/// One secrets engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountSeen {
+    /// Its path, without slashes at its ends.
+    pub path: String,
+    /// `kv`, `database`, `pki`, `transit`, …
+    pub kind: String,
+    /// `options.version` of KV.
+    pub version: Option<u8>,
+}
+
+/// One auth method.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthSeen {
+    /// Its path, without slashes at its ends.
+    pub path: String,
+    /// `kubernetes`, `jwt`, `token`, …
+    pub kind: String,
+    /// Whether it is configured, where that can be read; Kubernetes and JWT only.
+    pub configured: Option<bool>,
+    /// Roles that sync objects log in with: name, and what is wrong with it if anything is.
+    pub roles: Vec<(String, Option<String>)>,
+}
+
+/// One namespace. Source: `LIST /v1/sys/namespaces`, `GET …/NAME/seal-status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceSeen {
+    /// Its path, without a slash at its end.
+    pub path: String,
+    /// It has a seal of its own, which is closed or open; `None` for one that cannot be sealed.
+    pub sealed: Option<bool>,
+    /// Shares given and needed while it is sealed.
+    pub progress: Option<(u32, u32)>,
+    /// Threshold and number of its shares, for a seal of its own.
+    pub shares: Option<(u32, u32)>,
+}

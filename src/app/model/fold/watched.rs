@@ -1,0 +1,73 @@
+//! What is watched beside the vault itself, folded in; what moved goes on the timeline.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::Model;
+use super::super::consumers::{ConsumerSeen, PodLife};
+use super::super::engines::EnginesSeen;
+use super::super::estate::EstateSeen;
+use super::super::nodes::{NodeSeen, UsageSeen};
+use super::super::observed::Observed;
+use super::super::paths::PathsSeen;
+use super::super::raft::RaftSeen;
+use super::super::secrets::SecretSeen;
+use super::super::sync::{OperatorsSeen, SyncSeen};
+use super::super::table::{Delta, apply};
+use super::super::tokens::TokenSeen;
+
+/// A trend goes back this far.
+const TREND: SignedDuration = SignedDuration::from_hours(1);
+
+pub(super) fn sync(model: &mut Model, delta: &Delta<SyncSeen>, now: Timestamp) {
+    apply(&mut model.sync, delta, now);
+}
+
+pub(super) fn operators(model: &mut Model, seen: &OperatorsSeen, now: Timestamp) {
+    model.operators = Some(Observed::new(seen.clone(), now));
+}
+
+pub(super) fn paths(model: &mut Model, seen: &PathsSeen, now: Timestamp) {
+    model.paths = Some(Observed::new(seen.clone(), now));
+}
+
+pub(super) fn secrets(model: &mut Model, delta: &Delta<SecretSeen>, now: Timestamp) {
+    apply(&mut model.secrets, delta, now);
+}
+
+pub(super) fn consumers(model: &mut Model, delta: &Delta<ConsumerSeen>, now: Timestamp) {
+    apply(&mut model.consumers, delta, now);
+}
+
+pub(super) fn containers(model: &mut Model, delta: &Delta<PodLife>, now: Timestamp) {
+    apply(&mut model.containers, delta, now);
+}
+
+pub(super) fn nodes(model: &mut Model, delta: &Delta<NodeSeen>, now: Timestamp) {
+    apply(&mut model.nodes, delta, now);
+}
+
+pub(super) fn usage(model: &mut Model, seen: &UsageSeen, now: Timestamp) {
+    model.trends.retain(|node, _| seen.nodes.contains_key(node));
+    for (node, used) in &seen.nodes {
+        let trend = model.trends.entry(node.clone()).or_default();
+        trend.0.retain(|(at, _)| *at + TREND >= now);
+        trend.0.push((now, *used));
+    }
+    model.usage = Some(Observed::new(seen.clone(), now));
+}
+
+pub(super) fn tokens(model: &mut Model, seen: &[TokenSeen], now: Timestamp) {
+    model.tokens = Some(Observed::new(seen.to_vec(), now));
+}
+
+pub(super) fn engines(model: &mut Model, seen: &EnginesSeen, now: Timestamp) {
+    model.engines = Some(Observed::new(seen.clone(), now));
+}
+
+pub(super) fn raft(model: &mut Model, seen: &RaftSeen, now: Timestamp) {
+    model.raft = Some(Observed::new(seen.clone(), now));
+}
+
+pub(super) fn estate(model: &mut Model, seen: &EstateSeen, now: Timestamp) {
+    model.estate = Some(Observed::new(seen.clone(), now));
+}

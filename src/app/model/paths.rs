@@ -1,0 +1,86 @@
+//! KV paths in the vault: when they were last changed, without their values.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::app::trouble::Trouble;
+
+/// A place in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct VaultPath {
+    /// Of OpenBao or Vault Enterprise; empty for the root.
+    #[serde(default)]
+    pub namespace: String,
+    /// The mount, without slashes at its ends.
+    pub mount: String,
+    /// The path in it: `shop/web`, `creds/app`, `static-creds/fleet`, `issue/web`.
+    pub path: String,
+    /// What kind of engine is read there.
+    pub engine: EngineKind,
+}
+
+impl VaultPath {
+    /// `kv/shop/web`, with the namespace in front where there is one.
+    pub fn words(&self) -> String {
+        let namespace = if self.namespace.is_empty() { String::new() } else { format!("{}/", self.namespace) };
+        format!("{namespace}{}/{}", self.mount, self.path)
+    }
+}
+
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineKind {
+    /// KV version 1: no times, no versions.
+    Kv1,
+    /// KV version 2.
+    Kv2,
+    /// Leased or static credentials.
+    Dynamic,
+    /// Certificates.
+    Pki,
+    /// Not known.
+    Other,
+}
+
+/// KV version 2 metadata of one path. Source: `GET /v1/MOUNT/metadata/PATH`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathSeen {
+    /// Which.
+    pub path: VaultPath,
+    /// What was found, or why nothing was.
+    pub found: Result<PathState, Trouble>,
+    /// When it was asked.
+    pub at: Timestamp,
+}
+
+/// What the vault holds there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PathState {
+    /// Nothing was ever written there.
+    Absent,
+    /// Something was.
+    Present {
+        /// `updated_time`.
+        updated: Option<Timestamp>,
+        /// `current_version`.
+        version: u64,
+        /// The current version's `deletion_time`, where it was deleted.
+        deleted: Option<Timestamp>,
+        /// The current version was destroyed.
+        destroyed: bool,
+    },
+}
+
+/// What the paths feed saw.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PathsSeen {
+    /// One entry a path that sync objects name; those not asked this time with what was known of them.
+    pub found: Vec<PathSeen>,
+    /// Requests that may be made in a minute.
+    pub budget: u32,
+    /// Requests made in the last minute.
+    pub spent: u32,
+    /// The server asked to slow down until then (429).
+    pub held_until: Option<Timestamp>,
+}

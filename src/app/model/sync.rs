@@ -1,0 +1,173 @@
+//! Objects that bring secrets from the vault into the cluster, as their operators last wrote them; what to believe of it is
+//! concluded elsewhere.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::paths::VaultPath;
+use super::table::Named;
+use crate::app::id::ObjectRef;
+
+/// The kinds of two operators; VSO's group is `secrets.hashicorp.com`, ESO's `external-secrets.io` and
+/// `generators.external-secrets.io`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SyncKind {
+    /// VSO: a KV path into a Secret.
+    VaultStaticSecret,
+    /// VSO: leased or static database credentials into a Secret.
+    VaultDynamicSecret,
+    /// VSO: a certificate into a Secret.
+    VaultPKISecret,
+    /// VSO: how to log in.
+    VaultAuth,
+    /// VSO: where the vault is.
+    VaultConnection,
+    /// ESO: a path of a store into a Secret.
+    ExternalSecret,
+    /// ESO: a Secret into a store.
+    PushSecret,
+    /// ESO: where and as whom to log in, in one namespace.
+    SecretStore,
+    /// ESO: the same for the whole cluster.
+    ClusterSecretStore,
+}
+
+/// The operator a kind belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Operator {
+    /// Vault Secrets Operator.
+    Vso,
+    /// External Secrets Operator.
+    Eso,
+}
+
+/// One condition of a status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// `Ready`, `SecretSynced`, …
+    pub kind: String,
+    /// `True`, `False`, `Unknown`.
+    pub status: String,
+    /// Its reason.
+    pub reason: String,
+    /// Its message, made safe to draw; at most 512 characters are kept.
+    pub message: String,
+    /// `lastTransitionTime`: with VSO the time of the last write, whatever its name says.
+    pub at: Option<Timestamp>,
+}
+
+/// One object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncSeen {
+    /// Which.
+    pub object: ObjectRef,
+    /// What it is.
+    pub kind: SyncKind,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Timestamp>,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Where it reads in the vault (or, for a PushSecret, writes); several for an ExternalSecret with several keys.
+    pub sources: Vec<VaultPath>,
+    /// The Secret it writes (or, for a PushSecret, reads).
+    pub secret: Option<ObjectRef>,
+    /// The declared cadence: `refreshAfter`, `refreshInterval`; `None` where it is unset.
+    pub refresh: Option<SignedDuration>,
+    /// The conditions as they are written.
+    pub conditions: Vec<Condition>,
+    /// The rest, kind by kind.
+    pub detail: SyncDetail,
+}
+
+impl Named for SyncSeen {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+/// What only some kinds have.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncDetail {
+    /// VSS: `hmacSecretData` (default true).
+    pub hmac: Option<bool>,
+    /// VSS: `version` pins one.
+    pub pinned: Option<u64>,
+    /// `destination.create` (default false for VSO).
+    pub creates: bool,
+    /// `rolloutRestartTargets`: kind and name.
+    pub restarts: Vec<(String, String)>,
+    /// `vaultAuthRef` or `secretStoreRef`: what it depends on.
+    pub through: Option<ObjectRef>,
+    /// VDS: `lastRenewalTime`.
+    pub renewed: Option<Timestamp>,
+    /// VDS: `secretLease.duration`.
+    pub lease: Option<SignedDuration>,
+    /// VDS: `renewalPercent`.
+    pub renewal_percent: Option<u8>,
+    /// VDS with static credentials: `staticCredsMetaData.lastVaultRotation`.
+    pub rotated: Option<Timestamp>,
+    /// VDS with static credentials: `staticCredsMetaData.rotationPeriod`.
+    pub rotation_period: Option<SignedDuration>,
+    /// VPKI: `expiration`.
+    pub expires: Option<Timestamp>,
+    /// VPKI: `expiryOffset`.
+    pub expiry_offset: Option<SignedDuration>,
+    /// ESO: `refreshTime`.
+    pub refreshed: Option<Timestamp>,
+    /// ESO: `refreshPolicy`.
+    pub policy: Option<String>,
+    /// VPKI, VaultAuth, VaultConnection: `valid`.
+    pub valid: Option<bool>,
+    /// VPKI, VaultAuth: `error`.
+    pub error: Option<String>,
+    /// VaultAuth and stores: the mount and role of the login.
+    pub login: Option<(String, String)>,
+    /// ESO: it takes values from a generator of this kind and name.
+    pub generator: Option<(String, String)>,
+}
+
+/// One Event an operator wrote about one of its objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSeen {
+    /// About which object.
+    pub object: ObjectRef,
+    /// Its reason.
+    pub reason: String,
+    /// `Warning` rather than `Normal`.
+    pub warning: bool,
+    /// Its message, made safe to draw; at most 512 characters are kept.
+    pub message: String,
+    /// First and last time it was written.
+    pub first: Option<Timestamp>,
+    /// Last time it was written.
+    pub last: Option<Timestamp>,
+    /// How often, as far as the Event says: repeats are folded, so this is no number of attempts.
+    pub count: u32,
+}
+
+/// The process of an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorSeen {
+    /// Which.
+    pub operator: Operator,
+    /// Its Deployment.
+    pub object: ObjectRef,
+    /// Replicas that are wanted.
+    pub wanted: u32,
+    /// Replicas that are ready.
+    pub ready: u32,
+    /// Since when the oldest running container of it runs; `None` where none does.
+    pub since: Option<Timestamp>,
+    /// The image's tag.
+    pub version: String,
+}
+
+/// What the operators feed saw.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OperatorsSeen {
+    /// The processes.
+    pub found: Vec<OperatorSeen>,
+    /// Their Events, newest last.
+    pub events: Vec<EventSeen>,
+}

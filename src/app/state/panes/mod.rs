@@ -1,0 +1,72 @@
+//! The rows of each pane: what they are about and in which order, worst first. How they look is the views' business.
+
+use crate::app::id::{ObjectRef, PaneId};
+use crate::app::state::State;
+
+mod flow;
+mod keys;
+mod nodes;
+mod rotation;
+mod sync;
+mod tokens;
+mod workloads;
+
+pub use keys::{copies, custody, elsewhere};
+
+/// One row: a stable key for the selection, and what Enter opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Stable across reorderings.
+    pub key: String,
+    /// What it is about.
+    pub subject: ObjectRef,
+    /// What the filter searches, beside key and subject; in lower case.
+    pub words: String,
+    /// How bad it is: 0 is well, the highest comes first.
+    pub badness: u8,
+    /// What it can be sorted by beside its name: the name of the figure and the figure; the highest comes first.
+    pub figures: Vec<(&'static str, i64)>,
+}
+
+impl Row {
+    /// One that is well and has nothing to be sorted by.
+    pub fn new(key: impl Into<String>, subject: ObjectRef) -> Self {
+        Self { key: key.into(), subject, words: String::new(), badness: 0, figures: Vec::new() }
+    }
+}
+
+/// The rows of a pane in the order in which they are drawn.
+pub fn rows(state: &State, pane: PaneId) -> Vec<Row> {
+    match pane {
+        PaneId::Vault => vault(state),
+        PaneId::Keys => keys::rows(state),
+        PaneId::Sync => sync::rows(state),
+        PaneId::Workloads => workloads::rows(state),
+        PaneId::Nodes => nodes::rows(state),
+        PaneId::Tokens => tokens::rows(state),
+        PaneId::Rotation => rotation::rows(state),
+        PaneId::Flow => flow::rows(state),
+        PaneId::Timeline => timeline(state),
+    }
+}
+
+fn vault(state: &State) -> Vec<Row> {
+    let namespace = state.model.workload().map_or("", |w| w.namespace.as_str());
+    state
+        .model
+        .replicas
+        .iter()
+        .map(|replica| Row::new(replica.name.clone(), ObjectRef::pod(namespace, &replica.name)))
+        .collect()
+}
+
+fn timeline(state: &State) -> Vec<Row> {
+    let total = state.model.timeline.len();
+    state
+        .model
+        .timeline
+        .newest_first()
+        .enumerate()
+        .map(|(index, moment)| Row::new(format!("{} {}", moment.at, total - index), moment.subject.clone()))
+        .collect()
+}

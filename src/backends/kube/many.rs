@@ -1,0 +1,154 @@
+//! Many objects of one kind as JSON: listed in pages, followed one by one, custom resources and metadata alike.
+
+use std::fmt::Debug;
+
+use futures::stream::{BoxStream, StreamExt};
+use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::fault::{Right, trouble};
+use super::port::{Many, Step};
+use super::real::{limited, paged};
+use super::watch::{LONGEST_WATCH, explained, quiet_when_denied};
+use crate::app::trouble::{Trouble, TroubleKind};
+
+/// Pages of a followed list.
+const PAGE: u32 = 500;
+
+fn api<K>(client: &Client, many: &Many) -> Api<K>
+where
+    K: Resource<DynamicType = ApiResource, Scope = kube::core::DynamicResourceScope>,
+{
+    let resource = resource(many);
+    match &many.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+fn resource(many: &Many) -> ApiResource {
+    let kind = many.kind;
+    let api_version =
+        if kind.group.is_empty() { kind.version.to_owned() } else { format!("{}/{}", kind.group, kind.version) };
+    ApiResource {
+        group: kind.group.to_owned(),
+        version: kind.version.to_owned(),
+        api_version,
+        kind: kind.kind.to_owned(),
+        plural: kind.plural.to_owned(),
+    }
+}
+
+fn right(many: &Many) -> Right<'_> {
+    Right {
+        group: many.kind.group,
+        resource: many.kind.plural,
+        verbs: &["get", "list", "watch"],
+        namespace: many.namespace.as_deref(),
+        name: None,
+    }
+}
+
+fn cannot(many: &Many, verb: &str) -> String {
+    let place = many.namespace.as_ref().map_or_else(|| "of the whole cluster".to_owned(), |ns| format!("in {ns}"));
+    format!("{}s {place} cannot be {verb}", many.kind.kind)
+}
+
+fn params(many: &Many) -> ListParams {
+    ListParams {
+        label_selector: Some(many.labels.clone()).filter(|labels| !labels.is_empty()),
+        field_selector: Some(many.fields.clone()).filter(|fields| !fields.is_empty()),
+        ..ListParams::default()
+    }
+}
+
+/// An object as JSON, without the managed fields that are no evidence here.
+fn json<K: Resource + Serialize>(many: &Many, mut object: K) -> Value {
+    if many.kind.plural != "secrets" {
+        object.meta_mut().managed_fields = None;
+    }
+    // What came as JSON goes back into it.
+    serde_json::to_value(object).unwrap_or(Value::Null)
+}
+
+pub(super) async fn list(client: &Client, many: &Many) -> Result<Vec<Value>, Trouble> {
+    let what = cannot(many, "listed");
+    let right = right(many);
+    if many.metadata_only {
+        let api: &Api<DynamicObject> = &api(client, many);
+        let found: Vec<PartialObjectMeta<DynamicObject>> =
+            limited(&what, &right, paged(params(many), |page| async move { api.list_metadata(&page).await })).await?;
+        return Ok(found.into_iter().map(|object| json(many, object)).collect());
+    }
+    let api: &Api<DynamicObject> = &api(client, many);
+    let found: Vec<DynamicObject> =
+        limited(&what, &right, paged(params(many), |page| async move { api.list(&page).await })).await?;
+    Ok(found.into_iter().map(|object| json(many, object)).collect())
+}
+
+pub(super) async fn ping(client: &Client, many: &Many) -> Result<(), Trouble> {
+    let api: Api<DynamicObject> = api(client, many);
+    let one = params(many).limit(1);
+    limited(&cannot(many, "listed"), &right(many), api.list_metadata(&one)).await.map(|_| ())
+}
+
+pub(super) fn follow(client: &Client, many: Many) -> BoxStream<'static, Result<Step, Trouble>> {
+    let mut config = watcher::Config::default().timeout(LONGEST_WATCH).page_size(PAGE);
+    if !many.labels.is_empty() {
+        config = config.labels(&many.labels);
+    }
+    if !many.fields.is_empty() {
+        config = config.fields(&many.fields);
+    }
+    if many.metadata_only {
+        let api: Api<PartialObjectMeta<DynamicObject>> = api(client, &many);
+        steps(watcher(api, config).default_backoff(), many)
+    } else {
+        let api: Api<DynamicObject> = api(client, &many);
+        steps(watcher(api, config).default_backoff(), many)
+    }
+}
+
+fn steps<K>(
+    events: impl futures::Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    many: Many,
+) -> BoxStream<'static, Result<Step, Trouble>>
+where
+    K: Resource + Serialize + Clone + Debug + Send + 'static,
+{
+    let steps = events.map(move |event| match event {
+        Ok(Event::Init) => Ok(Step::Began),
+        Ok(Event::InitApply(object)) => Ok(Step::Item(json(&many, object))),
+        Ok(Event::InitDone) => Ok(Step::Listed),
+        Ok(Event::Apply(object)) => Ok(Step::Put(json(&many, object))),
+        Ok(Event::Delete(object)) => {
+            Ok(Step::Gone { namespace: object.namespace().unwrap_or_default(), name: object.name_any() })
+        }
+        Err(error) => Err(explained(&cannot(&many, "watched"), &right(&many), &error)),
+    });
+    quiet_when_denied(steps.boxed())
+}
+
+pub(super) async fn raw(client: &Client, path: &str, allow: &str) -> Result<Option<Value>, Trouble> {
+    let what = format!("{path} cannot be read");
+    let request = http::Request::get(path).body(Vec::new()).map_err(|_| {
+        Trouble::local(&what, "it is no path of an API server", "Please report this: it is a fault of Baowatch")
+    })?;
+    let nothing = Right { group: "", resource: "", verbs: &["get"], namespace: None, name: None };
+    match client.request::<Value>(request).await {
+        Ok(value) => Ok(Some(value)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => {
+            let mut trouble = trouble(&what, &nothing, &error);
+            if trouble.kind == TroubleKind::Denied && matches!(&error, kube::Error::Api(status) if status.code == 403) {
+                allow.clone_into(&mut trouble.next);
+            }
+            Err(trouble)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Nodes by the pressure on their memory.
+
+use super::{Entry, Pane, Room};
+use crate::app::id::{FeedId, PaneId};
+use crate::app::state::State;
+use crate::views::sight;
+use crate::views::theme::{Look, Mark};
+
+/// The pane.
+#[derive(Debug)]
+pub struct Nodes;
+
+/// The feeds whose trouble shows here.
+pub const FEEDS: &[FeedId] = &[FeedId::Nodes, FeedId::Usage];
+
+impl Pane for Nodes {
+    fn id(&self) -> PaneId {
+        PaneId::Nodes
+    }
+
+    fn standing(&self, _: &State) -> (Mark, String) {
+        (Mark::Absent, "looking".to_owned())
+    }
+
+    fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
+        sight::entries(state, look, FEEDS, room)
+    }
+}
