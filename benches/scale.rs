@@ -1,0 +1,107 @@
+//! What Baowatch weighs beside a big cluster: a real API server with ten thousand Secrets, five thousand sync objects, a
+//! thousand nodes and five thousand pods, at rest and while it changes. Prints, judges nothing.
+//!
+//! `cargo bench --bench scale`, or smaller: `cargo bench --bench scale -- --part 10`, a tenth of everything. It needs the real
+//! stack (`tests/stack/install`) and about three minutes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a program that measures, on the wall's clock, and prints"
+)]
+
+#[path = "../tests/lab/mod.rs"]
+mod lab;
+#[path = "scale/people.rs"]
+mod people;
+#[path = "scale/terminal.rs"]
+mod terminal;
+#[path = "scale/wire.rs"]
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use people::{Cluster, Size};
+use serde_json::json;
+use terminal::Terminal;
+use wire::Wire;
+
+/// How long the program rests before its idle minute.
+const SETTLE: Duration = Duration::from_secs(20);
+const MINUTE: Duration = Duration::from_mins(1);
+/// Changes whose way to the screen is measured.
+const PROBES: usize = 100;
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    // `cargo test --benches` only asks whether this runs.
+    if args.iter().any(|arg| arg == "--test") {
+        return;
+    }
+    let part: usize = args.windows(2).find(|pair| pair[0] == "--part").map_or(1, |pair| pair[1].parse().unwrap());
+    println!("{:<58} {:>12}  aim", "what", "figure");
+    for part in if part == 1 { vec![10, 1] } else { vec![part] } {
+        measure(&Size::part(part));
+    }
+}
+
+fn row(what: &str, figure: &str, aim: &str) {
+    println!("{}", format!("{what:<58} {figure:>12}  {aim}").trim_end());
+}
+
+fn measure(size: &Size) {
+    row(&size.words(), "", "");
+    let vault = lab::lab().vault(json!({"replicas": 3, "unsealer": "sidecar"}));
+    let cluster = Cluster::fill(lab::lab(), size);
+    let wire = Wire::before(lab::lab());
+    let began = Instant::now();
+    let mut screen = Terminal::start(&vault, &wire.kubeconfig);
+    let first = screen.until(|text| text.contains("quit")).map(|at| at - began);
+    let whole = screen.until(|text| size.shown(text)).map(|at| at - began);
+    let to_first = wire.received();
+    row("first frame", &millis(first), "");
+    row("all data on screen", &millis(whole), "at most 1500 ms");
+    row("received from the API server until then", &megabytes(to_first), "at most 5 MB");
+    std::thread::sleep(SETTLE);
+    let (ticks, drawn, wired) = (screen.ticks(), screen.drawn(), wire.received());
+    std::thread::sleep(MINUTE);
+    row("CPU in an idle minute", &seconds(screen.ticks() - ticks), "at most 0.5 s");
+    row("sent to the terminal in it", &format!("{} B", screen.drawn() - drawn), "0 B");
+    row("received in it", &megabytes(wire.received() - wired), "");
+    row("resident memory", &format!("{:.1} MB", screen.resident() as f64 * 1024.0 / 1e6), "at most 60 MB");
+    for rate in [0_u32, 10, 100] {
+        let noise = cluster.noise(rate);
+        let (ticks, since) = (screen.ticks(), Instant::now());
+        let mut took: Vec<Duration> = (0..PROBES).filter_map(|n| cluster.probe(n, &mut screen)).collect();
+        took.sort_unstable();
+        drop(noise);
+        let worst = took.get(took.len().saturating_mul(99) / 100).or(took.last()).copied();
+        let what = format!("change to screen at {rate} changes a second, median, 99th");
+        let figure = format!("{} {}", millis(took.get(took.len() / 2).copied()), millis(worst));
+        row(&what, &figure, "at most 100 ms");
+        if took.len() < PROBES {
+            row("  changes that never reached the screen", &(PROBES - took.len()).to_string(), "0");
+        }
+        let spent = (screen.ticks() - ticks) as f64 / 100.0 * 60.0 / since.elapsed().as_secs_f64();
+        row("  CPU a minute", &format!("{spent:.2} s"), "");
+    }
+    row("resident memory afterwards", &format!("{:.1} MB", screen.resident() as f64 * 1024.0 / 1e6), "at most 60 MB");
+    cluster.empty();
+}
+
+fn millis(took: Option<Duration>) -> String {
+    took.map_or_else(|| "never".to_owned(), |took| format!("{:.0} ms", took.as_secs_f64() * 1e3))
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.2} MB", bytes as f64 / 1e6)
+}
+
+fn seconds(ticks: u64) -> String {
+    // A tick is a hundredth of a second on every Linux in use.
+    format!("{:.2} s", ticks as f64 / 100.0)
+}
