@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Alert, AlertState, Finding, Firing, Rule, Severity, rules};
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::settings::{RuleTiming, Settings};
 use crate::app::time::age;
@@ -22,7 +22,16 @@ pub struct AlertBook {
     /// Subjects that were seen clear: what holds there later began under our eyes, whatever older evidence says.
     /// A server that ran for days and was sealed a minute ago has been sealed for a minute.
     clear: BTreeSet<(RuleId, ObjectRef)>,
+    /// Feeds that said something since the rules that rest on them were judged.
+    touched: BTreeSet<FeedId>,
+    /// When rules with very many subjects were judged last.
+    judged: BTreeMap<RuleId, Timestamp>,
 }
+
+/// Rules with very many subjects are judged at most this often.
+const SELDOM: SignedDuration = SignedDuration::from_millis(250);
+/// And at least this often: what they say of ages must not grow old.
+const OFTEN: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a review asks of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +61,26 @@ impl AlertBook {
     /// Rules that the configuration switched off: shown as such, never as clear.
     pub fn off(&self) -> &[RuleId] {
         &self.off
+    }
+
+    /// A feed said something: what rests on it is judged anew at the next review.
+    pub fn touch(&mut self, feed: FeedId) {
+        self.touched.insert(feed);
+    }
+
+    /// Whether a rule with very many subjects must be judged now; notes that it is.
+    fn due(&mut self, rule: &dyn Rule, now: Timestamp) -> bool {
+        let rests_on = rule.rests_on();
+        if rests_on.is_empty() {
+            return true;
+        }
+        let since = self.judged.get(&rule.id()).map(|at| age(now, *at));
+        let moved = rests_on.iter().any(|feed| self.touched.contains(feed));
+        let due = since.is_none_or(|since| since >= if moved { SELDOM } else { OFTEN });
+        if due {
+            self.judged.insert(rule.id(), now);
+        }
+        due
     }
 
     /// Judges every rule anew.
@@ -117,6 +146,7 @@ impl AlertBook {
     ) {
         self.silences.retain(|_, until| *until > now);
         self.off.clear();
+        let mut waiting: BTreeSet<FeedId> = BTreeSet::new();
         let mut before = std::mem::take(&mut self.alerts);
         for rule in rules {
             let id = rule.id();
@@ -125,10 +155,14 @@ impl AlertBook {
             before = others;
             if timing.off {
                 self.off.push(id);
-            } else {
+            } else if self.due(*rule, now) {
                 self.review_rule(*rule, timing, mine, model, now, memory);
+            } else {
+                waiting.extend(rule.rests_on());
+                self.alerts.extend(mine);
             }
         }
+        self.touched.retain(|feed| waiting.contains(feed));
         let kept: BTreeSet<_> = self.alerts.iter().map(|alert| (alert.rule, alert.subject.clone())).collect();
         self.held.retain(|key| kept.contains(key));
         self.sort();

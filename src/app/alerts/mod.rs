@@ -6,7 +6,7 @@ pub mod rules;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::id::{ActionId, ObjectRef, RuleId};
+use super::id::{ActionId, FeedId, ObjectRef, RuleId};
 use super::model::Model;
 
 /// How bad it is; the order is the order on the screen.
@@ -83,6 +83,12 @@ pub trait Rule: Sync {
 
     /// The runbook text, shown beside the alert.
     fn runbook(&self) -> &'static str;
+
+    /// What its findings rest on, for a rule with very many subjects: it is judged anew when one of these feeds said
+    /// something, and every few seconds, and not at every message. Empty for a rule that is judged at every message.
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[]
+    }
 
     /// Judges the model as it is at `now`. Reads no clock. Subjects it does not mention are clear.
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)>;

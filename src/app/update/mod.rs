@@ -24,7 +24,10 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
             state.size = (width, height);
             Vec::new()
         }
-        Msg::Seen(report) => fold::apply(&mut state.model, &report, state.now),
+        Msg::Seen(report) => {
+            state.alerts.touch(report.feed);
+            fold::apply(&mut state.model, &report, state.now)
+        }
         Msg::Typed { slot, complete, pending } => dialogs::typed(state, slot, complete, pending),
         Msg::Journaled { run, written } => runs::journaled(state, run, &written),
         Msg::StepEnded { run, step, outcome } => runs::step_ended(state, run, step, outcome),
