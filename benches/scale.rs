@@ -55,7 +55,7 @@ fn row(what: &str, figure: &str, aim: &str) {
 
 fn measure(size: &Size) {
     row(&size.words(), "", "");
-    let vault = lab::lab().vault(json!({"replicas": 3, "unsealer": "sidecar"}));
+    let vault = lab::lab().vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys"}));
     let cluster = Cluster::fill(lab::lab(), size);
     let wire = Wire::before(lab::lab());
     let began = Instant::now();
@@ -76,15 +76,26 @@ fn measure(size: &Size) {
     for rate in [0_u32, 10, 100] {
         let noise = cluster.noise(rate);
         let (ticks, since) = (screen.ticks(), Instant::now());
-        let mut took: Vec<Duration> = (0..PROBES).filter_map(|n| cluster.probe(n, &mut screen)).collect();
+        let mut took = Vec::new();
+        let mut missed = 0;
+        for n in 0..PROBES {
+            match cluster.probe(n, &mut screen) {
+                Some(one) => took.push(one),
+                None => missed += 1,
+            }
+            // Each that never comes is waited for half a minute.
+            if missed == 3 {
+                break;
+            }
+        }
         took.sort_unstable();
         drop(noise);
         let worst = took.get(took.len().saturating_mul(99) / 100).or(took.last()).copied();
         let what = format!("change to screen at {rate} changes a second, median, 99th");
         let figure = format!("{} {}", millis(took.get(took.len() / 2).copied()), millis(worst));
         row(&what, &figure, "at most 100 ms");
-        if took.len() < PROBES {
-            row("  changes that never reached the screen", &(PROBES - took.len()).to_string(), "0");
+        if missed > 0 {
+            row("  changes that never reached the screen", &missed.to_string(), "0");
         }
         let spent = (screen.ticks() - ticks) as f64 / 100.0 * 60.0 / since.elapsed().as_secs_f64();
         row("  CPU a minute", &format!("{spent:.2} s"), "");
