@@ -37,7 +37,13 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
         .or_else(|| of.and_then(|cadence| case.dropped(beat, cadence)))
         .or_else(|| looping(case, beat, of))
         .unwrap_or_else(|| compared(case, &up, beat, of));
-    Standing { of, also: standing.also.clone().or_else(|| beside(case)), ..standing }
+    let also = match (standing.word, up.updated) {
+        (Word::Dropped, Some(updated)) if updated > beat => {
+            Some(case.w.say(|| format!("the value changed in the vault at {} since then", moment(case.now, updated))))
+        }
+        _ => standing.also.clone().or_else(|| beside(case)),
+    };
+    Standing { of, also, ..standing }
 }
 
 /// The Secret is there and holds nothing of the value.
@@ -148,8 +154,13 @@ fn compared(case: &Case<'_>, up: &Upstream, beat: Timestamp, of: Option<SignedDu
         // The heartbeat has whole seconds: a read in the second of the write is taken for one after it.
         (Some(updated), None) if updated.as_second() > beat.as_second() => behind(case, updated, beat, of),
         (Some(_), _) if up.whole => {
-            let standing = case
-                .stands(Word::Synced, || format!("Compared {}, after the last change in the vault", case.ago(beat)));
+            let standing = case.stands(Word::Synced, || {
+                let (did, end) = match of {
+                    Some(_) => ("Compared", ""),
+                    None => ("Read", "; it is never again, for hmacSecretData is false and refreshAfter unset"),
+                };
+                format!("{did} {}, after the last change in the vault{end}", case.ago(beat))
+            });
             Standing { lag: Some(SignedDuration::ZERO), ..standing }
         }
         (_, None) => case.stands(Word::Unwatched, || {
