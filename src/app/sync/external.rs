@@ -1,0 +1,216 @@
+//! ExternalSecret: paths of a store into a Secret; `refreshTime` says when it was last read with success.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::case::{Case, Target, Upstream};
+use super::{Standing, Word};
+use crate::app::model::sync::SyncSeen;
+use crate::app::time::{age, moment, spoken};
+
+/// How often it is read; `None` where its declaration says that it is not.
+pub(super) fn interval(seen: &SyncSeen) -> Option<SignedDuration> {
+    let periodic = !matches!(seen.detail.policy.as_deref(), Some("CreatedOnce" | "OnChange"));
+    seen.refresh.filter(|refresh| periodic && *refresh > SignedDuration::ZERO)
+}
+
+pub(super) fn judge(case: &Case<'_>) -> Standing {
+    let of = interval(case.seen);
+    if let Some(standing) = case.leaving().or_else(|| case.unborn()) {
+        return Standing { of, ..standing };
+    }
+    let (up, refreshed) = (case.upstream(), case.seen.detail.refreshed);
+    if !case.green() {
+        return failing(case, &up, of);
+    }
+    let standing = nothing(case)
+        .or_else(|| refreshed.and_then(|at| overdue(case, at, of)))
+        .unwrap_or_else(|| read(case, &up, refreshed, of));
+    Standing { of, ..standing }
+}
+
+/// One message for every cause: Events and the store tell which it is.
+fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standing {
+    let lag = behind_by(case, up, of);
+    let mut standing = case.failing(lag, of);
+    if let Some(through) = &case.seen.detail.through {
+        if case.w.lacks(through) {
+            standing.why = case.w.say(|| format!("{through} does not exist"));
+        } else if let Some(store) =
+            case.w.object(through).filter(|store| Case::new(case.w, store).ready().is_some_and(|c| c.status == "False"))
+        {
+            let why = case.w.judge(store).why;
+            standing.why = case.w.say(|| format!("{through} is not ready: {why}"));
+        }
+    }
+    if let Some((place, when)) = &up.deleted {
+        standing.why = case.w.say(|| {
+            let at = when.map(|when| format!(" at {}", moment(case.now, when))).unwrap_or_default();
+            format!("The value at {} was deleted in the vault{at}; {}", place.words(), kept(case))
+        });
+    } else if let (Some(place), Target::Held(_)) = (&up.absent, case.target()) {
+        standing.why =
+            case.w.say(|| format!("There is nothing at {} in the vault any more; {}", place.words(), kept(case)));
+    }
+    standing
+}
+
+fn kept(case: &Case<'_>) -> &'static str {
+    match case.target() {
+        Target::Held(_) => "the Secret keeps the last value",
+        Target::Missing | Target::Empty(_) => "the Secret holds nothing",
+        Target::Unseen => "deletionPolicy Retain keeps what the Secret holds",
+    }
+}
+
+/// How far it lies behind: behind the vault where that is seen, else behind its own interval.
+fn behind_by(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Option<SignedDuration> {
+    let refreshed = case.seen.detail.refreshed?;
+    match up.updated {
+        Some(updated) if updated > refreshed => Some(age(case.now, updated)),
+        _ => of.map(|of| (age(case.now, refreshed) - of).max(SignedDuration::ZERO)),
+    }
+}
+
+/// Ready is True, and there is no Secret: nothing was found, and that is no failure by its declaration.
+fn nothing(case: &Case<'_>) -> Option<Standing> {
+    let ready = case.ready()?;
+    let place = || case.places().iter().map(crate::app::model::paths::VaultPath::words).collect::<Vec<_>>().join(", ");
+    if ready.reason == "SecretDeleted" {
+        let standing = case.stands(Word::Emptied, || {
+            format!("There is nothing at {} in the vault, and deletionPolicy Delete took the Secret away; Ready is True all the same", place())
+        });
+        return Some(Standing { lag: ready.at.map(|at| age(case.now, at)), dire: true, ..standing });
+    }
+    let missing = matches!(case.target(), Target::Missing);
+    if missing && case.seen.detail.finds && case.seen.sources.is_empty() {
+        let standing = case.stands(Word::Emptied, || {
+            "Its find matches nothing in the vault: Ready is True, and there is no Secret".to_owned()
+        });
+        return Some(Standing { lag: ready.at.map(|at| age(case.now, at)), dire: true, ..standing });
+    }
+    match case.target() {
+        Target::Missing if case.seen.detail.creates => Some(Standing {
+            dire: true,
+            ..case.stands(Word::Behind, || {
+                "Its Secret does not exist; the operator makes it anew when it notices".to_owned()
+            })
+        }),
+        Target::Empty(_) => Some(Standing {
+            dire: true,
+            ..case.stands(Word::Emptied, || "Its Secret is empty; Ready is True all the same".to_owned())
+        }),
+        Target::Missing | Target::Held(_) | Target::Unseen => None,
+    }
+}
+
+/// No successful read for too long, by its own declaration.
+pub(super) fn overdue(case: &Case<'_>, refreshed: Timestamp, of: Option<SignedDuration>) -> Option<Standing> {
+    let cadence = of?;
+    if case.seen.detail.windows && case.process() != super::witnesses::Process::Dead {
+        let late = case.late(refreshed, cadence);
+        return late.then(|| Standing {
+            lag: Some(age(case.now, refreshed) - cadence),
+            ..case.stands(Word::Unwatched, || {
+                format!("Last read {}; its syncWindows say when it may be read again", case.ago(refreshed))
+            })
+        });
+    }
+    let standing = case.dropped(refreshed, cadence)?;
+    Some(Standing { looked: Some(refreshed), ..standing })
+}
+
+/// Ready, and read in time: what the vault says of the same paths.
+fn read(case: &Case<'_>, up: &Upstream, refreshed: Option<Timestamp>, of: Option<SignedDuration>) -> Standing {
+    let Some(refreshed) = refreshed else {
+        return case.stands(Word::Unknown, || "Ready is True, and its status names no time of a read".to_owned());
+    };
+    if let Some((kind, name)) = &case.seen.detail.generator {
+        return generated(case, kind, name, refreshed, of);
+    }
+    if case.seen.detail.pinned.is_some() {
+        return case.stands(Word::Unwatched, || format!("Pinned to a version; read {}", case.ago(refreshed)));
+    }
+    let declared = declaration(case.seen);
+    let gone = up.deleted.as_ref().map(|(place, _)| place).or(up.absent.as_ref());
+    if let Some(place) = gone {
+        return case.stands(Word::Behind, || {
+            format!("The value at {} is gone from the vault; the last read was {}", place.words(), case.ago(refreshed))
+        });
+    }
+    match (up.updated, of) {
+        (Some(updated), Some(of)) if updated > refreshed => {
+            let standing = case.stands(Word::Behind, || {
+                format!(
+                    "Changed in the vault at {}; the next read is due within {}",
+                    moment(case.now, updated),
+                    spoken(of)
+                )
+            });
+            Standing { lag: Some(age(case.now, updated)), ..standing }
+        }
+        (Some(updated), None) if updated > refreshed => {
+            let standing = case.stands(Word::Unwatched, || {
+                format!(
+                    "Changed in the vault at {}, and it is not to follow: {declared}; read at {}",
+                    moment(case.now, updated),
+                    moment(case.now, refreshed)
+                )
+            });
+            Standing { lag: Some(age(case.now, updated)), ..standing }
+        }
+        (Some(_), _) if up.whole && !case.seen.detail.finds => {
+            let standing = case.stands(Word::Synced, || {
+                let end =
+                    if of.is_none() { format!("; it will not follow the next: {declared}") } else { String::new() };
+                format!("Read {}, after the last change in the vault{end}", case.ago(refreshed))
+            });
+            Standing { lag: Some(SignedDuration::ZERO), ..standing }
+        }
+        (_, None) => {
+            case.stands(Word::Unwatched, || format!("Read {}, and not again: {declared}", case.ago(refreshed)))
+        }
+        (_, Some(cadence)) if case.late(refreshed, cadence) => {
+            let standing = case.stands(Word::Unknown, || {
+                format!(
+                    "The last read was {}, later than its interval of {}; what the vault holds is not in sight ({})",
+                    case.ago(refreshed),
+                    spoken(cadence),
+                    up.unseen
+                )
+            });
+            Standing { lag: Some(age(case.now, refreshed) - cadence), ..standing }
+        }
+        (_, Some(_)) => case.stands(Word::Synced, || {
+            format!(
+                "The operator read {}; that is all there is to go by: what the vault holds is not in sight ({})",
+                case.ago(refreshed),
+                up.unseen
+            )
+        }),
+    }
+}
+
+/// A generator makes a new value at every read.
+fn generated(case: &Case<'_>, kind: &str, name: &str, refreshed: Timestamp, of: Option<SignedDuration>) -> Standing {
+    match of {
+        Some(of) => case.stands(Word::Synced, || {
+            format!("Generator {kind} {name} makes a new value every {}, the last {}", spoken(of), case.ago(refreshed))
+        }),
+        None => case.stands(Word::Unwatched, || {
+            format!(
+                "Generator {kind} {name} made its value {}, and never makes another: {}",
+                case.ago(refreshed),
+                declaration(case.seen)
+            )
+        }),
+    }
+}
+
+/// Why it is not read again.
+pub(super) fn declaration(seen: &SyncSeen) -> &'static str {
+    match seen.detail.policy.as_deref() {
+        Some("CreatedOnce") => "refreshPolicy is CreatedOnce",
+        Some("OnChange") => "refreshPolicy is OnChange",
+        _ => "refreshInterval is 0",
+    }
+}
