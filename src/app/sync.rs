@@ -49,3 +49,21 @@ pub fn judge(model: &Model, seen: &SyncSeen, now: Timestamp) -> Standing {
     let _ = (model, seen, now);
     Standing { word: Word::Unknown, why: "not judged yet".to_owned(), lag: None, of: None }
 }
+
+impl Word {
+    /// The word on the screen.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::Unwatched => "unwatched",
+            Self::Unknown => "unknown",
+            Self::Behind => "behind",
+            Self::Stale => "stale",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+            Self::Never => "never",
+            Self::Looping => "looping",
+            Self::Emptied => "emptied",
+        }
+    }
+}

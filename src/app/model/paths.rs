@@ -25,6 +25,28 @@ impl VaultPath {
         let namespace = if self.namespace.is_empty() { String::new() } else { format!("{}/", self.namespace) };
         format!("{namespace}{}/{}", self.mount, self.path)
     }
+
+    /// A key as an ExternalSecret names it, in the mount of its store: the same folding that the operator does, which
+    /// takes `shop/web`, `kv/shop/web` and `kv/data/shop/web` alike.
+    pub fn within(&self, store: &Self) -> Self {
+        let (mount, path) = if store.mount.is_empty() {
+            let (mount, path) = self.path.split_once('/').unwrap_or((self.path.as_str(), ""));
+            (mount, path.strip_prefix("data/").filter(|_| store.engine == EngineKind::Kv2).unwrap_or(path))
+        } else {
+            let inside = self.path.strip_prefix(store.mount.as_str()).and_then(|rest| rest.strip_prefix('/'));
+            let bare = inside.map(|rest| match store.engine {
+                EngineKind::Kv2 => rest.strip_prefix("data/").unwrap_or(rest),
+                EngineKind::Kv1 | EngineKind::Dynamic | EngineKind::Pki | EngineKind::Other => rest,
+            });
+            (store.mount.as_str(), bare.unwrap_or(&self.path))
+        };
+        Self {
+            namespace: store.namespace.clone(),
+            mount: mount.to_owned(),
+            path: path.to_owned(),
+            engine: store.engine,
+        }
+    }
 }
 
 /// What is read.
@@ -75,7 +97,7 @@ pub enum PathState {
 /// What the paths feed saw.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PathsSeen {
-    /// One entry a path that sync objects name; those not asked this time with what was known of them.
+    /// One entry a path that sync objects name, in their order; those not asked this time with what was known of them.
     pub found: Vec<PathSeen>,
     /// Requests that may be made in a minute.
     pub budget: u32,
@@ -83,4 +105,12 @@ pub struct PathsSeen {
     pub spent: u32,
     /// The server asked to slow down until then (429).
     pub held_until: Option<Timestamp>,
+}
+
+impl PathsSeen {
+    /// What is known of one path. They are in order of their paths.
+    pub fn get(&self, path: &VaultPath) -> Option<&PathSeen> {
+        let at = self.found.binary_search_by(|seen| seen.path.cmp(path)).ok()?;
+        self.found.get(at)
+    }
 }

@@ -50,7 +50,7 @@ pub struct Condition {
     pub status: String,
     /// Its reason.
     pub reason: String,
-    /// Its message, made safe to draw; at most 512 characters are kept.
+    /// Its message, made safe to draw; at most 400 characters are kept.
     pub message: String,
     /// `lastTransitionTime`: with VSO the time of the last write, whatever its name says.
     pub at: Option<Timestamp>,
@@ -125,6 +125,104 @@ pub struct SyncDetail {
     pub login: Option<(String, String)>,
     /// ESO: it takes values from a generator of this kind and name.
     pub generator: Option<(String, String)>,
+    /// Since when it waits to be deleted.
+    pub deleting: Option<Timestamp>,
+    /// The operator put its finalizer on it: it has looked at it at least once.
+    pub taken: bool,
+    /// VSO: `transformation.excludeRaw`; without it the Secret holds a key `_raw` that is not of the value.
+    pub no_raw: bool,
+    /// VDS: `allowStaticCreds`, or its status says so.
+    pub static_creds: bool,
+    /// VPKI: `notAfter`, the end that every new certificate gets too.
+    pub not_after: Option<Timestamp>,
+    /// VPKI: `lastRotation`.
+    pub issued: Option<Timestamp>,
+    /// ExternalSecret: `dataFrom[].find`; nothing found is no fault then.
+    pub finds: bool,
+    /// ESO: `deletionPolicy: Delete`.
+    pub deletes: bool,
+    /// PushSecret: `updatePolicy: IfNotExists`.
+    pub if_absent: bool,
+    /// ESO: `syncWindows` allow a refresh at certain times only.
+    pub windows: bool,
+}
+
+impl SyncSeen {
+    /// The condition of this type: their order changes from write to write.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    /// Where it reads (or writes), with the mount that its store names: an ExternalSecret alone does not say it.
+    pub fn places(&self, store: Option<&Self>) -> Vec<VaultPath> {
+        let Some(of_store) = store.and_then(|store| store.sources.first()) else {
+            return self.sources.iter().filter(|place| !place.mount.is_empty()).cloned().collect();
+        };
+        self.sources
+            .iter()
+            .map(|place| if place.mount.is_empty() { place.within(of_store) } else { place.clone() })
+            .collect()
+    }
+}
+
+impl SyncKind {
+    /// As in the object's `kind`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::VaultStaticSecret => "VaultStaticSecret",
+            Self::VaultDynamicSecret => "VaultDynamicSecret",
+            Self::VaultPKISecret => "VaultPKISecret",
+            Self::VaultAuth => "VaultAuth",
+            Self::VaultConnection => "VaultConnection",
+            Self::ExternalSecret => "ExternalSecret",
+            Self::PushSecret => "PushSecret",
+            Self::SecretStore => "SecretStore",
+            Self::ClusterSecretStore => "ClusterSecretStore",
+        }
+    }
+
+    /// Whose it is.
+    pub const fn operator(self) -> Operator {
+        match self {
+            Self::VaultStaticSecret
+            | Self::VaultDynamicSecret
+            | Self::VaultPKISecret
+            | Self::VaultAuth
+            | Self::VaultConnection => Operator::Vso,
+            Self::ExternalSecret | Self::PushSecret | Self::SecretStore | Self::ClusterSecretStore => Operator::Eso,
+        }
+    }
+
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::VaultStaticSecret,
+        Self::VaultDynamicSecret,
+        Self::VaultPKISecret,
+        Self::VaultAuth,
+        Self::VaultConnection,
+        Self::ExternalSecret,
+        Self::PushSecret,
+        Self::SecretStore,
+        Self::ClusterSecretStore,
+    ];
+}
+
+impl Operator {
+    /// Its name in a sentence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vso => "Vault Secrets Operator",
+            Self::Eso => "External Secrets Operator",
+        }
+    }
+
+    /// The API group of its objects.
+    pub const fn group(self) -> &'static str {
+        match self {
+            Self::Vso => "secrets.hashicorp.com",
+            Self::Eso => "external-secrets.io",
+        }
+    }
 }
 
 /// One Event an operator wrote about one of its objects.
@@ -136,7 +234,7 @@ pub struct EventSeen {
     pub reason: String,
     /// `Warning` rather than `Normal`.
     pub warning: bool,
-    /// Its message, made safe to draw; at most 512 characters are kept.
+    /// Its message, made safe to draw; at most 400 characters are kept.
     pub message: String,
     /// First and last time it was written.
     pub first: Option<Timestamp>,

@@ -17,6 +17,7 @@ pub mod register;
 mod review;
 pub mod server_config;
 pub mod server_look;
+pub mod sync_digest;
 pub mod unsealers;
 mod watch;
 pub(super) mod x509;

@@ -1,0 +1,143 @@
+//! Objects of the two operators that bring secrets into the cluster, reduced to what is judged; no value is among them.
+
+mod eso;
+mod operators;
+mod vso;
+
+pub use operators::{event, operator};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::app::id::ObjectRef;
+use crate::app::model::sync::{Condition, SyncDetail, SyncKind, SyncSeen};
+use crate::app::text::clean;
+
+/// What is kept of an object of either operator; `None` for one of another kind.
+pub fn digest(object: &Value) -> Option<SyncSeen> {
+    let kind = kind_of(text(object, "/apiVersion"), text(object, "/kind"))?;
+    let meta = object.get("metadata")?;
+    let name = cleaned(meta, "/name").filter(|name| !name.is_empty())?;
+    let namespace = cleaned(meta, "/namespace").unwrap_or_default();
+    let mut seen = SyncSeen {
+        object: ObjectRef::new(kind.name(), &namespace, &name),
+        kind,
+        created: moment(meta, "/creationTimestamp"),
+        generation: meta.get("generation").and_then(Value::as_i64).unwrap_or(0),
+        sources: Vec::new(),
+        secret: None,
+        refresh: None,
+        conditions: conditions(object),
+        detail: SyncDetail {
+            deleting: moment(meta, "/deletionTimestamp"),
+            taken: list(meta, "/finalizers")
+                .iter()
+                .filter_map(Value::as_str)
+                .any(|name| name.contains(kind.operator().group())),
+            valid: object.pointer("/status/valid").and_then(Value::as_bool),
+            error: cleaned(object, "/status/error").filter(|error| !error.is_empty()),
+            ..SyncDetail::default()
+        },
+    };
+    match kind {
+        SyncKind::VaultStaticSecret => vso::static_secret(object, &mut seen),
+        SyncKind::VaultDynamicSecret => vso::dynamic_secret(object, &mut seen),
+        SyncKind::VaultPKISecret => vso::certificate(object, &mut seen),
+        SyncKind::VaultAuth => vso::auth(object, &mut seen),
+        SyncKind::VaultConnection => {}
+        SyncKind::ExternalSecret => eso::external_secret(object, &mut seen),
+        SyncKind::PushSecret => eso::push_secret(object, &mut seen),
+        SyncKind::SecretStore | SyncKind::ClusterSecretStore => eso::store(object, &mut seen),
+    }
+    Some(seen)
+}
+
+/// Both operators have a kind `VaultDynamicSecret`: only the group tells them apart.
+fn kind_of(api_version: Option<&str>, kind: Option<&str>) -> Option<SyncKind> {
+    let group = api_version?.split('/').next()?;
+    SyncKind::ALL.into_iter().find(|known| Some(known.name()) == kind && known.operator().group() == group)
+}
+
+fn conditions(object: &Value) -> Vec<Condition> {
+    let read = |condition: &Value| {
+        Some(Condition {
+            kind: cleaned(condition, "/type")?,
+            status: cleaned(condition, "/status")?,
+            reason: cleaned(condition, "/reason").unwrap_or_default(),
+            message: cleaned(condition, "/message").unwrap_or_default(),
+            at: moment(condition, "/lastTransitionTime"),
+        })
+    };
+    list(object, "/status/conditions").iter().filter_map(read).collect()
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer)?.as_str()
+}
+
+fn cleaned(value: &Value, pointer: &str) -> Option<String> {
+    text(value, pointer).map(clean)
+}
+
+fn flag(value: &Value, pointer: &str) -> Option<bool> {
+    value.pointer(pointer)?.as_bool()
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn moment(value: &Value, pointer: &str) -> Option<Timestamp> {
+    text(value, pointer)?.parse().ok()
+}
+
+/// Seconds since 1970; zero stands for never.
+fn epoch(value: &Value, pointer: &str) -> Option<Timestamp> {
+    let seconds = value.pointer(pointer)?.as_i64().filter(|seconds| *seconds > 0)?;
+    Timestamp::from_second(seconds).ok()
+}
+
+fn seconds(value: &Value, pointer: &str) -> Option<SignedDuration> {
+    let seconds = value.pointer(pointer)?.as_i64().filter(|seconds| *seconds > 0)?;
+    Some(SignedDuration::from_secs(seconds))
+}
+
+fn duration(value: &Value, pointer: &str) -> Option<SignedDuration> {
+    go_duration(text(value, pointer)?)
+}
+
+/// A duration as Go writes it: `1h30m`, `8.5s`, `250ms`, `0`.
+fn go_duration(text: &str) -> Option<SignedDuration> {
+    let (sign, mut rest) = match text.trim().strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.trim()),
+    };
+    if rest == "0" {
+        return Some(SignedDuration::ZERO);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let unit = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at_checked(unit)?;
+        let scale = match unit {
+            "h" => 3_600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" | "μs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        total += number.parse::<f64>().ok()? * scale;
+        rest = tail;
+    }
+    SignedDuration::try_from_secs_f64(sign * total).ok()
+}
+
+#[cfg(test)]
+mod tests;

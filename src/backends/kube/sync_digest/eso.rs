@@ -1,0 +1,108 @@
+//! Objects of the External Secrets Operator, kind by kind.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::{cleaned, duration, list, moment, text};
+use crate::app::id::ObjectRef;
+use crate::app::model::paths::{EngineKind, VaultPath};
+use crate::app::model::sync::{SyncKind, SyncSeen};
+
+/// What the API server puts into `refreshInterval` where nobody did.
+const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+
+pub(super) fn external_secret(object: &Value, seen: &mut SyncSeen) {
+    let name = cleaned(object, "/spec/target/name").filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| seen.object.name.clone());
+    seen.secret = Some(ObjectRef::secret(&seen.object.namespace, &name));
+    let data = list(object, "/spec/data").iter().map(|entry| (entry, "/remoteRef"));
+    let from = list(object, "/spec/dataFrom").iter().map(|entry| (entry, "/extract"));
+    for (entry, place) in data.chain(from) {
+        // What comes out of another store than the object's own is not followed to its place.
+        if entry.pointer("/sourceRef/storeRef").is_none()
+            && let Some(key) = cleaned(entry, &format!("{place}/key"))
+            && !seen.sources.iter().any(|known| known.path == key)
+        {
+            seen.sources.push(key_of_a_store(key));
+        }
+        let version = text(entry, &format!("{place}/version")).and_then(|version| version.parse().ok());
+        seen.detail.pinned = seen.detail.pinned.or(version);
+        seen.detail.finds |= entry.get("find").is_some();
+        if seen.detail.generator.is_none() {
+            seen.detail.generator = generator(entry, "/sourceRef/generatorRef");
+        }
+    }
+    seen.detail.creates = text(object, "/spec/target/creationPolicy").unwrap_or("Owner") == "Owner";
+    seen.detail.deletes = text(object, "/spec/target/deletionPolicy") == Some("Delete");
+    seen.detail.through = store_ref(object, "/spec/secretStoreRef", &seen.object.namespace);
+    refreshes(object, seen);
+}
+
+pub(super) fn push_secret(object: &Value, seen: &mut SyncSeen) {
+    if let Some(name) = cleaned(object, "/spec/selector/secret/name") {
+        seen.secret = Some(ObjectRef::secret(&seen.object.namespace, &name));
+    }
+    for entry in list(object, "/spec/data") {
+        if let Some(key) = cleaned(entry, "/match/remoteRef/remoteKey")
+            && !seen.sources.iter().any(|known| known.path == key)
+        {
+            seen.sources.push(key_of_a_store(key));
+        }
+    }
+    seen.detail.generator = generator(object, "/spec/selector/generatorRef");
+    seen.detail.if_absent = text(object, "/spec/updatePolicy") == Some("IfNotExists");
+    seen.detail.deletes = text(object, "/spec/deletionPolicy") == Some("Delete");
+    seen.detail.through = store_ref(object, "/spec/secretStoreRefs/0", &seen.object.namespace);
+    refreshes(object, seen);
+}
+
+/// Where a store leads: its one source is its mount. Stores of other providers have none.
+pub(super) fn store(object: &Value, seen: &mut SyncSeen) {
+    let Some(vault) = ["vault", "openbao"].iter().find_map(|name| object.pointer(&format!("/spec/provider/{name}")))
+    else {
+        return;
+    };
+    let engine = if text(vault, "/version") == Some("v1") { EngineKind::Kv1 } else { EngineKind::Kv2 };
+    let trimmed = |text: String| text.trim_matches('/').to_owned();
+    seen.sources = vec![VaultPath {
+        namespace: cleaned(vault, "/namespace").map(trimmed).unwrap_or_default(),
+        mount: cleaned(vault, "/path").map(trimmed).unwrap_or_default(),
+        path: String::new(),
+        engine,
+    }];
+    let methods =
+        [("kubernetes", "mountPath"), ("jwt", "path"), ("appRole", "path"), ("cert", "path"), ("ldap", "path")];
+    seen.detail.login = methods.iter().find_map(|(method, mount)| {
+        let auth = vault.pointer(&format!("/auth/{method}"))?;
+        let mount = cleaned(auth, &format!("/{mount}")).unwrap_or_else(|| (*method).to_lowercase());
+        Some((mount, cleaned(auth, "/role").unwrap_or_default()))
+    });
+}
+
+fn refreshes(object: &Value, seen: &mut SyncSeen) {
+    seen.refresh = duration(object, "/spec/refreshInterval").or(Some(DEFAULT_INTERVAL));
+    seen.detail.refreshed = moment(object, "/status/refreshTime");
+    seen.detail.policy = cleaned(object, "/spec/refreshPolicy");
+    seen.detail.windows = object.pointer("/spec/syncWindows").is_some_and(|windows| !windows.is_null());
+}
+
+/// The mount is the store's, and only known beside it.
+fn key_of_a_store(key: String) -> VaultPath {
+    VaultPath { namespace: String::new(), mount: String::new(), path: key, engine: EngineKind::Other }
+}
+
+fn generator(value: &Value, pointer: &str) -> Option<(String, String)> {
+    let reference = value.pointer(pointer)?;
+    Some((cleaned(reference, "/kind")?, cleaned(reference, "/name")?))
+}
+
+fn store_ref(object: &Value, pointer: &str, namespace: &str) -> Option<ObjectRef> {
+    let reference = object.pointer(pointer)?;
+    let name = cleaned(reference, "/name").filter(|name| !name.is_empty())?;
+    let cluster = SyncKind::ClusterSecretStore.name();
+    Some(if text(reference, "/kind") == Some(cluster) {
+        ObjectRef::new(cluster, "", &name)
+    } else {
+        ObjectRef::new(SyncKind::SecretStore.name(), namespace, &name)
+    })
+}
