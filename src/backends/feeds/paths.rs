@@ -109,7 +109,8 @@ impl Feed for PathsFeed {
         let named = match self.roster.until(|shared| known(&shared.sync)).await {
             SyncNames::Served { paths, .. } if !paths.is_empty() => paths,
             SyncNames::Served { .. } | SyncNames::Absent => return Err(nothing_named()),
-            SyncNames::Unknown | SyncNames::Unclear => return Err(unclear()),
+            SyncNames::Unclear(trouble) => return Err(trouble),
+            SyncNames::Unknown => return Err(nothing_named()),
         };
         self.known.retain(|path, _| named.binary_search(path).is_ok());
         let due = self.due(&named, self.clock.now());
@@ -217,13 +218,5 @@ fn nothing_named() -> Trouble {
         "No sync object names a path of KV version 2",
         "only what is named is asked for",
         "",
-    )
-}
-
-fn unclear() -> Trouble {
-    Trouble::unreachable(
-        "Which paths are named is not known",
-        "the sync objects cannot be read",
-        "See what the sync feed says",
     )
 }

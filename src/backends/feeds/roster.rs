@@ -25,8 +25,8 @@ pub enum SyncNames {
     /// Nobody has looked yet.
     #[default]
     Unknown,
-    /// Nobody can tell: denied, unreachable.
-    Unclear,
+    /// Nobody can tell, and why: denied, unreachable.
+    Unclear(Trouble),
     /// No operator's kinds are served here.
     Absent,
     /// They are served: their group versions (`external-secrets.io/v1`), and the paths of the vault that objects name.

@@ -134,7 +134,7 @@ impl SyncFeed {
             Err(trouble) if trouble.kind == TroubleKind::Absent => SyncNames::Absent,
             // What was told before stays true as far as anybody knows.
             Err(_) if matches!(self.roster.now().sync, SyncNames::Served { .. }) => return,
-            Err(_) => SyncNames::Unclear,
+            Err(trouble) => SyncNames::Unclear(trouble.clone()),
         };
         self.roster.change(|shared| shared.sync = names);
     }

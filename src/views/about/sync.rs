@@ -41,7 +41,8 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
 }
 
 fn ago(state: &State, at: Timestamp) -> String {
-    format!("{}, {} ago", fmt::when(state.now, at), quiet(age(state.now, at)))
+    let when = fmt::when(state.now, at);
+    if when.ends_with("ago") { when } else { format!("{when}, {} ago", quiet(age(state.now, at))) }
 }
 
 fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {

@@ -1,5 +1,6 @@
 //! Objects that bring secrets into the cluster: one row each, worst first, with how far it lags and why.
 
+use jiff::SignedDuration;
 use ratatui::text::Line;
 
 use super::{Entry, Pane, Room, listing};
@@ -7,6 +8,7 @@ use crate::app::id::{FeedId, ObjectRef, PaneId};
 use crate::app::model::observed::FeedState;
 use crate::app::model::paths::PathsSeen;
 use crate::app::model::sync::{Operator, OperatorSeen, SyncKind, SyncSeen};
+use crate::app::model::table::Table;
 use crate::app::state::State;
 use crate::app::state::panes::Row;
 use crate::app::sync::{Standing, Word, judge};
@@ -71,27 +73,22 @@ impl Pane for Sync {
         if state.model.feed_state(FeedId::Sync, state.now) == FeedState::Absent {
             return absent(state, look, room);
         }
-        let mut entries = listing::entries(
-            state,
-            look,
-            PaneId::Sync,
-            &COLUMNS,
-            room,
-            |row| cells(state, look, row, room),
-            |left| folded(left),
-        );
-        if entries.is_empty() && state.model.sync.is_some() {
-            entries.push(Entry::note(
-                0,
-                Line::from(vec![look.mark(Mark::Absent, "the operator's kinds are here, no object is")]),
-            ));
+        let mut entries = Vec::new();
+        let processes: Vec<Entry> = processes(state, look, room);
+        if !room.zoomed {
+            // Nothing below it moves while the operator stands still.
+            entries.extend(processes.iter().cloned());
+        }
+        let left = Room { height: room.height.saturating_sub(entries.len()), ..room };
+        let cells = |row: &Row| cells(state, look, row, room);
+        entries.extend(listing::entries(state, look, PaneId::Sync, &COLUMNS, left, cells, folded));
+        if state.model.sync.as_ref().is_some_and(Table::is_empty) {
+            let none = look.mark(Mark::Absent, "no object of an operator's kinds is here");
+            entries.push(Entry::note(0, Line::from(vec![none])));
         }
         entries.extend(sight::entries(state, look, FEEDS, room));
-        let processes = state.model.operators.iter().flat_map(|seen| &seen.value.found);
-        for operator in processes.filter(|operator| room.zoomed || operator.since.is_none()) {
-            let (mark, words) = process(state, operator);
-            let line = Line::from(vec![look.mark(mark, &fmt::end(&words, room.width.saturating_sub(2)))]);
-            entries.push(Entry::note(if mark == Mark::Ok { 4 } else { 0 }, line));
+        if room.zoomed {
+            entries.extend(processes);
         }
         if let Some(paths) = state.model.paths.as_ref().filter(|_| room.zoomed) {
             let (mark, words) = budget(state, &paths.value);
@@ -102,6 +99,18 @@ impl Pane for Sync {
         }
         entries
     }
+}
+
+/// The operators' processes: in a card those that stand still only.
+fn processes(state: &State, look: &Look, room: Room) -> Vec<Entry> {
+    let found = state.model.operators.iter().flat_map(|seen| &seen.value.found);
+    let shown = found.filter(|operator| room.zoomed || operator.since.is_none());
+    let entry = |operator: &OperatorSeen| {
+        let (mark, words) = process(state, operator);
+        let line = Line::from(vec![look.mark(mark, &fmt::end(&words, room.width.saturating_sub(2)))]);
+        Entry::note(if mark == Mark::Ok { 4 } else { 0 }, line)
+    };
+    shown.map(entry).collect()
 }
 
 /// No operator is no bad news: one quiet line.
@@ -142,7 +151,7 @@ fn folded(left: &[Row]) -> String {
     let worst = left.iter().flat_map(|row| &row.figures).filter(|(name, _)| *name == "lag").map(|(_, lag)| *lag).max();
     match worst.filter(|lag| *lag > 0) {
         _ if bad > 0 => format!("{others}, {bad} of them not synced"),
-        Some(lag) => format!("{others}, worst {}", quiet(jiff::SignedDuration::from_secs(lag))),
+        Some(lag) => format!("{others}, worst {}", quiet(SignedDuration::from_secs(lag))),
         None => format!("{others} synced"),
     }
 }
@@ -219,7 +228,9 @@ pub fn process(state: &State, seen: &OperatorSeen) -> (Mark, String) {
 /// What is asked of the vault for this pane: how many paths, how old the oldest answer, what of the budget is spent.
 pub fn budget(state: &State, seen: &PathsSeen) -> (Mark, String) {
     let oldest = seen.found.iter().map(|path| age(state.now, path.at)).max();
-    let oldest = oldest.map(|age| format!(", oldest answer {}", quiet(age))).unwrap_or_default();
+    // Each look asks again: a figure that moved with it would tell nothing.
+    let spoken = |age: SignedDuration| if age.as_secs() < 60 { "<1m".to_owned() } else { quiet(age) };
+    let oldest = oldest.map(|age| format!(", oldest answer {}", spoken(age))).unwrap_or_default();
     let paths = format!("{} in the vault{oldest}", count(seen.found.len(), "path"));
     let spent = format!("asked {} of {} times a minute", seen.spent, seen.budget);
     match seen.held_until.filter(|until| *until > state.now) {
