@@ -181,6 +181,7 @@ impl Session {
             tokens: plan.bound.tokens.clone(),
             snapshots: plan.bound.snapshots.clone(),
             own_token,
+            paths_per_minute: plan.bound.watch.paths_per_minute,
         };
         Ok(Self {
             scope,

@@ -24,6 +24,7 @@ mod prove;
 mod prove_crash;
 mod restore;
 mod rights;
+mod sync;
 mod target;
 mod unseal;
 mod verdict;

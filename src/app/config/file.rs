@@ -66,6 +66,8 @@ pub struct Cluster {
 pub struct WatchEntry {
     /// These namespaces only; the whole cluster where it is left out.
     pub namespaces: Vec<String>,
+    /// How often in a minute the vault may be asked for KV metadata; 120 where it is left out, 0 for never.
+    pub paths_per_minute: Option<u32>,
 }
 
 /// A file that holds a token.

@@ -97,7 +97,7 @@ pub enum PathState {
 /// What the paths feed saw.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PathsSeen {
-    /// One entry a path that sync objects name; those not asked this time with what was known of them.
+    /// One entry a path that sync objects name, in their order; those not asked this time with what was known of them.
     pub found: Vec<PathSeen>,
     /// Requests that may be made in a minute.
     pub budget: u32,
@@ -105,4 +105,12 @@ pub struct PathsSeen {
     pub spent: u32,
     /// The server asked to slow down until then (429).
     pub held_until: Option<Timestamp>,
+}
+
+impl PathsSeen {
+    /// What is known of one path. They are in order of their paths.
+    pub fn get(&self, path: &VaultPath) -> Option<&PathSeen> {
+        let at = self.found.binary_search_by(|seen| seen.path.cmp(path)).ok()?;
+        self.found.get(at)
+    }
 }

@@ -194,23 +194,28 @@ impl Ask {
     /// The answer's JSON; `None` for a plain 404, which says that nothing is there. `data` where there is an envelope.
     pub async fn ask(&self, namespace: &str, question: &Question) -> Result<Option<Value>, Trouble> {
         let answer = self.answer(namespace, question).await?;
+        Self::told(namespace, question, &answer)
+    }
+
+    /// What an answer says: as [`Self::ask`], for who has looked at the whole of it.
+    pub fn told(namespace: &str, question: &Question, answer: &Response) -> Result<Option<Value>, Trouble> {
         let path = format!("/v1/{}", question.path());
         match answer.status {
             200 => {
                 let body: Value =
-                    serde_json::from_slice(&answer.body).map_err(|_| rubbish("the vault", &path, &answer))?;
+                    serde_json::from_slice(&answer.body).map_err(|_| rubbish("the vault", &path, answer))?;
                 Ok(Some(body.get("data").filter(|data| !data.is_null()).cloned().unwrap_or(body)))
             }
             204 => Ok(Some(Value::Null)),
             404 => Ok(None),
-            403 => Err(denied(namespace, question, &answer)),
+            403 => Err(denied(namespace, question, answer)),
             429 => Err(Trouble::new(
                 TroubleKind::Refused,
                 &format!("{path} is asked too often"),
                 "the vault answers 429: a rate limit quota",
                 "It is asked less often by itself",
             )),
-            _ => Err(classify("the vault", &path, &answer)),
+            _ => Err(classify("the vault", &path, answer)),
         }
     }
 

@@ -142,7 +142,7 @@ fn plain_http(body: &[u8]) -> bool {
 }
 
 /// The list under `errors`; `None` when the body is no error of a vault.
-pub(super) fn errors(body: &[u8]) -> Option<Vec<String>> {
+pub(in crate::backends) fn errors(body: &[u8]) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Body {
         errors: Vec<String>,

@@ -5,11 +5,14 @@ pub mod custody;
 pub mod followed;
 pub mod keys_secret;
 pub mod keystore;
+pub mod operators;
+pub mod paths;
 pub mod pods;
 pub mod register;
 pub mod rights;
 pub mod roster;
 pub mod seal;
+pub mod sync;
 pub mod unsealers;
 pub mod workload;
 
@@ -30,7 +33,7 @@ use crate::backends::keystore::Keeper;
 use crate::backends::keystore::store::MemoryStore;
 use crate::backends::kube::keys_secret::DigestFields;
 use crate::backends::kube::port::Kube;
-use roster::{Keys, Roster, Shared};
+use roster::{Roster, Shared};
 use seal::SealReader;
 
 /// One feed. The supervisor calls `look` once a period and on request, and listens to `changes` in between.
@@ -119,6 +122,8 @@ pub struct Scope {
     pub snapshots: Option<std::path::PathBuf>,
     /// The file of our own token, where it is from one.
     pub own_token: Option<std::path::PathBuf>,
+    /// `watch.pathsPerMinute`: how often in a minute KV metadata may be asked for.
+    pub paths_per_minute: Option<u32>,
 }
 
 /// What the feeds about everything else stand on.
@@ -142,11 +147,10 @@ pub struct Wide {
 
 /// The feeds about everything beside the vault's own keys; each gets what it needs from [`Wide`].
 fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
-    let _ = wide;
     vec![
-        Box::new(Idle(FeedId::Sync)),
-        Box::new(Idle(FeedId::Operators)),
-        Box::new(Idle(FeedId::Paths)),
+        Box::new(sync::SyncFeed::new(wide)),
+        Box::new(operators::OperatorsFeed::new(wide)),
+        Box::new(paths::PathsFeed::new(wide)),
         Box::new(Idle(FeedId::Secrets)),
         Box::new(Idle(FeedId::Consumers)),
         Box::new(Idle(FeedId::Containers)),
@@ -217,7 +221,7 @@ pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
     let salt = held.keeper.salt().clone();
     let held = held.feeds(kube.as_ref(), &vault);
     let members = (!members.is_empty()).then_some(members);
-    let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown });
+    let roster = Roster::new(Shared { members, selector, ..Shared::default() });
     let ask = Ask::new(transport, roster.clone(), token);
     let everything = Wide { kube: kube.clone(), vault: vault.clone(), roster: roster.clone(), ask, scope, salt, clock };
     let held = held.into_iter().chain(wide(&everything));
@@ -249,13 +253,18 @@ impl Feed for NoCluster {
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
-        Err(Trouble::new(
-            TroubleKind::Absent,
-            "No Kubernetes cluster is connected",
-            "this vault is watched by its address alone",
-            "Start without --address, with a kubeconfig context, to see its pods and its keys Secret",
-        ))
+        Err(no_cluster())
     }
+}
+
+/// What a feed says that needs a cluster where there is none.
+fn no_cluster() -> Trouble {
+    Trouble::new(
+        TroubleKind::Absent,
+        "No Kubernetes cluster is connected",
+        "this vault is watched by its address alone",
+        "Start without --address, with a kubeconfig context, to see its pods and its keys Secret",
+    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::app::model::paths::VaultPath;
 use crate::app::trouble::Trouble;
 
 /// The keys Secret, as far as it is known.
@@ -18,6 +19,20 @@ pub enum Keys {
     Known(String),
 }
 
+/// The objects that bring secrets into the cluster, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SyncNames {
+    /// Nobody has looked yet.
+    #[default]
+    Unknown,
+    /// Nobody can tell, and why: denied, unreachable.
+    Unclear(Trouble),
+    /// No operator's kinds are served here.
+    Absent,
+    /// They are served: their group versions (`external-secrets.io/v1`), and the paths of the vault that objects name.
+    Served { versions: Vec<String>, paths: Arc<Vec<VaultPath>> },
+}
+
 /// One state of what is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Shared {
@@ -27,6 +42,8 @@ pub struct Shared {
     pub selector: Option<String>,
     /// The keys Secret.
     pub keys: Keys,
+    /// What sync objects name.
+    pub sync: SyncNames,
 }
 
 /// The board that all feeds share. Cheap to clone.

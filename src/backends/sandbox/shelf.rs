@@ -19,6 +19,8 @@ pub(super) struct Shelf {
     version: u64,
     /// Kinds of which objects have been seen: a kind without objects may still be served.
     served: BTreeSet<String>,
+    /// The same with their `apiVersion`.
+    versions: BTreeSet<(String, String)>,
 }
 
 struct Put {
@@ -47,6 +49,7 @@ impl Shelf {
         self.version += 1;
         let version = self.version;
         self.served.insert(plural.clone());
+        self.versions.insert((text("/apiVersion"), plural.clone()));
         let key = (plural, text("/metadata/namespace"), text("/metadata/name"));
         match self.objects.get_mut(&key) {
             Some(before) => {
@@ -98,6 +101,14 @@ impl Shelf {
             *kind == plural && many.namespace.as_ref().is_none_or(|wanted| wanted == namespace)
         });
         Some(here.map(|((_, namespace, name), put)| finished(many.kind, namespace, name, put, now)).collect())
+    }
+
+    /// What is served below `/apis/GROUP/VERSION`: the kinds of the objects that the scenario wrote down.
+    pub(super) fn kinds(&self, path: &str) -> Option<Value> {
+        let version = path.strip_prefix("/apis/").filter(|rest| rest.matches('/').count() == 1)?;
+        let names: Vec<Value> =
+            self.versions.iter().filter(|(of, _)| of == version).map(|(_, plural)| json!({"name": plural})).collect();
+        (!names.is_empty()).then(|| json!({"resources": names}))
     }
 
     /// One object by its kind and name.

@@ -1,10 +1,22 @@
-//! Objects that bring secrets into the cluster.
+//! Objects that bring secrets into the cluster: one row each, worst first, with how far it lags and why.
 
-use super::{Entry, Pane, Room};
-use crate::app::id::{FeedId, PaneId};
+use jiff::SignedDuration;
+use ratatui::text::Line;
+
+use super::{Entry, Pane, Room, listing};
+use crate::app::id::{FeedId, ObjectRef, PaneId};
+use crate::app::model::observed::FeedState;
+use crate::app::model::paths::PathsSeen;
+use crate::app::model::sync::{Operator, OperatorSeen, SyncKind, SyncSeen};
+use crate::app::model::table::Table;
 use crate::app::state::State;
-use crate::views::sight;
-use crate::views::theme::{Look, Mark};
+use crate::app::state::panes::Row;
+use crate::app::sync::{Standing, Word, judge};
+use crate::app::text::count;
+use crate::app::time::{age, clock, quiet, spoken};
+use crate::views::table::{Cell, Column};
+use crate::views::theme::{Look, Mark, Role};
+use crate::views::{fmt, sight};
 
 /// The pane.
 #[derive(Debug)]
@@ -13,16 +25,218 @@ pub struct Sync;
 /// The feeds whose trouble shows here.
 pub const FEEDS: &[FeedId] = &[FeedId::Sync, FeedId::Operators, FeedId::Paths];
 
+const COLUMNS: [Column; 6] = [
+    Column::new("state", 0),
+    Column::name("object", 0, 9),
+    Column::new("kind", 3),
+    Column::figure("lag", 1),
+    Column::name("why", 2, 16),
+    Column::name("through", 4, 8),
+];
+
+/// What the other columns take of a zoomed line.
+const OTHERS: usize = 50;
+
 impl Pane for Sync {
     fn id(&self) -> PaneId {
         PaneId::Sync
     }
 
-    fn standing(&self, _: &State) -> (Mark, String) {
-        (Mark::Absent, "looking".to_owned())
+    fn standing(&self, state: &State) -> (Mark, String) {
+        let Some(table) = &state.model.sync else {
+            return match sight::blindness(state, FeedId::Sync) {
+                Some(blind) if blind.mark == Mark::Absent && blind.trouble.is_some() => {
+                    (Mark::Absent, "none".to_owned())
+                }
+                Some(blind) => (blind.mark, blind.word),
+                None => (Mark::Absent, "looking".to_owned()),
+            };
+        };
+        if let Some(blind) = sight::blindness(state, FeedId::Sync) {
+            return (blind.mark, blind.word);
+        }
+        let words: Vec<Word> = table.iter().map(|seen| judge(&state.model, seen, state.now).word).collect();
+        let total = words.len();
+        let Some(worst) = words.iter().copied().max_by_key(|word| rank(mark(*word))) else {
+            return (Mark::Absent, "no objects".to_owned());
+        };
+        if matches!(mark(worst), Mark::Ok | Mark::Absent) {
+            return (Mark::Ok, format!("{total} synced"));
+        }
+        let alike = words.iter().filter(|word| mark(**word) == mark(worst)).count();
+        let same = words.iter().filter(|word| **word == worst).count();
+        let word = if alike == same { worst.word() } else { "not synced" };
+        (mark(worst), format!("{alike} of {total} {word}"))
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
-        sight::entries(state, look, FEEDS, room)
+        if state.model.feed_state(FeedId::Sync, state.now) == FeedState::Absent {
+            return absent(state, look, room);
+        }
+        let mut entries = Vec::new();
+        let processes: Vec<Entry> = processes(state, look, room);
+        if !room.zoomed {
+            // Nothing below it moves while the operator stands still.
+            entries.extend(processes.iter().cloned());
+        }
+        let left = Room { height: room.height.saturating_sub(entries.len()), ..room };
+        let cells = |row: &Row| cells(state, look, row, room);
+        entries.extend(listing::entries(state, look, PaneId::Sync, &COLUMNS, left, cells, folded));
+        if state.model.sync.as_ref().is_some_and(Table::is_empty) {
+            let none = look.mark(Mark::Absent, "no object of an operator's kinds is here");
+            entries.push(Entry::note(0, Line::from(vec![none])));
+        }
+        entries.extend(sight::entries(state, look, FEEDS, room));
+        if room.zoomed {
+            entries.extend(processes);
+        }
+        if let Some(paths) = state.model.paths.as_ref().filter(|_| room.zoomed) {
+            let (mark, words) = budget(state, &paths.value);
+            entries.push(Entry::note(
+                4,
+                Line::from(vec![look.mark(mark, &fmt::end(&words, room.width.saturating_sub(2)))]),
+            ));
+        }
+        entries
+    }
+}
+
+/// The operators' processes: in a card those that stand still only.
+fn processes(state: &State, look: &Look, room: Room) -> Vec<Entry> {
+    let found = state.model.operators.iter().flat_map(|seen| &seen.value.found);
+    let shown = found.filter(|operator| room.zoomed || operator.since.is_none());
+    let entry = |operator: &OperatorSeen| {
+        let (mark, words) = process(state, operator);
+        let line = Line::from(vec![look.mark(mark, &fmt::end(&words, room.width.saturating_sub(2)))]);
+        Entry::note(if mark == Mark::Ok { 4 } else { 0 }, line)
+    };
+    shown.map(entry).collect()
+}
+
+/// No operator is no bad news: one quiet line.
+fn absent(state: &State, look: &Look, room: Room) -> Vec<Entry> {
+    let trouble = state.model.feeds.get(&FeedId::Sync).and_then(|health| health.trouble.as_ref());
+    let what = trouble.map_or("", |trouble| trouble.value.what.as_str());
+    let lines = fmt::wrap_most(what, room.width.saturating_sub(2), 2).into_iter().enumerate();
+    lines
+        .map(|(index, line)| {
+            let span =
+                if index == 0 { look.mark(Mark::Absent, &line) } else { look.span(Role::Dim, format!("  {line}")) };
+            Entry { joins: index > 0, ..Entry::note(0, Line::from(vec![span])) }
+        })
+        .collect()
+}
+
+fn cells(state: &State, look: &Look, row: &Row, room: Room) -> Vec<Cell> {
+    let Some(seen) = state.model.sync.as_ref().and_then(|table| table.get(&row.subject)) else {
+        return Vec::new();
+    };
+    let standing = judge(&state.model, seen, state.now);
+    let mark = mark(standing.word);
+    let word = if room.zoomed || mark != Mark::Ok { standing.word.word() } else { "" };
+    let why = fmt::end(&standing.why, room.width.saturating_sub(OTHERS).clamp(16, 100));
+    vec![
+        Cell::new(mark.role(), format!("{} {word}", look.glyph(mark)).trim_end()),
+        Cell::new(Role::Plain, seen.object.path()),
+        Cell::new(Role::Dim, short(seen.kind)),
+        Cell::new(if mark == Mark::Ok { Role::Dim } else { mark.role() }, lag(&standing)),
+        Cell::new(Role::Dim, why),
+        Cell::new(Role::Dim, through(seen)),
+    ]
+}
+
+fn folded(left: &[Row]) -> String {
+    let others = count(left.len(), "other");
+    let bad = left.iter().filter(|row| row.badness > 0).count();
+    let worst = left.iter().flat_map(|row| &row.figures).filter(|(name, _)| *name == "lag").map(|(_, lag)| *lag).max();
+    match worst.filter(|lag| *lag > 0) {
+        _ if bad > 0 => format!("{others}, {bad} of them not synced"),
+        Some(lag) => format!("{others}, worst {}", quiet(SignedDuration::from_secs(lag))),
+        None => format!("{others} synced"),
+    }
+}
+
+/// `7m of 1m`: how far behind, of what was promised.
+pub fn lag(standing: &Standing) -> String {
+    match (standing.lag, standing.of) {
+        (Some(lag), Some(of)) => format!("{} of {}", quiet(lag), spoken(of)),
+        (Some(lag), None) => quiet(lag),
+        (None, _) => String::new(),
+    }
+}
+
+fn through(seen: &SyncSeen) -> String {
+    let name = |object: &ObjectRef| {
+        if object.namespace == seen.object.namespace { object.name.clone() } else { object.path() }
+    };
+    seen.detail.through.as_ref().map(name).unwrap_or_default()
+}
+
+/// The kinds in a few letters.
+pub const fn short(kind: SyncKind) -> &'static str {
+    match kind {
+        SyncKind::VaultStaticSecret => "VSS",
+        SyncKind::VaultDynamicSecret => "VDS",
+        SyncKind::VaultPKISecret => "PKI",
+        SyncKind::VaultAuth => "auth",
+        SyncKind::VaultConnection => "conn",
+        SyncKind::ExternalSecret => "ES",
+        SyncKind::PushSecret => "PS",
+        SyncKind::SecretStore | SyncKind::ClusterSecretStore => "store",
+    }
+}
+
+/// How a word is marked.
+pub const fn mark(word: Word) -> Mark {
+    match word {
+        Word::Synced => Mark::Ok,
+        Word::Unwatched => Mark::Absent,
+        Word::Unknown => Mark::Unknown,
+        Word::Behind | Word::Looping | Word::Stale => Mark::Warn,
+        Word::Dropped | Word::Failed | Word::Never | Word::Emptied => Mark::Bad,
+    }
+}
+
+const fn rank(mark: Mark) -> u8 {
+    match mark {
+        Mark::Ok => 1,
+        Mark::Absent => 0,
+        Mark::Unknown => 2,
+        Mark::Warn => 3,
+        Mark::Bad => 4,
+    }
+}
+
+/// An operator's process: whether it runs, and since when.
+pub fn process(state: &State, seen: &OperatorSeen) -> (Mark, String) {
+    let name = match seen.operator {
+        Operator::Vso => "VSO",
+        Operator::Eso => "ESO",
+    };
+    let name = if seen.version.is_empty() { name.to_owned() } else { format!("{name} {}", seen.version) };
+    let place = seen.object.path();
+    match seen.since {
+        None => (Mark::Bad, format!("{name} does not run: {} of {} ready in {place}", seen.ready, seen.wanted)),
+        Some(since) => {
+            let mark = if seen.ready == 0 { Mark::Warn } else { Mark::Ok };
+            let ready = format!("{} of {} ready", seen.ready, seen.wanted);
+            (mark, format!("{name} runs since {}, {ready}, {place}", fmt::when(state.now, since)))
+        }
+    }
+}
+
+/// What is asked of the vault for this pane: how many paths, how old the oldest answer, what of the budget is spent.
+pub fn budget(state: &State, seen: &PathsSeen) -> (Mark, String) {
+    let oldest = seen.found.iter().map(|path| age(state.now, path.at)).max();
+    // Each look asks again: a figure that moved with it would tell nothing.
+    let spoken = |age: SignedDuration| if age.as_secs() < 60 { "<1m".to_owned() } else { quiet(age) };
+    let oldest = oldest.map(|age| format!(", oldest answer {}", spoken(age))).unwrap_or_default();
+    let paths = format!("{} in the vault{oldest}", count(seen.found.len(), "path"));
+    let spent = format!("asked {} of {} times a minute", seen.spent, seen.budget);
+    match seen.held_until.filter(|until| *until > state.now) {
+        Some(until) => {
+            (Mark::Warn, format!("{paths}, {spent}, held until {}: the vault asks to slow down (429)", clock(until)))
+        }
+        None => (Mark::Ok, format!("{paths}, {spent}")),
     }
 }

@@ -1,0 +1,352 @@
+//! Objects of the two sync operators: which of their kinds are served here, each of them followed, all in one table. Tells
+//! the paths feed which places of the vault they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::followed::Followed;
+use super::roster::{Roster, SyncNames};
+use super::{Feed, Wide, no_cluster};
+use crate::app::id::{FeedId, ObjectRef};
+use crate::app::model::fact::Fact;
+use crate::app::model::paths::{EngineKind, VaultPath};
+use crate::app::model::sync::{SyncKind, SyncSeen};
+use crate::app::model::table::Delta;
+use crate::app::ports::Clock;
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::kube::port::{Kind, Kube, Many};
+use crate::backends::kube::sync_digest;
+
+const VSO: &str = "secrets.hashicorp.com";
+const ESO: &str = "external-secrets.io";
+
+/// The kinds, newest version first where there are several; those of the whole cluster last.
+const KINDS: [Kind; 13] = [
+    Kind::new(VSO, "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"),
+    Kind::new(VSO, "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"),
+    Kind::new(VSO, "v1beta1", "VaultPKISecret", "vaultpkisecrets"),
+    Kind::new(VSO, "v1beta1", "VaultAuth", "vaultauths"),
+    Kind::new(VSO, "v1beta1", "VaultConnection", "vaultconnections"),
+    Kind::new(ESO, "v1", "ExternalSecret", "externalsecrets"),
+    Kind::new(ESO, "v1beta1", "ExternalSecret", "externalsecrets"),
+    Kind::new(ESO, "v1", "PushSecret", "pushsecrets"),
+    Kind::new(ESO, "v1alpha1", "PushSecret", "pushsecrets"),
+    Kind::new(ESO, "v1", "SecretStore", "secretstores"),
+    Kind::new(ESO, "v1beta1", "SecretStore", "secretstores"),
+    Kind::new(ESO, "v1", "ClusterSecretStore", "clustersecretstores"),
+    Kind::new(ESO, "v1beta1", "ClusterSecretStore", "clustersecretstores"),
+];
+
+/// Operators are installed rarely: this long nobody asks again what is served.
+const REDISCOVER: SignedDuration = SignedDuration::from_mins(2);
+
+/// The feed.
+pub struct SyncFeed {
+    kube: Option<Arc<dyn Kube>>,
+    namespaces: Vec<String>,
+    roster: Roster,
+    clock: Arc<dyn Clock>,
+    discovered: Option<Timestamp>,
+    served: Vec<Kind>,
+    followed: Vec<Place>,
+    /// All of them were listed once: from here on changes count.
+    whole: bool,
+    /// Rung when the kinds changed since the streams were taken.
+    moved: Arc<tokio::sync::Notify>,
+    book: Arc<Mutex<Book>>,
+}
+
+/// One kind in one place.
+struct Place {
+    many: Many,
+    objects: Arc<Followed<SyncSeen>>,
+}
+
+impl SyncFeed {
+    /// Follows what there is, in the namespaces that are watched.
+    pub fn new(wide: &Wide) -> Self {
+        Self {
+            kube: wide.kube.clone(),
+            namespaces: wide.scope.namespaces.clone(),
+            roster: wide.roster.clone(),
+            clock: Arc::clone(&wide.clock),
+            discovered: None,
+            served: Vec::new(),
+            followed: Vec::new(),
+            whole: false,
+            moved: Arc::default(),
+            book: Arc::default(),
+        }
+    }
+
+    async fn around(&mut self, kube: &Arc<dyn Kube>) -> Result<Vec<Fact>, Trouble> {
+        let now = self.clock.now();
+        if self.discovered.is_none_or(|at| at + REDISCOVER <= now) {
+            let served = discover(kube.as_ref()).await?;
+            self.discovered = Some(now);
+            if served != self.served {
+                self.followed = places(&served, &self.namespaces, kube);
+                self.served = served;
+                self.whole = false;
+                self.moved.notify_one();
+            }
+        }
+        if self.served.is_empty() {
+            return Err(nothing_installed());
+        }
+        let mut parts = Vec::new();
+        for place in &self.followed {
+            let found = if self.whole { place.objects.look().await } else { place.objects.list().await };
+            match found {
+                Ok(facts) => parts.extend(facts.into_iter().filter_map(delta).map(|delta| (&place.many, delta))),
+                // Of another scope than the one that was asked for: who has no right to it still sees the rest.
+                Err(trouble) if trouble.kind == TroubleKind::Denied && beyond(&place.many, &self.namespaces) => {}
+                Err(trouble) if trouble.kind == TroubleKind::Absent => {
+                    // Its definition went away: what is served is asked anew.
+                    self.discovered = None;
+                    return Err(trouble);
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut self.whole, true) {
+            let rows = parts.into_iter().flat_map(|(_, delta)| rows(delta)).collect();
+            return Ok(vec![Fact::Sync(book.noted(Delta::Whole(rows)))]);
+        }
+        Ok(parts.into_iter().map(|(many, delta)| Fact::Sync(book.noted(part(many, delta)))).collect())
+    }
+
+    /// Tells the others what is named here, or why nobody knows.
+    fn tell(&self, outcome: &Result<Vec<Fact>, Trouble>) {
+        let names = match outcome {
+            Ok(_) => {
+                let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+                book.versions = self.served.iter().map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
+                book.changed = false;
+                book.names()
+            }
+            Err(trouble) if trouble.kind == TroubleKind::Absent => SyncNames::Absent,
+            // What was told before stays true as far as anybody knows.
+            Err(_) if matches!(self.roster.now().sync, SyncNames::Served { .. }) => return,
+            Err(trouble) => SyncNames::Unclear(trouble.clone()),
+        };
+        self.roster.change(|shared| shared.sync = names);
+    }
+}
+
+#[async_trait]
+impl Feed for SyncFeed {
+    fn id(&self) -> FeedId {
+        FeedId::Sync
+    }
+
+    async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
+        let outcome = match self.kube.clone() {
+            Some(kube) => self.around(&kube).await,
+            None => Err(no_cluster()),
+        };
+        self.tell(&outcome);
+        outcome
+    }
+
+    fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
+        self.kube.as_ref()?;
+        self.moved = Arc::default();
+        let streams: Vec<_> = self.followed.iter().map(|place| self.changes_of(place)).collect();
+        // Where other kinds are served, the stream ends and the supervisor takes it again.
+        let moved = Arc::clone(&self.moved);
+        let end = Box::pin(async move { moved.notified().await });
+        Some(stream::select_all(streams).chain(stream::pending()).take_until(end).boxed())
+    }
+}
+
+impl SyncFeed {
+    fn changes_of(&self, place: &Place) -> BoxStream<'static, Result<Vec<Fact>, Trouble>> {
+        let (many, book, roster) = (place.many.clone(), Arc::clone(&self.book), self.roster.clone());
+        let quiet = beyond(&many, &self.namespaces);
+        let changes = place.objects.changes().filter_map(move |change| {
+            let facts = match change {
+                Err(trouble) if quiet && trouble.kind == TroubleKind::Denied => None,
+                Err(trouble) => Some(Err(trouble)),
+                Ok(facts) => {
+                    let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+                    let noted = |delta| Fact::Sync(book.noted(part(&many, delta)));
+                    let facts: Vec<Fact> = facts.into_iter().filter_map(delta).map(noted).collect();
+                    if std::mem::take(&mut book.changed) {
+                        let names = book.names();
+                        roster.change(|shared| shared.sync = names);
+                    }
+                    Some(Ok(facts))
+                }
+            };
+            std::future::ready(facts)
+        });
+        changes.boxed()
+    }
+}
+
+/// The kinds that are served, each in its newest version. What is served may be asked by whoever may log in, unlike the
+/// objects: who may not read them learns whether there is anything to read.
+async fn discover(kube: &dyn Kube) -> Result<Vec<Kind>, Trouble> {
+    let groups: BTreeSet<(&str, &str)> = KINDS.iter().map(|kind| (kind.group, kind.version)).collect();
+    let mut served = BTreeSet::new();
+    for (group, version) in groups {
+        let path = format!("/apis/{group}/{version}");
+        let right = format!("Allow it in a ClusterRole: {{nonResourceURLs: [\"{path}\"], verbs: [\"get\"]}}");
+        let Some(found) = kube.raw(&path, &right).await? else { continue };
+        let names = found.get("resources").and_then(Value::as_array).into_iter().flatten();
+        served.extend(names.filter_map(|it| Some((group, version, it.get("name")?.as_str()?.to_owned()))));
+    }
+    let mut kinds: Vec<Kind> = Vec::new();
+    for kind in KINDS {
+        let older = kinds.iter().any(|known| known.plural == kind.plural);
+        if !older && served.contains(&(kind.group, kind.version, kind.plural.to_owned())) {
+            kinds.push(kind);
+        }
+    }
+    Ok(kinds)
+}
+
+fn places(served: &[Kind], namespaces: &[String], kube: &Arc<dyn Kube>) -> Vec<Place> {
+    let place = |many: Many| {
+        let objects = Arc::new(Followed::new(Arc::clone(kube), many.clone(), sync_digest::digest, Fact::Sync));
+        Place { many, objects }
+    };
+    let mut places = Vec::new();
+    for kind in served {
+        if namespaces.is_empty() || of_cluster(*kind) {
+            places.push(place(Many::of(*kind, None)));
+        } else {
+            places.extend(namespaces.iter().map(|namespace| place(Many::of(*kind, Some(namespace.clone())))));
+        }
+    }
+    places
+}
+
+fn of_cluster(kind: Kind) -> bool {
+    kind.plural.starts_with("cluster")
+}
+
+/// Whether this lies beyond the namespaces that were asked for.
+fn beyond(many: &Many, namespaces: &[String]) -> bool {
+    of_cluster(many.kind) && !namespaces.is_empty()
+}
+
+pub(super) fn nothing_installed() -> Trouble {
+    Trouble::new(
+        TroubleKind::Absent,
+        "No sync operator is installed here",
+        "this API server serves no kinds of the Vault Secrets Operator or the External Secrets Operator",
+        "",
+    )
+}
+
+fn delta(fact: Fact) -> Option<Delta<SyncSeen>> {
+    if let Fact::Sync(delta) = fact { Some(delta) } else { None }
+}
+
+fn rows(delta: Delta<SyncSeen>) -> Vec<SyncSeen> {
+    match delta {
+        Delta::Whole(rows) | Delta::Part { rows, .. } | Delta::Put(rows) => rows,
+        Delta::Gone(_) | Delta::Same => Vec::new(),
+    }
+}
+
+/// The list of one kind in one place is the whole of nothing else.
+fn part(many: &Many, delta: Delta<SyncSeen>) -> Delta<SyncSeen> {
+    match delta {
+        Delta::Whole(rows) => Delta::Part { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), rows },
+        Delta::Part { .. } | Delta::Put(_) | Delta::Gone(_) | Delta::Same => delta,
+    }
+}
+
+/// Which object names which places of the vault.
+#[derive(Default)]
+struct Book {
+    versions: Vec<String>,
+    named: BTreeMap<ObjectRef, Named>,
+    /// Since somebody was told.
+    changed: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Named {
+    sources: Vec<VaultPath>,
+    through: Option<ObjectRef>,
+    store: bool,
+}
+
+impl Book {
+    /// Takes note of a change, and passes it on.
+    fn noted(&mut self, delta: Delta<SyncSeen>) -> Delta<SyncSeen> {
+        match &delta {
+            Delta::Whole(rows) => {
+                let named = rows.iter().map(|row| (row.object.clone(), Named::of(row))).collect();
+                self.changed |= self.named != named;
+                self.named = named;
+            }
+            Delta::Part { kind, namespace, rows } => {
+                let here: BTreeSet<&ObjectRef> = rows.iter().map(|row| &row.object).collect();
+                let before = self.named.len();
+                self.named.retain(|object, _| {
+                    let other = object.kind != *kind || namespace.as_ref().is_some_and(|ns| *ns != object.namespace);
+                    other || here.contains(object)
+                });
+                self.changed |= self.named.len() != before;
+                rows.iter().for_each(|row| self.note(row));
+            }
+            Delta::Put(rows) => rows.iter().for_each(|row| self.note(row)),
+            Delta::Gone(objects) => {
+                for object in objects {
+                    self.changed |= self.named.remove(object).is_some();
+                }
+            }
+            Delta::Same => {}
+        }
+        delta
+    }
+
+    fn note(&mut self, row: &SyncSeen) {
+        let named = Named::of(row);
+        if self.named.get(&row.object) != Some(&named) {
+            self.changed = true;
+            self.named.insert(row.object.clone(), named);
+        }
+    }
+
+    /// The places of KV version 2 that are named, each once.
+    fn names(&self) -> SyncNames {
+        let places: BTreeSet<VaultPath> = self.named.values().flat_map(|named| self.places(named)).collect();
+        let mut versions = self.versions.clone();
+        versions.sort_unstable();
+        versions.dedup();
+        SyncNames::Served { versions, paths: Arc::new(places.into_iter().collect()) }
+    }
+
+    fn places(&self, named: &Named) -> Vec<VaultPath> {
+        if named.store {
+            return Vec::new();
+        }
+        let store = named.through.as_ref().and_then(|store| self.named.get(store)).and_then(|s| s.sources.first());
+        let placed = named.sources.iter().map(|path| match store {
+            Some(store) if path.mount.is_empty() => path.within(store),
+            Some(_) | None => path.clone(),
+        });
+        placed
+            .filter(|path| path.engine == EngineKind::Kv2 && !path.mount.is_empty() && !path.path.is_empty())
+            .collect()
+    }
+}
+
+impl Named {
+    fn of(row: &SyncSeen) -> Self {
+        let store = matches!(row.kind, SyncKind::SecretStore | SyncKind::ClusterSecretStore);
+        Self { sources: row.sources.clone(), through: row.detail.through.clone(), store }
+    }
+}

@@ -1,0 +1,221 @@
+//! Everything known about an object that brings secrets: where from, how often, what its operator says of it and what the
+//! vault holds.
+
+use jiff::Timestamp;
+
+use super::Page;
+use crate::app::id::ObjectRef;
+use crate::app::model::paths::{EngineKind, PathState, VaultPath};
+use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncSeen};
+use crate::app::state::State;
+use crate::app::sync::judge;
+use crate::app::time::{age, quiet, spoken};
+use crate::views::fmt;
+use crate::views::panes::sync::{FEEDS, budget, lag, mark, process};
+use crate::views::theme::{Mark, Role};
+
+/// Events that are shown: the newest.
+const EVENTS: usize = 8;
+
+pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
+    let Some(seen) = state.model.sync.as_ref().and_then(|table| table.get(subject)) else {
+        page.feeds(state, FEEDS);
+        return;
+    };
+    let standing = judge(&state.model, seen, state.now);
+    let lag = lag(&standing);
+    let behind = if lag.is_empty() { String::new() } else { format!(", {lag}") };
+    page.state("state", mark(standing.word), &format!("{}{behind}", standing.word.word()));
+    page.fact("because", &standing.why);
+    page.blank();
+    object(state, seen, page);
+    page.blank();
+    page.heading("In the vault");
+    vault(state, seen, page);
+    page.blank();
+    page.heading("As the operator wrote it");
+    conditions(state, seen, page);
+    operator(state, seen, page);
+    events(state, seen, page);
+    page.feeds(state, FEEDS);
+}
+
+fn ago(state: &State, at: Timestamp) -> String {
+    let when = fmt::when(state.now, at);
+    if when.ends_with("ago") { when } else { format!("{when}, {} ago", quiet(age(state.now, at))) }
+}
+
+fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let detail = &seen.detail;
+    page.fact("kind", seen.kind.name());
+    if let Some(created) = seen.created {
+        page.fact("created", &ago(state, created));
+    }
+    page.fact("Secret", &seen.secret.as_ref().map(ObjectRef::path).unwrap_or_default());
+    if seen.secret.is_some() && !detail.creates {
+        page.fact("", "is not made by it: it must be there");
+    }
+    page.fact("through", &detail.through.as_ref().map(ToString::to_string).unwrap_or_default());
+    if let Some((mount, role)) = &detail.login {
+        page.fact("logs in", &format!("at {mount} as role {role}"));
+    }
+    cadence(state, seen, page);
+    let restarts: Vec<String> = detail.restarts.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
+    page.fact("restarts", &restarts.join(", "));
+    if let Some((kind, name)) = &detail.generator {
+        page.fact("generator", &format!("{kind} {name}: a new value at every refresh"));
+    }
+}
+
+fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let detail = &seen.detail;
+    match seen.refresh {
+        Some(every) if every.is_zero() => page.fact("cadence", "0: read once, and again when its spec changes"),
+        Some(every) => page.fact("cadence", &format!("every {}", spoken(every))),
+        None if seen.secret.is_some() => page.fact("cadence", "not set"),
+        None => {}
+    }
+    page.fact("policy", detail.policy.as_deref().unwrap_or_default());
+    if let Some(version) = detail.pinned {
+        page.fact("pinned", &format!("to version {version}"));
+    }
+    if detail.hmac == Some(false) {
+        page.fact("hmac", "off: what is edited in the Secret is not noticed");
+    }
+    moments(state, detail, page);
+    if let Some(at) = seen.condition("Ready").and_then(|ready| ready.at).filter(|_| detail.refreshed.is_none()) {
+        page.fact("heartbeat", &ago(state, at));
+    }
+}
+
+fn moments(state: &State, detail: &SyncDetail, page: &mut Page<'_>) {
+    if let Some(at) = detail.refreshed {
+        page.fact("refreshed", &ago(state, at));
+    }
+    if let Some(at) = detail.renewed {
+        let lease = detail.lease.map(|lease| format!(", for {}", spoken(lease))).unwrap_or_default();
+        page.fact("renewed", &format!("{}{lease}", ago(state, at)));
+    }
+    if let Some(at) = detail.rotated {
+        let period = detail.rotation_period.map(|period| format!(", every {}", spoken(period))).unwrap_or_default();
+        page.fact("rotated", &format!("{}{period}", ago(state, at)));
+    }
+    if let Some(at) = detail.expires {
+        page.fact("expires", &fmt::when(state.now, at));
+    }
+    if let Some(at) = detail.deleting {
+        page.state("deletion", Mark::Warn, &format!("asked for {}, its finalizer holds it", ago(state, at)));
+    }
+}
+
+fn vault(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let store = seen.detail.through.as_ref().and_then(|store| state.model.sync.as_ref()?.get(store));
+    let placed = seen.places(store);
+    if placed.is_empty() {
+        let keys: Vec<&str> = seen.sources.iter().map(|path| path.path.as_str()).collect();
+        page.say(Role::Dim, if keys.is_empty() { "It names no place there." } else { "Its store is not in sight." });
+        page.fact("keys", &keys.join(", "));
+    }
+    for path in &placed {
+        let (mark, words) = held(state, path);
+        page.hang(Role::Plain, "", Role::Plain, &path.words());
+        page.hang(Role::Dim, "  ", mark.role(), &format!("{} {words}", page.look.glyph(mark)));
+    }
+    if let Some(paths) = state.model.paths.as_ref().filter(|_| placed.iter().any(|path| path.engine == EngineKind::Kv2))
+    {
+        page.fact("asked", &budget(state, &paths.value).1);
+    }
+}
+
+fn held(state: &State, path: &VaultPath) -> (Mark, String) {
+    let unread = match path.engine {
+        EngineKind::Kv1 => Some("KV version 1 tells no times and no versions"),
+        EngineKind::Dynamic => Some("leased or rotated: see Rotation"),
+        EngineKind::Pki => Some("certificates are issued, nothing lies there"),
+        EngineKind::Other => Some("its kind of engine is not known"),
+        EngineKind::Kv2 => None,
+    };
+    if let Some(why) = unread {
+        return (Mark::Absent, why.to_owned());
+    }
+    let Some(known) = state.model.paths.as_ref().and_then(|seen| seen.value.get(path)) else {
+        return (Mark::Unknown, "not asked yet".to_owned());
+    };
+    let asked = format!("asked {} ago", quiet(age(state.now, known.at)));
+    match &known.found {
+        Err(trouble) => (Mark::Unknown, format!("{}: {} ({asked})", trouble.what, trouble.why)),
+        Ok(PathState::Absent) => (Mark::Bad, format!("nothing was ever written there ({asked})")),
+        Ok(PathState::Present { version, destroyed: true, .. }) => {
+            (Mark::Bad, format!("version {version} was destroyed ({asked})"))
+        }
+        Ok(PathState::Present { version, deleted: Some(at), .. }) => {
+            (Mark::Bad, format!("version {version} was deleted {} ({asked})", ago(state, *at)))
+        }
+        Ok(PathState::Present { version, updated, deleted: None, destroyed: false }) => {
+            let updated = updated.map(|at| format!(", written {}", ago(state, at))).unwrap_or_default();
+            (Mark::Ok, format!("version {version}{updated} ({asked})"))
+        }
+    }
+}
+
+fn conditions(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    if seen.conditions.is_empty() {
+        page.say(Role::Dim, "No condition: it was never picked up, or its operator is older than conditions.");
+    }
+    for condition in &seen.conditions {
+        let (mark, head) = written(state, condition);
+        page.hang(mark.role(), &format!("{} ", page.look.glyph(mark)), Role::Plain, &head);
+        page.hang(Role::Dim, "  ", Role::Dim, &condition.message);
+    }
+    if let Some(error) = &seen.detail.error {
+        page.hang(Role::Dim, "error ", Role::Plain, error);
+    }
+}
+
+/// What a condition says is shown as said: what to believe of it stands at the top.
+fn written(state: &State, condition: &Condition) -> (Mark, String) {
+    let mark = match condition.status.as_str() {
+        "True" => Mark::Ok,
+        "False" => Mark::Warn,
+        _ => Mark::Unknown,
+    };
+    let at = condition.at.map(|at| format!(", {}", ago(state, at))).unwrap_or_default();
+    (mark, format!("{} {} ({}){at}", condition.kind, condition.status, condition.reason))
+}
+
+fn operator(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let operator = seen.kind.operator();
+    let Some(operators) = &state.model.operators else { return };
+    page.blank();
+    let mut found = operators.value.found.iter().filter(|one| one.operator == operator).peekable();
+    if found.peek().is_none() {
+        page.state("operator", Mark::Warn, &format!("no Deployment of the {} is in sight", operator.name()));
+    }
+    for one in found {
+        let (mark, words) = process(state, one);
+        page.state("operator", mark, &words);
+    }
+}
+
+fn events(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let Some(operators) = &state.model.operators else { return };
+    let about: Vec<&EventSeen> =
+        operators.value.events.iter().rev().filter(|event| event.object == seen.object).take(EVENTS).collect();
+    if about.is_empty() {
+        return;
+    }
+    page.blank();
+    page.heading("Its Events of the last hour");
+    for event in about {
+        let mark = if event.warning { Mark::Warn } else { Mark::Absent };
+        let at = event.last.map(|at| fmt::when(state.now, at)).unwrap_or_default();
+        let times = if event.count > 1 { format!(" {}×", event.count) } else { String::new() };
+        page.hang(
+            Role::Dim,
+            &format!("{at} {} ", page.look.glyph(mark)),
+            Role::Plain,
+            &format!("{}{times}", event.reason),
+        );
+        page.hang(Role::Dim, "  ", Role::Dim, &event.message);
+    }
+}
