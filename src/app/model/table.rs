@@ -20,6 +20,15 @@ pub trait Named {
 pub enum Delta<T> {
     /// All there are: the others are gone.
     Whole(Vec<T>),
+    /// All there are of one kind, in one namespace or everywhere: its others are gone, other kinds stay as they are.
+    Part {
+        /// Which kind.
+        kind: String,
+        /// In this namespace only.
+        namespace: Option<String>,
+        /// All of these.
+        rows: Vec<T>,
+    },
     /// These are new or changed.
     Put(Vec<T>),
     /// These are gone.
@@ -80,6 +89,13 @@ pub fn apply<T: Named + Clone>(known: &mut Option<Table<T>>, delta: &Delta<T>, n
     let Some(table) = known else { return };
     table.at = now;
     match delta {
+        Delta::Part { kind, namespace, rows } => {
+            let other = |object: &ObjectRef| {
+                object.kind != *kind || namespace.as_ref().is_some_and(|here| *here != object.namespace)
+            };
+            table.rows.retain(|object, _| other(object));
+            table.rows.extend(rows.iter().map(|row| (row.object().clone(), row.clone())));
+        }
         Delta::Put(rows) => table.rows.extend(rows.iter().map(|row| (row.object().clone(), row.clone()))),
         Delta::Gone(objects) => {
             for object in objects {
@@ -127,5 +143,22 @@ mod tests {
         apply(&mut known, &Delta::Gone(vec![ObjectRef::secret("a", "y")]), now);
         let table = known.unwrap();
         assert_eq!(table.iter().collect::<Vec<_>>(), [&thing("x", 2)]);
+    }
+
+    #[test]
+    fn a_relist_of_one_kind_leaves_the_others_alone() {
+        let (mut known, now) = (None, Timestamp::UNIX_EPOCH);
+        let thing = |kind, namespace, value| Thing(ObjectRef::new(kind, namespace, "x"), value);
+        apply(&mut known, &Delta::Whole(vec![thing("A", "a", 1), thing("A", "b", 1), thing("B", "a", 1)]), now);
+        let part = |namespace: Option<&str>, rows| Delta::Part {
+            kind: "A".into(),
+            namespace: namespace.map(str::to_owned),
+            rows,
+        };
+        apply(&mut known, &part(Some("a"), vec![]), now);
+        let left = |known: &Option<Table<Thing>>| known.as_ref().unwrap().iter().cloned().collect::<Vec<_>>();
+        assert_eq!(left(&known), [thing("A", "b", 1), thing("B", "a", 1)]);
+        apply(&mut known, &part(None, vec![thing("A", "c", 2)]), now);
+        assert_eq!(left(&known), [thing("A", "c", 2), thing("B", "a", 1)]);
     }
 }

@@ -37,6 +37,11 @@ impl<T: Named + Send + 'static> Followed<T> {
             self.kube.ping(&self.many).await?;
             return Ok(vec![(self.fact)(Delta::Same)]);
         }
+        self.list().await
+    }
+
+    /// The whole list, whether something follows or not.
+    pub async fn list(&self) -> Result<Vec<Fact>, Trouble> {
         let found = self.kube.list(&self.many).await?;
         Ok(vec![(self.fact)(Delta::Whole(found.iter().filter_map(self.digest).collect()))])
     }
