@@ -246,7 +246,7 @@ impl Walk<'_> {
         let unseen = self.model.containers.is_none() || self.model.secrets.is_none();
         let undated = standing.undated.iter().any(|used| used.secret == *secret);
         let oldest = stale.and_then(|stale| stale.pods.iter().map(|(_, at)| *at).min());
-        let newest = standing.pods.iter().flat_map(|pod| &pod.containers).map(|(_, at)| *at).min();
+        let first = standing.pods.iter().flat_map(|pod| &pod.containers).map(|(_, at)| *at).min();
         let (grade, word, why) = match stale {
             Some(stale) => (
                 Grade::Broken,
@@ -262,7 +262,7 @@ impl Walk<'_> {
             None if unseen || undated => (Grade::Unknown, "not seen", format!("{}, by {ways}", object.kind)),
             None => (Grade::Well, "", format!("{}, by {ways}", object.kind)),
         };
-        Link { label: "workload", name: object.name.clone(), grade, word: word.to_owned(), why, at: oldest.or(newest) }
+        Link { label: "workload", name: object.name.clone(), grade, word: word.to_owned(), why, at: oldest.or(first) }
     }
 }
 

@@ -27,3 +27,4 @@ mod rights;
 mod target;
 mod unseal;
 mod verdict;
+mod workloads;

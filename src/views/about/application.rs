@@ -39,8 +39,12 @@ fn walk(state: &State, chain: &Chain, page: &mut Page<'_>) {
         let word = if link.word.is_empty() { String::new() } else { format!("  {}", link.word) };
         page.state(link.label, mark(link.grade), &format!("{}{word}", link.name));
         let aged = link.at.map(|at| {
-            let verb = if link.label == "workload" { "runs since" } else { "changed" };
-            format!("{verb} {} ago", quiet(age(state.now, at)))
+            let gone = quiet(age(state.now, at));
+            match link.label {
+                "workload" => format!("running for {gone}"),
+                "Secret" => format!("{gone} ago"),
+                _ => format!("changed {gone} ago"),
+            }
         });
         let parts = [Some(link.why.clone()).filter(|why| !why.is_empty()), aged];
         page.fact("", &parts.into_iter().flatten().collect::<Vec<_>>().join("; "));

@@ -17,7 +17,9 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     let view = View::of(&state.model);
     let Some(consumer) = state.model.consumers.as_ref().and_then(|table| table.get(subject)) else { return };
     let standing = view.standing(consumer);
-    page.state("Secrets", mark(&standing), &word(&standing, state));
+    if !standing.consumer.uses.is_empty() {
+        page.state("Secrets", secrets_mark(&standing), &secrets_word(&standing, state));
+    }
     rollout(state, &standing, page);
     for (who, at) in &consumer.restarted {
         page.fact(
@@ -40,6 +42,21 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         page.hang(Role::Accent, "→ ", Role::Plain, &standing.restarts(&state.model));
     }
     page.feeds(state, &FEEDS);
+}
+
+fn secrets_mark(standing: &Standing<'_>) -> Mark {
+    match (standing.missing.is_empty() && standing.stale.is_empty(), standing.undated.is_empty()) {
+        (false, _) => mark(standing),
+        (true, false) => Mark::Unknown,
+        (true, true) => Mark::Ok,
+    }
+}
+
+fn secrets_word(standing: &Standing<'_>, state: &State) -> String {
+    match secrets_mark(standing) {
+        Mark::Ok => "it runs with what the cluster holds".to_owned(),
+        Mark::Warn | Mark::Bad | Mark::Unknown | Mark::Absent => word(standing, state),
+    }
 }
 
 fn rollout(state: &State, standing: &Standing<'_>, page: &mut Page<'_>) {

@@ -79,7 +79,7 @@ fn cells(application: &Application, look: &Look) -> Vec<Cell> {
     let mark = mark(grade);
     let chains = application.chains.len();
     let words = match (grade, application.chains.first()) {
-        (Grade::Well, _) | (_, None) => format!("{} to the workload", count(chains, "chain")),
+        (Grade::Well, _) | (_, None) => count(chains, "chain"),
         (_, Some(chain)) if application.alike() > 1 => format!("{}, +{}", chain.words(), application.alike() - 1),
         (_, Some(chain)) => chain.words(),
     };
@@ -87,6 +87,5 @@ fn cells(application: &Application, look: &Look) -> Vec<Cell> {
         Cell::new(mark.role(), look.glyph(mark)),
         Cell::new(Role::Plain, format!("{}:", application.name)),
         Cell::new(if grade == Grade::Well { Role::Dim } else { mark.role() }, words),
-        Cell::new(Role::Dim, chains.to_string()),
     ]
 }

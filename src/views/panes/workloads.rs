@@ -81,15 +81,16 @@ fn cells(standing: &Standing<'_>, state: &State, look: &Look) -> Vec<Cell> {
     let by = standing.stale.first().map(|stale| stale.used).or_else(|| standing.missing.first().copied());
     let by = by.or_else(|| standing.undated.first().copied());
     let by = by.map_or_else(String::new, |used| format!("{} {}", used.secret.name, used.way.word()));
+    let (word, rollout) = (word(standing, state), standing.rollout());
     let pods = standing.pods.len();
     let older = standing.older().len();
     let pods = if older > 0 && older < pods { format!("{older} of {pods}") } else { pods.to_string() };
     vec![
         Cell::new(mark.role(), look.glyph(mark)),
         Cell::new(Role::Plain, standing.consumer.object.path()),
-        Cell::new(mark.role(), word(standing, state)),
+        Cell::new(mark.role(), &word),
         Cell::new(Role::Plain, by),
-        Cell::new(Role::Dim, standing.rollout()),
+        Cell::new(Role::Dim, if rollout == word { "" } else { &rollout }),
         Cell::new(Role::Dim, pods),
         Cell::new(Role::Dim, &standing.consumer.object.kind),
     ]
@@ -101,7 +102,7 @@ pub fn word(standing: &Standing<'_>, state: &State) -> String {
         (Some(_), _) => "Secret missing".to_owned(),
         (None, Some(behind)) => format!("{} behind", quiet(behind)),
         (None, None) if !standing.undated.is_empty() => "cannot tell".to_owned(),
-        (None, None) if standing.badness() > 0 => String::new(),
+        (None, None) if standing.badness() > 0 => standing.rollout(),
         (None, None) => {
             let secrets: std::collections::BTreeSet<_> =
                 standing.consumer.uses.iter().map(|used| &used.secret).collect();
