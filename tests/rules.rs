@@ -82,6 +82,9 @@ fn the_registry_is_the_list_of_the_documents() {
             "custody-missing",
             "custody-mismatch",
             "custody-permissions",
+            "workload-stale",
+            "rollout-stuck",
+            "rollout-ondelete-pending",
             "clock-skew",
             "feed-stale",
         ]

@@ -12,6 +12,9 @@ use Proof::{Scenario, Test};
 
 /// Rule, what fires it, what clears it.
 pub const PROOFS: &[(&str, Proof, Proof)] = &[
+    ("workload-stale", Scenario("workload-stale"), Scenario("workload-stale")),
+    ("rollout-stuck", Scenario("workload-rollouts"), Scenario("workload-rollouts")),
+    ("rollout-ondelete-pending", Scenario("workload-rollouts"), Scenario("workload-rollouts")),
     ("vault-sealed", Scenario("sealed-after-restart"), Scenario("sealed-after-restart")),
     ("vault-uninitialized", Scenario("fresh-install"), Test("tests/rules.rs", "vault_uninitialized")),
     ("vault-no-active", Scenario("quorum-lost"), Test("tests/rules.rs", "vault_no_active")),

@@ -28,3 +28,4 @@ mod sync;
 mod target;
 mod unseal;
 mod verdict;
+mod workloads;

@@ -21,6 +21,7 @@ use baowatch::app::model::keystore::{GenerationSeen, KeyKind, KeystoreLook, Keys
 use baowatch::app::model::proof::{Answer, Method, Proof};
 use baowatch::app::model::register::{Holding, RegisterSeen};
 use baowatch::app::model::seal::{Role, SealAnswer, SealKind, SealSeen};
+use baowatch::app::model::table::Delta;
 use baowatch::app::model::unsealer::{Liveness, SecretUse, UnsealerSeen, UnsealersSeen, UseHow};
 use baowatch::app::model::workload::{ContainerSeen, PodSeen, WorkloadSeen};
 use baowatch::app::msg::Msg;
@@ -346,5 +347,8 @@ pub fn healthy() -> Vec<Msg> {
         keys("100", &["7f3a91c2aabbccdd"]),
         rights(),
         seals([false, false, false]),
+        report(FeedId::Consumers, vec![Fact::Consumers(Delta::Whole(Vec::new()))]),
+        report(FeedId::Secrets, vec![Fact::Secrets(Delta::Whole(Vec::new()))]),
+        report(FeedId::Containers, vec![Fact::Containers(Delta::Whole(Vec::new()))]),
     ]
 }

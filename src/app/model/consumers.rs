@@ -27,6 +27,38 @@ pub enum Way {
 }
 
 impl Way {
+    /// Whether what a container has of it is what was there when it started, for as long as it runs.
+    pub const fn stays(self) -> bool {
+        match self {
+            Self::Env | Self::EnvFrom | Self::SubPath => true,
+            Self::Volume | Self::Projected | Self::ImagePull | Self::Csi => false,
+        }
+    }
+
+    /// As a person calls it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::EnvFrom => "envFrom",
+            Self::Volume => "volume",
+            Self::Projected => "projected",
+            Self::SubPath => "subPath",
+            Self::ImagePull => "image pull",
+            Self::Csi => "CSI",
+        }
+    }
+
+    /// What becomes of a new value.
+    pub const fn follows(self) -> &'static str {
+        match self {
+            Self::Env | Self::EnvFrom => "read once, when the container starts",
+            Self::SubPath => "never refreshed: a mount with subPath",
+            Self::Volume | Self::Projected => "the kubelet refreshes the file by itself, in a minute or two",
+            Self::ImagePull => "read at each pull of an image",
+            Self::Csi => "read by its CSI driver when it mounts",
+        }
+    }
+
     /// Whether a running container gets the new value by itself.
     pub const fn refreshes(self) -> bool {
         match self {
@@ -49,10 +81,10 @@ pub struct Use {
     pub optional: bool,
 }
 
-/// One workload. Source: `apps/v1`.
+/// One workload. Source: `apps/v1`, and `argoproj.io/v1alpha1 Rollout` where it is served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsumerSeen {
-    /// Deployment, StatefulSet or DaemonSet.
+    /// Deployment, StatefulSet, DaemonSet, or Rollout (Argo).
     pub object: ObjectRef,
     /// Which Secrets it consumes.
     pub uses: Vec<Use>,
@@ -94,7 +126,11 @@ pub enum Rollout {
     Paused,
     /// OnDelete: these pods wait for somebody to delete them.
     OnDelete {
-        /// How many.
+        /// `status.updateRevision`: what a pod carries in `controller-revision-hash` once it was replaced. Empty where the
+        /// status does not say.
+        #[serde(default)]
+        revision: String,
+        /// How many, by the counters of the status.
         waiting: u32,
     },
 }
@@ -112,6 +148,9 @@ pub struct PodLife {
     pub revision: String,
     /// Running containers: name and `startedAt`.
     pub containers: Vec<(String, Timestamp)>,
+    /// Init containers that ended: name and when that run of them began.
+    #[serde(default)]
+    pub init: Vec<(String, Timestamp)>,
     /// The last end of a container that was killed for memory.
     pub oom_killed: Option<Timestamp>,
     /// `status.reason` is `Evicted`.

@@ -25,6 +25,56 @@ pub struct SecretSeen {
     pub writer: Option<ObjectRef>,
     /// It is being deleted.
     pub deleting: bool,
+    /// What later changes are told by.
+    #[serde(default)]
+    pub marks: Marks,
+}
+
+/// What tells a change of the data from a change of labels, from one version to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Marks {
+    /// The manager that wrote last of those that own keys in `data`.
+    pub manager: String,
+    /// Stands for labels, annotations, owners and finalizers. Made with a key of this process: compare it, nothing else.
+    pub metadata: u64,
+    /// Stands for the data, where an annotation says something of it: ESO's data hash, what kubectl applied last.
+    pub data: Option<u64>,
+    /// Somebody who owns data wrote then under our eyes, and the metadata changed: whether the data too cannot be told.
+    pub touched: Option<Timestamp>,
+}
+
+impl SecretSeen {
+    /// This version after that one: what was seen to happen between two versions outweighs what the last one says of itself.
+    #[must_use]
+    pub fn after(mut self, before: &Self, now: Timestamp) -> Self {
+        if self.uid != before.uid {
+            return self;
+        }
+        let wrote = self.changed.as_ref().map(|changed| changed.at);
+        let seen = |by| Some(Changed { at: wrote.unwrap_or(now), by });
+        let again = match (before.marks.data, self.marks.data) {
+            (Some(then), Some(is)) => Some(then != is),
+            (Some(_) | None, None) | (None, Some(_)) => None,
+        };
+        let stamp = before.changed.as_ref().map(|changed| changed.at).max(before.marks.touched);
+        self.marks.touched = before.marks.touched;
+        self.changed = match again {
+            _ if self.version == before.version => before.changed.clone().or(self.changed),
+            _ if self.keys != before.keys => seen(Evidence::Watched),
+            Some(true) => seen(Evidence::Hash),
+            Some(false) => before.changed.clone(),
+            // No owner of data wrote anything: it was a label.
+            None if wrote <= stamp && self.marks.manager == before.marks.manager => before.changed.clone(),
+            // Everything else is as it was.
+            None if self.marks.metadata == before.marks.metadata => seen(Evidence::Watched),
+            None => {
+                self.marks.touched = wrote;
+                before.changed.clone()
+            }
+        };
+        self
+    }
 }
 
 impl Named for SecretSeen {
@@ -54,4 +104,6 @@ pub enum Evidence {
     Hash,
     /// The sync object says that it wrote then.
     Synced,
+    /// A version came under our eyes that has other keys, or that differs in nothing but its data.
+    Watched,
 }

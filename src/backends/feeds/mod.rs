@@ -1,5 +1,7 @@
 //! The feeds: each looks at one kind of thing and reports facts. One file a feed, one line in the registry.
 
+pub mod consumers;
+pub mod containers;
 pub mod copies;
 pub mod custody;
 pub mod followed;
@@ -13,6 +15,8 @@ pub mod rights;
 pub mod roster;
 pub mod seal;
 pub mod sync;
+pub mod secrets;
+pub mod several;
 pub mod unsealers;
 pub mod workload;
 
@@ -154,6 +158,12 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(Idle(FeedId::Secrets)),
         Box::new(Idle(FeedId::Consumers)),
         Box::new(Idle(FeedId::Containers)),
+        Box::new(Idle(FeedId::Sync)),
+        Box::new(Idle(FeedId::Operators)),
+        Box::new(Idle(FeedId::Paths)),
+        of_cluster(wide, FeedId::Secrets, |kube| Box::new(secrets::SecretsFeed::new(wide, kube))),
+        of_cluster(wide, FeedId::Consumers, |kube| Box::new(consumers::ConsumersFeed::new(wide, kube))),
+        of_cluster(wide, FeedId::Containers, |kube| Box::new(containers::ContainersFeed::new(wide, kube))),
         Box::new(Idle(FeedId::Nodes)),
         Box::new(Idle(FeedId::Usage)),
         Box::new(Idle(FeedId::Tokens)),
@@ -161,6 +171,11 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(Idle(FeedId::Raft)),
         Box::new(Idle(FeedId::Estate)),
     ]
+}
+
+/// A feed that needs a cluster, or what says that there is none.
+fn of_cluster(wide: &Wide, id: FeedId, feed: impl FnOnce(&Arc<dyn Kube>) -> Box<dyn Feed>) -> Box<dyn Feed> {
+    wide.kube.as_ref().map_or_else(|| Box::new(NoCluster(id)) as Box<dyn Feed>, feed)
 }
 
 /// Stands where nothing looks yet.

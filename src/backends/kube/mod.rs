@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod candidates;
 pub mod client;
+pub mod consumer_digest;
 pub mod digest;
 #[cfg(test)]
 pub mod fake;
@@ -11,10 +12,12 @@ pub mod forward;
 pub mod keys_secret;
 mod many;
 pub mod mounts;
+pub mod pod_digest;
 pub mod port;
 pub mod real;
 pub mod register;
 mod review;
+pub mod secret_digest;
 pub mod server_config;
 pub mod server_look;
 pub mod sync_digest;

@@ -32,6 +32,8 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "key-files",
         "seal-key-lost",
         "sync-operator-dead",
+        "workload-stale",
+        "workload-rollouts"
     ]
 }
 

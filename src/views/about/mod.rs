@@ -10,12 +10,14 @@ use crate::app::alerts::{Alert, AlertState, Severity, rules};
 use crate::app::id::ObjectRef;
 use crate::app::state::State;
 
+mod application;
 mod custody;
 mod kept;
 mod keys;
 mod replica;
 mod sync;
 mod vault;
+mod workload;
 
 /// Lines of at most `room` columns about `subject`.
 pub fn lines(state: &State, look: &Look, subject: &ObjectRef, room: usize) -> Vec<Line<'static>> {
@@ -73,6 +75,8 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "VaultAuth" | "VaultConnection"
         | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" => sync::facts(state, subject, page),
         "KeyFile" => custody::facts(state, subject, page),
+        "Application" => application::facts(state, subject, page),
+        "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" => workload::facts(state, subject, page),
         _ => {}
     }
     let unsealers = state.model.unsealers.iter().flat_map(|seen| seen.value.found.iter());

@@ -1,10 +1,16 @@
-//! One application each.
+//! One application each: vault path, sync object, Secret, workload; the broken link is named.
 
-use super::{Entry, Pane, Room};
+use std::collections::HashMap;
+
+use super::{Entry, Pane, Room, listing};
+use crate::app::flow::{Application, Grade, applications};
 use crate::app::id::{FeedId, PaneId};
 use crate::app::state::State;
+use crate::app::state::panes::Row;
+use crate::app::text::count;
 use crate::views::sight;
-use crate::views::theme::{Look, Mark};
+use crate::views::table::{Cell, Column};
+use crate::views::theme::{Look, Mark, Role};
 
 /// The pane.
 #[derive(Debug)]
@@ -13,16 +19,73 @@ pub struct Flow;
 /// The feeds whose trouble shows here.
 pub const FEEDS: &[FeedId] = &[FeedId::Sync, FeedId::Secrets, FeedId::Consumers];
 
+const COLUMNS: [Column; 4] =
+    [Column::new("", 0), Column::name("application", 0, 10), Column::name("where", 0, 16), Column::figure("chains", 2)];
+
 impl Pane for Flow {
     fn id(&self) -> PaneId {
         PaneId::Flow
     }
 
-    fn standing(&self, _: &State) -> (Mark, String) {
-        (Mark::Absent, "looking".to_owned())
+    fn standing(&self, state: &State) -> (Mark, String) {
+        // Without operators there is still the way from a Secret to its workloads.
+        let blind = FEEDS.iter().filter_map(|feed| sight::blindness(state, *feed));
+        let absent = |blind: &sight::Blindness<'_>| blind.feed == FeedId::Sync && blind.word == "absent";
+        if let Some(blind) = blind.filter(|blind| !absent(blind)).next() {
+            return (blind.mark, blind.word);
+        }
+        let all = applications(&state.model, state.now);
+        let well = all.iter().filter(|application| application.grade() <= Grade::Waits).count();
+        let worst = all.first().map_or(Grade::Well, Application::grade);
+        match all.len() {
+            0 => (Mark::Absent, "none".to_owned()),
+            n if well == n => (Mark::Ok, format!("{well} of {n}")),
+            n => (mark(worst), format!("{well} of {n}")),
+        }
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
-        sight::entries(state, look, FEEDS, room)
+        let mut entries = sight::entries(state, look, FEEDS, room);
+        let all = applications(&state.model, state.now);
+        let known: HashMap<&str, &Application> = all.iter().map(|it| (it.name.as_str(), it)).collect();
+        let room = Room { height: room.height.saturating_sub(entries.len()), ..room };
+        let cells = |row: &Row| known.get(row.key.as_str()).map_or_else(Vec::new, |it| cells(it, look));
+        let folded = |rows: &[Row]| {
+            let well = rows.iter().all(|row| row.badness <= Grade::Waits as u8);
+            let others = format!("{} others", rows.len());
+            if well { format!("{others}, every link holds") } else { others }
+        };
+        entries.extend(listing::entries(state, look, PaneId::Flow, &COLUMNS, room, cells, folded));
+        if entries.is_empty() {
+            let says = "Nothing here gets a secret from the vault";
+            entries.push(Entry::note(0, look.mark(Mark::Absent, says).into()));
+        }
+        entries
     }
+}
+
+/// How a link is marked.
+pub const fn mark(grade: Grade) -> Mark {
+    match grade {
+        Grade::Well => Mark::Ok,
+        Grade::Waits => Mark::Absent,
+        Grade::Unknown => Mark::Unknown,
+        Grade::Broken => Mark::Bad,
+    }
+}
+
+fn cells(application: &Application, look: &Look) -> Vec<Cell> {
+    let grade = application.grade();
+    let mark = mark(grade);
+    let chains = application.chains.len();
+    let words = match (grade, application.chains.first()) {
+        (Grade::Well, _) | (_, None) => count(chains, "chain"),
+        (_, Some(chain)) if application.alike() > 1 => format!("{}, +{}", chain.words(), application.alike() - 1),
+        (_, Some(chain)) => chain.words(),
+    };
+    vec![
+        Cell::new(mark.role(), look.glyph(mark)),
+        Cell::new(Role::Plain, format!("{}:", application.name)),
+        Cell::new(if grade == Grade::Well { Role::Dim } else { mark.role() }, words),
+    ]
 }

@@ -26,11 +26,14 @@ mod keys_single_copy;
 mod keys_unproven;
 mod keystore_missing;
 mod keystore_unreadable;
+mod rollout_ondelete_pending;
+mod rollout_stuck;
 mod unsealer_dead;
 mod vault_no_active;
 mod vault_sealed;
 mod vault_uninitialized;
 mod vault_unreachable;
+mod workload_stale;
 
 /// Every rule there is.
 pub fn all() -> &'static [&'static dyn Rule] {
@@ -55,6 +58,9 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &custody_missing::CustodyMissing,
         &custody_mismatch::CustodyMismatch,
         &custody_permissions::CustodyPermissions,
+        &workload_stale::WorkloadStale,
+        &rollout_stuck::RolloutStuck,
+        &rollout_ondelete_pending::RolloutOndeletePending,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

@@ -31,7 +31,23 @@ pub(super) fn paths(model: &mut Model, seen: &PathsSeen, now: Timestamp) {
 }
 
 pub(super) fn secrets(model: &mut Model, delta: &Delta<SecretSeen>, now: Timestamp) {
-    apply(&mut model.secrets, delta, now);
+    let after = |rows: &[SecretSeen]| -> Vec<SecretSeen> {
+        let known = model.secrets.as_ref();
+        let weighed = rows.iter().map(|row| match known.and_then(|known| known.get(&row.object)) {
+            Some(before) => row.clone().after(before, now),
+            None => row.clone(),
+        });
+        weighed.collect()
+    };
+    let weighed = match delta {
+        Delta::Whole(rows) => Delta::Whole(after(rows)),
+        Delta::Part { kind, namespace, rows } => {
+            Delta::Part { kind: kind.clone(), namespace: namespace.clone(), rows: after(rows) }
+        }
+        Delta::Put(rows) => Delta::Put(after(rows)),
+        Delta::Gone(_) | Delta::Same => delta.clone(),
+    };
+    apply(&mut model.secrets, &weighed, now);
 }
 
 pub(super) fn consumers(model: &mut Model, delta: &Delta<ConsumerSeen>, now: Timestamp) {

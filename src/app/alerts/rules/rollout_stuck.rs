@@ -1,0 +1,58 @@
+//! The rollout of a workload that uses a Secret stopped: what it should have read with its restart, it has not.
+
+use jiff::Timestamp;
+
+use super::super::{Finding, Firing, Rule, Severity};
+use super::workload_stale::unseen;
+use crate::app::id::{FeedId, ObjectRef, RuleId};
+use crate::app::model::Model;
+use crate::app::model::consumers::{ConsumerSeen, Rollout};
+
+/// The rule.
+pub struct RolloutStuck;
+
+impl Rule for RolloutStuck {
+    fn id(&self) -> RuleId {
+        RuleId("rollout-stuck")
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Warning
+    }
+
+    fn fires_when(&self) -> &'static str {
+        "the rollout of a workload that uses a Secret passed its deadline"
+    }
+
+    fn runbook(&self) -> &'static str {
+        include_str!("../../../../assets/help/rules/rollout-stuck.md")
+    }
+
+    fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
+        if let Some(blind) = unseen(model, &[FeedId::Consumers], now) {
+            return blind;
+        }
+        let all = model.consumers.iter().flat_map(|table| table.iter());
+        all.map(|consumer| (consumer.object.clone(), judge(consumer))).collect()
+    }
+}
+
+fn judge(consumer: &ConsumerSeen) -> Finding {
+    let object = &consumer.object;
+    match &consumer.rollout {
+        Rollout::Stuck { since, why } => Finding::Firing(Firing {
+            severity: Severity::Warning,
+            sentence: format!("The rollout of {} is stuck", object.path()),
+            why: why.clone(),
+            next: format!(
+                "kubectl -n {} describe {}/{}, then look at its newest pods",
+                object.namespace,
+                object.kind.to_lowercase(),
+                object.name
+            ),
+            action: None,
+            evidence_since: *since,
+        }),
+        Rollout::Done | Rollout::Underway { .. } | Rollout::Paused | Rollout::OnDelete { .. } => Finding::Clear,
+    }
+}

@@ -1,0 +1,134 @@
+//! One table out of several lists (kinds, namespaces): the first look brings them all, from there each speaks for its part.
+
+use std::sync::Arc;
+
+use futures::stream::{self, BoxStream, StreamExt};
+
+use super::Wide;
+use super::followed::{Digest, Followed};
+use crate::app::model::fact::Fact;
+use crate::app::model::table::{Delta, Named};
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::kube::port::{Kind, Kube, Many};
+
+/// How a table is written into a fact, and read out of it.
+pub struct Form<T> {
+    /// Into.
+    pub fact: fn(Delta<T>) -> Fact,
+    /// Out of; nothing from a fact of another table.
+    pub delta: fn(Fact) -> Option<Delta<T>>,
+}
+
+impl<T> Clone for Form<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Form<T> {}
+
+/// The lists.
+pub struct Several<T> {
+    parts: Vec<Part<T>>,
+    form: Form<T>,
+    /// All of them were listed once: from here on changes count.
+    whole: bool,
+}
+
+struct Part<T> {
+    many: Many,
+    followed: Followed<T>,
+    /// Belongs to something that is installed here or not: where it is not served, or nobody may see it, nothing is missing.
+    extra: bool,
+    served: bool,
+}
+
+impl<T: Named + Send + 'static> Several<T> {
+    /// No list yet.
+    pub const fn new(form: Form<T>) -> Self {
+        Self { parts: Vec::new(), form, whole: false }
+    }
+
+    /// One kind in every place that is watched.
+    #[must_use]
+    pub fn with(self, wide: &Wide, kube: &Arc<dyn Kube>, kind: Kind, digest: Digest<T>) -> Self {
+        self.and(wide, kube, Many::of(kind, None), digest, false)
+    }
+
+    /// The same, of which nothing but metadata is asked for.
+    #[must_use]
+    pub fn with_metadata(self, wide: &Wide, kube: &Arc<dyn Kube>, kind: Kind, digest: Digest<T>) -> Self {
+        self.and(wide, kube, Many { metadata_only: true, ..Many::of(kind, None) }, digest, false)
+    }
+
+    /// A kind that need not be served here.
+    #[must_use]
+    pub fn with_extra(self, wide: &Wide, kube: &Arc<dyn Kube>, kind: Kind, digest: Digest<T>) -> Self {
+        self.and(wide, kube, Many::of(kind, None), digest, true)
+    }
+
+    fn and(mut self, wide: &Wide, kube: &Arc<dyn Kube>, many: Many, digest: Digest<T>, extra: bool) -> Self {
+        let named = wide.scope.namespaces.iter().map(|namespace| Some(namespace.clone()));
+        let places: Vec<Option<String>> = if wide.scope.namespaces.is_empty() { vec![None] } else { named.collect() };
+        for namespace in places {
+            let many = Many { namespace, ..many.clone() };
+            let followed = Followed::new(Arc::clone(kube), many.clone(), digest, self.form.fact);
+            self.parts.push(Part { many, followed, extra, served: !extra });
+        }
+        self
+    }
+
+    /// One look at each list.
+    pub async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
+        let form = self.form;
+        let mut found: Vec<Delta<T>> = Vec::new();
+        for part in &mut self.parts {
+            if self.whole && !part.served {
+                continue;
+            }
+            let facts = if self.whole { part.followed.look().await } else { part.followed.list().await };
+            match facts {
+                Ok(facts) => {
+                    part.served = true;
+                    found.extend(facts.into_iter().filter_map(form.delta).map(|delta| narrowed(&part.many, delta)));
+                }
+                Err(trouble) if part.extra && matches!(trouble.kind, TroubleKind::Absent | TroubleKind::Denied) => {
+                    part.served = false;
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        if !std::mem::replace(&mut self.whole, true) {
+            return Ok(vec![(form.fact)(Delta::Whole(found.into_iter().flat_map(rows).collect()))]);
+        }
+        Ok(found.into_iter().map(form.fact).collect())
+    }
+
+    /// The changes of all of them as they come.
+    pub fn changes(&self) -> BoxStream<'static, Result<Vec<Fact>, Trouble>> {
+        let form = self.form;
+        let streams = self.parts.iter().filter(|part| part.served).map(|part| {
+            let many = part.many.clone();
+            let narrow = move |facts: Vec<Fact>| -> Vec<Fact> {
+                facts.into_iter().filter_map(form.delta).map(|delta| (form.fact)(narrowed(&many, delta))).collect()
+            };
+            part.followed.changes().map(move |change| change.map(&narrow)).boxed()
+        });
+        stream::select_all(streams).boxed()
+    }
+}
+
+/// The list of one kind in one place is the whole of nothing else.
+fn narrowed<T>(many: &Many, delta: Delta<T>) -> Delta<T> {
+    match delta {
+        Delta::Whole(rows) => Delta::Part { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), rows },
+        Delta::Part { .. } | Delta::Put(_) | Delta::Gone(_) | Delta::Same => delta,
+    }
+}
+
+fn rows<T>(delta: Delta<T>) -> Vec<T> {
+    match delta {
+        Delta::Whole(rows) | Delta::Part { rows, .. } | Delta::Put(rows) => rows,
+        Delta::Gone(_) | Delta::Same => Vec::new(),
+    }
+}
