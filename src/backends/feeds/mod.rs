@@ -5,12 +5,16 @@ pub mod custody;
 pub mod followed;
 pub mod keys_secret;
 pub mod keystore;
+mod kubelets;
+mod mirror;
+pub mod nodes;
 pub mod pods;
 pub mod register;
 pub mod rights;
 pub mod roster;
 pub mod seal;
 pub mod unsealers;
+pub mod usage;
 pub mod workload;
 
 use std::sync::Arc;
@@ -142,7 +146,6 @@ pub struct Wide {
 
 /// The feeds about everything beside the vault's own keys; each gets what it needs from [`Wide`].
 fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
-    let _ = wide;
     vec![
         Box::new(Idle(FeedId::Sync)),
         Box::new(Idle(FeedId::Operators)),
@@ -150,13 +153,18 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(Idle(FeedId::Secrets)),
         Box::new(Idle(FeedId::Consumers)),
         Box::new(Idle(FeedId::Containers)),
-        Box::new(Idle(FeedId::Nodes)),
-        Box::new(Idle(FeedId::Usage)),
+        of_cluster(wide, FeedId::Nodes, |kube| Box::new(nodes::NodesFeed::new(kube))),
+        of_cluster(wide, FeedId::Usage, |kube| Box::new(usage::UsageFeed::new(wide, kube))),
         Box::new(Idle(FeedId::Tokens)),
         Box::new(Idle(FeedId::Engines)),
         Box::new(Idle(FeedId::Raft)),
         Box::new(Idle(FeedId::Estate)),
     ]
+}
+
+/// A feed that needs a cluster, or what stands in its place where there is none.
+fn of_cluster(wide: &Wide, id: FeedId, feed: impl FnOnce(Arc<dyn Kube>) -> Box<dyn Feed>) -> Box<dyn Feed> {
+    wide.kube.clone().map_or_else(|| Box::new(NoCluster(id)) as Box<dyn Feed>, feed)
 }
 
 /// Stands where nothing looks yet.
