@@ -13,6 +13,7 @@ use crate::app::state::State;
 mod custody;
 mod kept;
 mod keys;
+mod node;
 mod replica;
 mod vault;
 
@@ -69,6 +70,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "Copy" => kept::copy(state, subject, page),
         "Holding" => kept::holding(state, subject, page),
         "ConfigMap" => kept::register(state, subject, page),
+        "Node" => node::facts(state, subject, page),
         "KeyFile" => custody::facts(state, subject, page),
         _ => {}
     }
