@@ -26,8 +26,15 @@ mod keys_single_copy;
 mod keys_unproven;
 mod keystore_missing;
 mod keystore_unreadable;
+mod longhorn_memory;
+mod memory_forecast;
+mod node_memory;
+mod node_not_ready;
+mod node_pressure;
+mod node_sight;
 mod unsealer_dead;
 mod vault_no_active;
+mod vault_on_pressured_node;
 mod vault_sealed;
 mod vault_uninitialized;
 mod vault_unreachable;
@@ -55,6 +62,12 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &custody_missing::CustodyMissing,
         &custody_mismatch::CustodyMismatch,
         &custody_permissions::CustodyPermissions,
+        &vault_on_pressured_node::VaultOnPressuredNode,
+        &node_memory::NodeMemory,
+        &memory_forecast::MemoryForecast,
+        &node_pressure::NodePressure,
+        &node_not_ready::NodeNotReady,
+        &longhorn_memory::LonghornMemory,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]
