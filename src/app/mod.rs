@@ -11,6 +11,7 @@ pub mod id;
 pub mod intent;
 pub mod model;
 pub mod msg;
+pub mod nodes;
 pub mod ports;
 pub mod program;
 pub mod report;

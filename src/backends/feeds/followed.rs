@@ -1,15 +1,20 @@
-//! Many objects followed one by one: a relist is held back until it is whole, and every change is one small fact.
+//! Many objects followed one by one: a relist is held back until it is whole, and every change of what is kept of an
+//! object is one small fact. A heartbeat changes nothing of it, and is none.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures::stream::{BoxStream, StreamExt};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::app::id::ObjectRef;
 use crate::app::model::fact::Fact;
 use crate::app::model::table::{Delta, Named};
-use crate::app::trouble::Trouble;
+use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::port::{Kind, Kube, Many, Step};
 
 /// Turns an object into what is kept of it; `None` for one that nobody needs.
@@ -21,19 +26,27 @@ pub struct Followed<T> {
     many: Many,
     digest: Digest<T>,
     fact: fn(Delta<T>) -> Fact,
-    /// The stream was taken and its list is whole: looks need not list again.
-    following: Arc<AtomicBool>,
+    /// One of the three below.
+    stream: Arc<AtomicU8>,
 }
 
-impl<T: Named + Send + 'static> Followed<T> {
+/// The stream was not taken, or its list is not whole yet, or it may not watch: looks list.
+const LISTING: u8 = 0;
+/// Its list is whole: looks need not list again.
+const FOLLOWING: u8 = 1;
+/// It broke off after that. It goes on where it was and loses nothing, but that may take a while: one look lists.
+const LAPSED: u8 = 2;
+
+impl<T: Named + Serialize + Send + 'static> Followed<T> {
     /// Follows these objects; `fact` says which table they belong to.
     pub fn new(kube: Arc<dyn Kube>, many: Many, digest: Digest<T>, fact: fn(Delta<T>) -> Fact) -> Self {
-        Self { kube, many, digest, fact, following: Arc::default() }
+        Self { kube, many, digest, fact, stream: Arc::default() }
     }
 
     /// One look: the whole list while nothing follows, else only whether the source still answers.
     pub async fn look(&self) -> Result<Vec<Fact>, Trouble> {
-        if self.following.load(Ordering::Acquire) {
+        let stream = self.stream.load(Ordering::Acquire);
+        if stream == FOLLOWING {
             self.kube.ping(&self.many).await?;
             return Ok(vec![(self.fact)(Delta::Same)]);
         }
@@ -43,21 +56,27 @@ impl<T: Named + Send + 'static> Followed<T> {
     /// The whole list, whether something follows or not.
     pub async fn list(&self) -> Result<Vec<Fact>, Trouble> {
         let found = self.kube.list(&self.many).await?;
+        if stream == LAPSED {
+            // Unless it broke off for good meanwhile.
+            let _ = self.stream.compare_exchange(LAPSED, FOLLOWING, Ordering::AcqRel, Ordering::Acquire);
+        }
         Ok(vec![(self.fact)(Delta::Whole(found.iter().filter_map(self.digest).collect()))])
     }
 
     /// The changes as they come.
     pub fn changes(&self) -> BoxStream<'static, Result<Vec<Fact>, Trouble>> {
         let (digest, fact, kind) = (self.digest, self.fact, self.many.kind);
-        let following = Arc::clone(&self.following);
-        following.store(false, Ordering::Release);
+        let stream = Arc::clone(&self.stream);
+        stream.store(LISTING, Ordering::Release);
         let mut listing = Some(Vec::new());
+        let mut told = Told::default();
         let steps = self.kube.follow(self.many.clone());
         let facts = steps.filter_map(move |step| {
             let delta = match step {
                 Err(trouble) => {
                     // What is missed from here on, a look must bring.
-                    following.store(false, Ordering::Release);
+                    let whole = listing.is_none() && trouble.kind != TroubleKind::Denied;
+                    stream.store(if whole { LAPSED } else { LISTING }, Ordering::Release);
                     return std::future::ready(Some(Err(trouble)));
                 }
                 Ok(Step::Began) => {
@@ -71,12 +90,27 @@ impl<T: Named + Send + 'static> Followed<T> {
                     None
                 }
                 Ok(Step::Listed) => {
-                    following.store(true, Ordering::Release);
-                    listing.take().map(Delta::Whole)
+                    stream.store(FOLLOWING, Ordering::Release);
+                    listing.take().map(|rows| {
+                        told = Told::default();
+                        rows.iter().for_each(|row| {
+                            told.news(row);
+                        });
+                        Delta::Whole(rows)
+                    })
                 }
-                Ok(Step::Put(object)) => Some(put(kind, &object, digest)),
+                Ok(Step::Put(object)) => match digest(&object) {
+                    Some(row) => told.news(&row).then(|| Delta::Put(vec![row])),
+                    // An object that nobody needs any more is as good as gone; one that nobody ever needed is nothing.
+                    None => {
+                        let object = named(kind, &object);
+                        told.forget(&object).then(|| Delta::Gone(vec![object]))
+                    }
+                },
                 Ok(Step::Gone { namespace, name }) => {
-                    Some(Delta::Gone(vec![ObjectRef::new(kind.kind, &namespace, &name)]))
+                    let object = ObjectRef::new(kind.kind, &namespace, &name);
+                    told.forget(&object);
+                    Some(Delta::Gone(vec![object]))
                 }
             };
             std::future::ready(delta.map(|delta| Ok(vec![fact(delta)])))
@@ -85,11 +119,41 @@ impl<T: Named + Send + 'static> Followed<T> {
     }
 }
 
-/// An object that nobody needs any more is as good as gone.
-fn put<T>(kind: Kind, object: &Value, digest: Digest<T>) -> Delta<T> {
-    match digest(object) {
-        Some(row) => Delta::Put(vec![row]),
-        None => Delta::Gone(vec![named(kind, object)]),
+/// What was last told of each object, as hashes of its name and of what is kept of it: ten thousand take no room.
+#[derive(Default)]
+struct Told(HashMap<u64, u64>);
+
+impl Told {
+    /// Whether this differs from what was told before.
+    fn news<T: Named + Serialize>(&mut self, row: &T) -> bool {
+        let mut hash = Hashing(DefaultHasher::new());
+        // What is kept can be written as JSON; if it could not, every word of it would be news.
+        let written = serde_json::to_writer(&mut hash, row).is_ok();
+        self.0.insert(name_hash(row.object()), hash.0.finish()) != Some(hash.0.finish()) || !written
+    }
+
+    /// Forgets an object; whether anybody was told of it.
+    fn forget(&mut self, object: &ObjectRef) -> bool {
+        self.0.remove(&name_hash(object)).is_some()
+    }
+}
+
+fn name_hash(object: &ObjectRef) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    hasher.finish()
+}
+
+struct Hashing(DefaultHasher);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -98,3 +162,7 @@ pub fn named(kind: Kind, object: &Value) -> ObjectRef {
     let field = |name: &str| object.pointer(&format!("/metadata/{name}")).and_then(Value::as_str).unwrap_or_default();
     ObjectRef::new(kind.kind, field("namespace"), field("name"))
 }
+
+#[cfg(test)]
+#[path = "followed_tests.rs"]
+mod tests;

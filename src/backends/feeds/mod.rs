@@ -9,6 +9,9 @@ pub mod keys_secret;
 pub mod keystore;
 pub mod operators;
 pub mod paths;
+mod kubelets;
+mod mirror;
+pub mod nodes;
 pub mod pods;
 pub mod register;
 pub mod rights;
@@ -18,6 +21,7 @@ pub mod sync;
 pub mod secrets;
 pub mod several;
 pub mod unsealers;
+pub mod usage;
 pub mod workload;
 
 use std::sync::Arc;
@@ -166,6 +170,8 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         of_cluster(wide, FeedId::Containers, |kube| Box::new(containers::ContainersFeed::new(wide, kube))),
         Box::new(Idle(FeedId::Nodes)),
         Box::new(Idle(FeedId::Usage)),
+        of_cluster(wide, FeedId::Nodes, |kube| Box::new(nodes::NodesFeed::new(kube))),
+        of_cluster(wide, FeedId::Usage, |kube| Box::new(usage::UsageFeed::new(wide, kube))),
         Box::new(Idle(FeedId::Tokens)),
         Box::new(Idle(FeedId::Engines)),
         Box::new(Idle(FeedId::Raft)),
@@ -176,6 +182,9 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
 /// A feed that needs a cluster, or what says that there is none.
 fn of_cluster(wide: &Wide, id: FeedId, feed: impl FnOnce(&Arc<dyn Kube>) -> Box<dyn Feed>) -> Box<dyn Feed> {
     wide.kube.as_ref().map_or_else(|| Box::new(NoCluster(id)) as Box<dyn Feed>, feed)
+/// A feed that needs a cluster, or what stands in its place where there is none.
+fn of_cluster(wide: &Wide, id: FeedId, feed: impl FnOnce(Arc<dyn Kube>) -> Box<dyn Feed>) -> Box<dyn Feed> {
+    wide.kube.clone().map_or_else(|| Box::new(NoCluster(id)) as Box<dyn Feed>, feed)
 }
 
 /// Stands where nothing looks yet.

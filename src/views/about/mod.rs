@@ -14,6 +14,7 @@ mod application;
 mod custody;
 mod kept;
 mod keys;
+mod node;
 mod replica;
 mod sync;
 mod vault;
@@ -74,6 +75,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "ConfigMap" => kept::register(state, subject, page),
         "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "VaultAuth" | "VaultConnection"
         | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" => sync::facts(state, subject, page),
+        "Node" => node::facts(state, subject, page),
         "KeyFile" => custody::facts(state, subject, page),
         "Application" => application::facts(state, subject, page),
         "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" => workload::facts(state, subject, page),

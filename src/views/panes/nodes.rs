@@ -1,10 +1,18 @@
-//! Nodes by the pressure on their memory.
+//! Nodes by the pressure on their memory: a bar, where it goes, what presses, and which of the vault's pods sit there.
 
-use super::{Entry, Pane, Room};
+use ratatui::text::Line;
+
+use super::{Entry, Pane, Room, listing};
 use crate::app::id::{FeedId, PaneId};
+use crate::app::model::nodes::{NodeSeen, Source};
+use crate::app::nodes::{FULL, NodeView, Way, about, fresh_usage, instead, memory, view, views};
 use crate::app::state::State;
-use crate::views::sight;
-use crate::views::theme::{Look, Mark};
+use crate::app::state::panes::Row;
+use crate::app::text::count;
+use crate::app::time::{age, quiet};
+use crate::views::table::{Cell, Column};
+use crate::views::theme::{Glyphs, Look, Mark, Role};
+use crate::views::{fmt, sight};
 
 /// The pane.
 #[derive(Debug)]
@@ -13,16 +21,186 @@ pub struct Nodes;
 /// The feeds whose trouble shows here.
 pub const FEEDS: &[FeedId] = &[FeedId::Nodes, FeedId::Usage];
 
+const COLUMNS: [Column; 8] = [
+    Column::name("node", 0, 8),
+    Column::new("memory", 3),
+    Column::figure("used", 0),
+    Column::new("trend", 1),
+    Column::new("", 0),
+    Column::new("last hour", 5),
+    Column::figure("of", 6),
+    Column::name("vault pods", 2, 9),
+];
+
 impl Pane for Nodes {
     fn id(&self) -> PaneId {
         PaneId::Nodes
     }
 
-    fn standing(&self, _: &State) -> (Mark, String) {
-        (Mark::Absent, "looking".to_owned())
+    fn standing(&self, state: &State) -> (Mark, String) {
+        if let Some(blind) = sight::blindness(state, FeedId::Nodes) {
+            return (blind.mark, blind.word);
+        }
+        let all = views(&state.model, state.now);
+        let of = |holds: &dyn Fn(&NodeView<'_>) -> bool| all.iter().filter(|view| holds(view)).count();
+        let unready = of(&|view| view.node.ready == Some(false));
+        let pressed = of(&|view| !view.node.pressures.is_empty());
+        let full = of(&|view| view.badness == 3);
+        let high = of(&|view| view.badness == 2);
+        match () {
+            () if all.is_empty() => (Mark::Absent, "none".to_owned()),
+            () if unready > 0 => (Mark::Bad, format!("{unready} of {} not ready", all.len())),
+            () if pressed > 0 => (Mark::Bad, format!("{pressed} of {} pressed", all.len())),
+            () if full > 0 => (Mark::Bad, format!("{full} of {} full", all.len())),
+            () if high > 0 => (Mark::Warn, format!("{high} of {} high", all.len())),
+            () => match sight::blindness(state, FeedId::Usage) {
+                Some(blind) => (blind.mark, format!("memory {}", blind.word)),
+                None => (Mark::Ok, count(all.len(), "node")),
+            },
+        }
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
-        sight::entries(state, look, FEEDS, room)
+        let known = |row: &Row| state.model.nodes.as_ref().and_then(|nodes| nodes.get(&row.subject));
+        let cells = |row: &Row| known(row).map_or_else(Vec::new, |node| cells(state, look, node, room));
+        let mut entries = listing::entries(state, look, PaneId::Nodes, &COLUMNS, room, cells, |left| folded(left));
+        let instead = fresh_usage(&state.model, state.now).and_then(instead);
+        if let Some(why) = instead.filter(|_| state.model.nodes.is_some()) {
+            let most = if room.zoomed { 4 } else { 2 };
+            for (index, line) in fmt::wrap_most(&why, room.width.saturating_sub(4), most).into_iter().enumerate() {
+                let lead = if index == 0 { format!("{} ", look.glyph(Mark::Absent)) } else { "  ".to_owned() };
+                let line = Line::from(vec![look.span(Role::Dim, format!("{lead}{line}"))]);
+                entries.push(Entry { joins: index > 0, ..Entry::note(3 + u8::from(index > 0), line) });
+            }
+        }
+        entries.extend(sight::entries(state, look, FEEDS, room));
+        entries
     }
+}
+
+fn folded(left: &[Row]) -> String {
+    let used = |row: &Row| row.figures.iter().find(|(name, _)| *name == "used %").map_or(0, |(_, figure)| *figure);
+    let others = count(left.len(), "other");
+    match left.iter().map(used).max() {
+        Some(highest) if highest > 0 => format!("{others}, highest {highest}%"),
+        Some(_) | None => others,
+    }
+}
+
+/// How a node is marked.
+pub fn mark(view: &NodeView<'_>, source: Option<Source>) -> Mark {
+    match (view.badness, source) {
+        (3.., _) => Mark::Bad,
+        (2, _) => Mark::Warn,
+        // Nothing wrong is seen, and not everything is.
+        (_, None) => Mark::Unknown,
+        (_, Some(Source::Requests)) => if view.node.ready.is_none() { Mark::Unknown } else { Mark::Ok },
+        (_, Some(Source::Metrics | Source::Kubelet)) if view.used.is_none() => Mark::Unknown,
+        (_, Some(Source::Metrics | Source::Kubelet)) => Mark::Ok,
+    }
+}
+
+fn cells(state: &State, look: &Look, node: &NodeSeen, room: Room) -> Vec<Cell> {
+    let view = view(&state.model, node, state.now);
+    let usage = fresh_usage(&state.model, state.now);
+    let mark = mark(&view, usage.map(|usage| usage.source));
+    let name = format!("{} {}", look.glyph(mark), node.object.name);
+    let (percent, role) = (view.percent.or(view.requested), if view.percent.is_some() { mark.role() } else { Role::Dim });
+    let used = match (view.percent, view.requested) {
+        (Some(percent), _) => format!("{percent}%"),
+        (None, Some(percent)) => format!("req {percent}%"),
+        (None, None) => "no figure".to_owned(),
+    };
+    let wide = match room.width {
+        ..44 => 6,
+        44..60 => 8,
+        _ => 10,
+    };
+    let vault = if view.vault.is_empty() { String::new() } else { view.vault.join(" ") };
+    vec![
+        Cell::new(mark.role(), name),
+        Cell::new(role, percent.map(|percent| bar(look, percent, wide)).unwrap_or_default()),
+        Cell::new(role, used),
+        Cell::new(role, trend(look, &view)),
+        Cell::new(mark.role(), wrong(state, &view)),
+        if room.zoomed { Cell::new(Role::Dim, spark(state, look, node, 20)) } else { Cell::empty() },
+        if room.zoomed && node.capacity > 0 { Cell::new(Role::Dim, memory(node.capacity)) } else { Cell::empty() },
+        Cell::new(Role::Plain, vault),
+    ]
+}
+
+/// `↗ 95% ~40m`, `↗`, `→`, `↘`.
+pub fn trend(look: &Look, view: &NodeView<'_>) -> String {
+    let arrow = match (look.glyphs, view.way) {
+        (_, None) => return String::new(),
+        (Glyphs::Unicode, Some(Way::Up)) => "↗",
+        (Glyphs::Unicode, Some(Way::Level)) => "→",
+        (Glyphs::Unicode, Some(Way::Down)) => "↘",
+        (Glyphs::Ascii, Some(Way::Up)) => "/",
+        (Glyphs::Ascii, Some(Way::Level)) => "-",
+        (Glyphs::Ascii, Some(Way::Down)) => "\\",
+    };
+    match view.full_in {
+        Some(left) => format!("{arrow} {FULL}% {}", about(left)),
+        None => arrow.to_owned(),
+    }
+}
+
+/// What is wrong with it beside its memory, in a word or two.
+fn wrong(state: &State, view: &NodeView<'_>) -> String {
+    let node = view.node;
+    let mut words = Vec::new();
+    if node.ready == Some(false) {
+        let since = node.unready_since.map(|at| format!(" {}", quiet(age(state.now, at)))).unwrap_or_default();
+        words.push(format!("not ready{since}"));
+    }
+    for (pressure, since) in &node.pressures {
+        let since = since.map(|at| format!(" {}", quiet(age(state.now, at)))).unwrap_or_default();
+        words.push(format!("{pressure}{since}"));
+    }
+    if node.cordoned {
+        words.push("cordoned".to_owned());
+    }
+    words.join(", ")
+}
+
+/// `████████▊░` or `########+.`: how full, to an eighth of a column.
+pub fn bar(look: &Look, percent: u64, wide: u64) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = percent.min(100) * wide * 8 / 100;
+    let (whole, part) = (eighths / 8, eighths % 8);
+    let (full, end, rest) = match look.glyphs {
+        Glyphs::Unicode => ("█", EIGHTHS.get(part as usize).copied().unwrap_or_default(), "░"),
+        Glyphs::Ascii => ("#", if part >= 4 { "+" } else { "" }, "."),
+    };
+    let left = wide - whole - u64::from(!end.is_empty());
+    format!("{}{end}{}", full.repeat(whole as usize), rest.repeat(left as usize))
+}
+
+/// The last hour in so many columns, from nothing to the node's capacity; the mean of what lies in each.
+pub fn spark(state: &State, look: &Look, node: &NodeSeen, wide: usize) -> String {
+    let Some(trend) = state.model.trends.get(&node.object.name).filter(|_| node.capacity > 0) else {
+        return String::new();
+    };
+    let mut sums: Vec<(u128, u64)> = vec![(0, 0); wide];
+    for (at, bytes) in &trend.points {
+        let back = age(state.now, *at).as_secs() as usize * wide / 3_600;
+        if let Some((sum, n)) = wide.checked_sub(back + 1).and_then(|index| sums.get_mut(index)) {
+            *sum += u128::from(*bytes);
+            *n += 1;
+        }
+    }
+    let steps: [char; 8] = match look.glyphs {
+        Glyphs::Unicode => ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
+        Glyphs::Ascii => ['_', '.', ':', '-', '=', '+', '*', '#'],
+    };
+    let drawn: String = sums
+        .iter()
+        .map(|(sum, n)| {
+            let mean = sum.checked_div(u128::from(*n))?;
+            steps.get(((mean * 8 / u128::from(node.capacity)) as usize).min(7)).copied()
+        })
+        .map(|step| step.unwrap_or(' '))
+        .collect();
+    if drawn.trim().is_empty() { String::new() } else { drawn }
 }

@@ -28,8 +28,15 @@ mod keystore_missing;
 mod keystore_unreadable;
 mod rollout_ondelete_pending;
 mod rollout_stuck;
+mod longhorn_memory;
+mod memory_forecast;
+mod node_memory;
+mod node_not_ready;
+mod node_pressure;
+mod node_sight;
 mod unsealer_dead;
 mod vault_no_active;
+mod vault_on_pressured_node;
 mod vault_sealed;
 mod vault_uninitialized;
 mod vault_unreachable;
@@ -61,6 +68,12 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &workload_stale::WorkloadStale,
         &rollout_stuck::RolloutStuck,
         &rollout_ondelete_pending::RolloutOndeletePending,
+        &vault_on_pressured_node::VaultOnPressuredNode,
+        &node_memory::NodeMemory,
+        &memory_forecast::MemoryForecast,
+        &node_pressure::NodePressure,
+        &node_not_ready::NodeNotReady,
+        &longhorn_memory::LonghornMemory,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

@@ -63,12 +63,10 @@ pub(super) fn nodes(model: &mut Model, delta: &Delta<NodeSeen>, now: Timestamp) 
 }
 
 pub(super) fn usage(model: &mut Model, seen: &UsageSeen, now: Timestamp) {
-    model.trends.retain(|node, _| seen.nodes.contains_key(node));
-    for (node, used) in &seen.nodes {
-        let trend = model.trends.entry(node.clone()).or_default();
-        trend.0.retain(|(at, _)| *at + TREND >= now);
-        trend.0.push((now, *used));
+    for (node, figure) in &seen.nodes {
+        model.trends.entry(node.clone()).or_default().push(figure.at, figure.bytes);
     }
+    model.trends.retain(|_, trend| trend.last().is_some_and(|last| last + TREND >= now));
     model.usage = Some(Observed::new(seen.clone(), now));
 }
 
