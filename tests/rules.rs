@@ -82,6 +82,11 @@ fn the_registry_is_the_list_of_the_documents() {
             "custody-missing",
             "custody-mismatch",
             "custody-permissions",
+            "token-expiring",
+            "token-drift",
+            "token-weak",
+            "token-capped",
+            "root-in-use",
             "clock-skew",
             "feed-stale",
         ]

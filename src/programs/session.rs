@@ -181,6 +181,7 @@ impl Session {
             tokens: plan.bound.tokens.clone(),
             snapshots: plan.bound.snapshots.clone(),
             own_token,
+            names: names.clone(),
         };
         Ok(Self {
             scope,

@@ -10,6 +10,9 @@ pub mod register;
 pub mod rights;
 pub mod roster;
 pub mod seal;
+mod token_file;
+mod token_lookup;
+pub mod tokens;
 pub mod unsealers;
 pub mod workload;
 
@@ -119,6 +122,8 @@ pub struct Scope {
     pub snapshots: Option<std::path::PathBuf>,
     /// The file of our own token, where it is from one.
     pub own_token: Option<std::path::PathBuf>,
+    /// Which field of the keys Secret is for what.
+    pub names: crate::backends::keys::FieldNames,
 }
 
 /// What the feeds about everything else stand on.
@@ -142,7 +147,6 @@ pub struct Wide {
 
 /// The feeds about everything beside the vault's own keys; each gets what it needs from [`Wide`].
 fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
-    let _ = wide;
     vec![
         Box::new(Idle(FeedId::Sync)),
         Box::new(Idle(FeedId::Operators)),
@@ -152,7 +156,7 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(Idle(FeedId::Containers)),
         Box::new(Idle(FeedId::Nodes)),
         Box::new(Idle(FeedId::Usage)),
-        Box::new(Idle(FeedId::Tokens)),
+        Box::new(tokens::TokensFeed::new(wide.clone())),
         Box::new(Idle(FeedId::Engines)),
         Box::new(Idle(FeedId::Raft)),
         Box::new(Idle(FeedId::Estate)),

@@ -26,6 +26,11 @@ mod keys_single_copy;
 mod keys_unproven;
 mod keystore_missing;
 mod keystore_unreadable;
+mod root_in_use;
+mod token_capped;
+mod token_drift;
+mod token_expiring;
+mod token_weak;
 mod unsealer_dead;
 mod vault_no_active;
 mod vault_sealed;
@@ -55,6 +60,11 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &custody_missing::CustodyMissing,
         &custody_mismatch::CustodyMismatch,
         &custody_permissions::CustodyPermissions,
+        &token_expiring::TokenExpiring,
+        &token_drift::TokenDrift,
+        &token_weak::TokenWeak,
+        &token_capped::TokenCapped,
+        &root_in_use::RootInUse,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]
