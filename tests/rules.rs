@@ -85,6 +85,11 @@ fn the_registry_is_the_list_of_the_documents() {
             "workload-stale",
             "rollout-stuck",
             "rollout-ondelete-pending",
+            "token-expiring",
+            "token-drift",
+            "token-weak",
+            "token-capped",
+            "root-in-use",
             "clock-skew",
             "feed-stale",
         ]

@@ -22,6 +22,7 @@ pub mod state;
 pub mod sync;
 pub mod text;
 pub mod time;
+pub mod tokens;
 pub mod trouble;
 pub mod update;
 pub mod verdict;

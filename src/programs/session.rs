@@ -182,6 +182,7 @@ impl Session {
             snapshots: plan.bound.snapshots.clone(),
             own_token,
             paths_per_minute: plan.bound.watch.paths_per_minute,
+            names: names.clone(),
         };
         Ok(Self {
             scope,

@@ -87,6 +87,12 @@ pub struct TokenEntry {
     /// What it must be able to do: capabilities by path.
     #[serde(default)]
     pub needs: BTreeMap<String, Vec<String>>,
+    /// Its uses are counted: it is never asked about itself, since that spends one.
+    #[serde(default)]
+    pub limited: bool,
+    /// The OpenBao namespace that it is of; the root where it is left out.
+    #[serde(default)]
+    pub namespace: Option<String>,
 }
 
 /// The keystore of a cluster.

@@ -169,6 +169,9 @@ pub struct Model {
     /// Tokens.
     #[serde(default)]
     pub tokens: Option<Observed<Vec<TokenSeen>>>,
+    /// Who each of them was when it was first seen in this session, by name.
+    #[serde(default)]
+    pub token_firsts: BTreeMap<String, tokens::TokenIdentity>,
     /// Engines that rotate.
     #[serde(default)]
     pub engines: Option<Observed<EnginesSeen>>,

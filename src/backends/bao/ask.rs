@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::error::{classify, rubbish};
+use super::token_wire::About;
 use super::transport::{Access, Method, Request, Response, Transport};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::feeds::roster::Roster;
@@ -40,6 +41,8 @@ pub enum Question {
     LookupSelf,
     /// `PUT sys/capabilities-self`: a read, whatever its verb.
     Capabilities { paths: Vec<String> },
+    /// `GET sys/auth/token/tune`: how long a token can last at most.
+    TokenTune,
     /// `GET sys/storage/raft/configuration`.
     RaftConfiguration,
     /// `GET sys/storage/raft/autopilot/state`.
@@ -81,6 +84,7 @@ impl Question {
             Self::Certificates { mount } => format!("{mount}/certs"),
             Self::LookupSelf => "auth/token/lookup-self".to_owned(),
             Self::Capabilities { .. } => "sys/capabilities-self".to_owned(),
+            Self::TokenTune => "sys/auth/token/tune".to_owned(),
             Self::RaftConfiguration => "sys/storage/raft/configuration".to_owned(),
             Self::Autopilot => "sys/storage/raft/autopilot/state".to_owned(),
             Self::AutopilotConfiguration => "sys/storage/raft/autopilot/configuration".to_owned(),
@@ -122,6 +126,7 @@ impl Question {
             | Self::Irrevocable
             | Self::Issuer { .. }
             | Self::LookupSelf
+            | Self::TokenTune
             | Self::RaftConfiguration
             | Self::Autopilot
             | Self::AutopilotConfiguration
@@ -176,6 +181,11 @@ impl Ask {
         Self { token, ..self.clone() }
     }
 
+    /// The token as it is now.
+    pub fn current(&self) -> Option<SecretString> {
+        (self.token)()
+    }
+
     /// Whether there is a token to ask with.
     pub fn has_token(&self) -> bool {
         (self.token)().is_some()
@@ -221,6 +231,20 @@ impl Ask {
 
     /// The whole answer, for who must tell its statuses apart.
     pub async fn answer(&self, namespace: &str, question: &Question) -> Result<Response, Trouble> {
+        self.carry(namespace, &question.path(), |access| question.request(access)).await
+    }
+
+    /// What this token is told about another one. That one is in the body, and nothing of it is spent.
+    pub async fn about(&self, namespace: &str, about: About<'_>) -> Result<Response, Trouble> {
+        self.carry(namespace, about.path(), |access| about.request(access)).await
+    }
+
+    async fn carry(
+        &self,
+        namespace: &str,
+        path: &str,
+        request: impl Fn(Access) -> Request + Send,
+    ) -> Result<Response, Trouble> {
         let token = (self.token)().ok_or_else(Self::no_token)?;
         let access =
             Access { token: Some(token), namespace: Some(namespace.to_owned()).filter(|name| !name.is_empty()) };
@@ -229,10 +253,10 @@ impl Ask {
         members.sort_by_key(|member| Some(member) != good.as_ref());
         let mut last = None;
         for member in members {
-            match self.transport.send(&member, question.request(access.clone())).await {
+            match self.transport.send(&member, request(access.clone())).await {
                 // Sealed, or without an active node: another one may know.
                 Ok(answer) if matches!(answer.status, 500..=599) => {
-                    last = Some(Err(classify(&member, &format!("/v1/{}", question.path()), &answer)));
+                    last = Some(Err(classify(&member, &format!("/v1/{path}"), &answer)));
                 }
                 Ok(answer) => {
                     *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Some(member);

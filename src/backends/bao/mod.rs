@@ -7,6 +7,7 @@ mod fault;
 pub mod http;
 pub mod read;
 pub mod rotate;
+pub mod token_wire;
 pub mod transport;
 pub mod wire;
 pub mod write;

@@ -20,6 +20,9 @@ pub mod seal;
 pub mod sync;
 pub mod secrets;
 pub mod several;
+mod token_file;
+mod token_lookup;
+pub mod tokens;
 pub mod unsealers;
 pub mod usage;
 pub mod workload;
@@ -132,6 +135,8 @@ pub struct Scope {
     pub own_token: Option<std::path::PathBuf>,
     /// `watch.pathsPerMinute`: how often in a minute KV metadata may be asked for.
     pub paths_per_minute: Option<u32>,
+    /// Which field of the keys Secret is for what.
+    pub names: crate::backends::keys::FieldNames,
 }
 
 /// What the feeds about everything else stand on.
@@ -173,6 +178,7 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         of_cluster(wide, FeedId::Nodes, |kube| Box::new(nodes::NodesFeed::new(kube))),
         of_cluster(wide, FeedId::Usage, |kube| Box::new(usage::UsageFeed::new(wide, kube))),
         Box::new(Idle(FeedId::Tokens)),
+        Box::new(tokens::TokensFeed::new(wide.clone())),
         Box::new(Idle(FeedId::Engines)),
         Box::new(Idle(FeedId::Raft)),
         Box::new(Idle(FeedId::Estate)),

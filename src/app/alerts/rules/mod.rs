@@ -34,6 +34,11 @@ mod node_memory;
 mod node_not_ready;
 mod node_pressure;
 mod node_sight;
+mod root_in_use;
+mod token_capped;
+mod token_drift;
+mod token_expiring;
+mod token_weak;
 mod unsealer_dead;
 mod vault_no_active;
 mod vault_on_pressured_node;
@@ -74,6 +79,11 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &node_pressure::NodePressure,
         &node_not_ready::NodeNotReady,
         &longhorn_memory::LonghornMemory,
+        &token_expiring::TokenExpiring,
+        &token_drift::TokenDrift,
+        &token_weak::TokenWeak,
+        &token_capped::TokenCapped,
+        &root_in_use::RootInUse,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

@@ -3,6 +3,7 @@
 mod held;
 mod keys;
 pub(crate) mod seal;
+mod tokens;
 mod watched;
 
 use jiff::Timestamp;

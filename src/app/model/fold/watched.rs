@@ -71,7 +71,8 @@ pub(super) fn usage(model: &mut Model, seen: &UsageSeen, now: Timestamp) {
 }
 
 pub(super) fn tokens(model: &mut Model, seen: &[TokenSeen], now: Timestamp) {
-    model.tokens = Some(Observed::new(seen.to_vec(), now));
+    let before = model.tokens.replace(Observed::new(seen.to_vec(), now)).map(|observed| observed.value);
+    super::tokens::tell(model, before.as_deref().unwrap_or_default(), seen, now);
 }
 
 pub(super) fn engines(model: &mut Model, seen: &EnginesSeen, now: Timestamp) {

@@ -12,6 +12,7 @@ mod tokens;
 mod workloads;
 
 pub use keys::{copies, custody, elsewhere};
+pub use tokens::find as token;
 
 /// One row: a stable key for the selection, and what Enter opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
