@@ -13,6 +13,7 @@ pub mod msg;
 pub mod ports;
 pub mod program;
 pub mod report;
+pub mod rotation;
 pub mod runbook;
 pub mod runtime;
 pub mod settings;

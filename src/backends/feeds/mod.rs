@@ -2,6 +2,7 @@
 
 pub mod copies;
 pub mod custody;
+pub mod engines;
 pub mod followed;
 pub mod keys_secret;
 pub mod keystore;
@@ -153,7 +154,7 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(Idle(FeedId::Nodes)),
         Box::new(Idle(FeedId::Usage)),
         Box::new(Idle(FeedId::Tokens)),
-        Box::new(Idle(FeedId::Engines)),
+        Box::new(engines::EnginesFeed::new(wide.ask.clone(), Arc::clone(&wide.clock))),
         Box::new(Idle(FeedId::Raft)),
         Box::new(Idle(FeedId::Estate)),
     ]
