@@ -1,12 +1,14 @@
 //! Whether a rotation arrived: from the vault through a sync object and its Secret into the containers that read it, as
 //! one number a consumer.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::consumers::{ConsumerSeen, Use};
-use crate::app::model::engines::StaticRoleSeen;
+use crate::app::model::engines::{Place, StaticRoleSeen};
 use crate::app::model::observed::FeedState;
 use crate::app::model::sync::{SyncKind, SyncSeen};
 use crate::app::time::age;
@@ -56,11 +58,31 @@ pub fn unseen(model: &Model, now: Timestamp) -> Option<String> {
     (model.feed_state(FeedId::Sync, now) != FeedState::Absent).then(|| missing.says())
 }
 
+/// The sync objects that bring static credentials, by mount and role: found in one pass over all of them.
+pub type Bringers<'a> = BTreeMap<String, Vec<&'a SyncSeen>>;
+
+/// Who brings which role's credentials.
+pub fn bringers(model: &Model, now: Timestamp) -> Bringers<'_> {
+    let mut all = Bringers::new();
+    let table = model.sync.as_ref().and_then(|table| table.fresh(now, FeedId::Sync));
+    for sync in table.into_iter().flat_map(|table| table.iter()) {
+        for source in &sync.sources {
+            let Some(role) = source.path.strip_prefix("static-creds/") else { continue };
+            let place = Place {
+                namespace: source.namespace.trim_matches('/').to_owned(),
+                mount: source.mount.trim_matches('/').to_owned(),
+            };
+            all.entry(place.under(role)).or_default().push(sync);
+        }
+    }
+    all
+}
+
 /// The consumers of a role, those that still wait first.
-pub fn arrivals(model: &Model, role: &StaticRoleSeen, now: Timestamp) -> Vec<Arrival> {
-    let Some(table) = model.sync.as_ref().and_then(|table| table.fresh(now, FeedId::Sync)) else { return Vec::new() };
+pub fn arrivals(model: &Model, role: &StaticRoleSeen, bringers: &Bringers<'_>, now: Timestamp) -> Vec<Arrival> {
+    let brought = bringers.get(&role.place.under(&role.role));
     let mut all: Vec<Arrival> =
-        table.iter().filter(|sync| brings(sync, role)).flat_map(|sync| through(model, role, sync, now)).collect();
+        brought.into_iter().flatten().flat_map(|sync| through(model, role, sync, now)).collect();
     all.sort_by_key(|arrival| std::cmp::Reverse(waited(&arrival.window)));
     all
 }
@@ -71,15 +93,6 @@ fn waited(window: &Window) -> Option<SignedDuration> {
         Window::Waiting { since, .. } => Some(*since),
         Window::Within(_) | Window::Arrived | Window::Unseen(_) => None,
     }
-}
-
-/// Whether this object reads this role's credentials.
-fn brings(sync: &SyncSeen, role: &StaticRoleSeen) -> bool {
-    sync.sources.iter().any(|source| {
-        source.namespace.trim_matches('/') == role.place.namespace
-            && source.mount.trim_matches('/') == role.place.mount
-            && source.path.strip_prefix("static-creds/") == Some(role.role.as_str())
-    })
 }
 
 fn through(model: &Model, role: &StaticRoleSeen, sync: &SyncSeen, now: Timestamp) -> Vec<Arrival> {

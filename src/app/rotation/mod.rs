@@ -10,7 +10,7 @@ use super::model::Model;
 use super::model::engines::{ConnectionSeen, EnginesSeen, LeasesSeen, PkiSeen, StaticRoleSeen};
 use super::time::age;
 
-pub use arrival::{Arrival, Hop, Window, arrivals, unseen};
+pub use arrival::{Arrival, Bringers, Hop, Window, arrivals, bringers, unseen};
 
 /// The rotation queue ticks every five seconds and retries: so long after its time a role is merely in the queue.
 pub const GRACE: SignedDuration = SignedDuration::from_secs(15);

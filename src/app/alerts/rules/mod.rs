@@ -7,10 +7,12 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::verdict::sight;
 
+mod cert_expiring;
 mod clock_skew;
 mod custody_mismatch;
 mod custody_missing;
 mod custody_permissions;
+mod engines_blind;
 mod feed_stale;
 mod keys_held;
 mod keys_in_last_applied;
@@ -26,6 +28,9 @@ mod keys_single_copy;
 mod keys_unproven;
 mod keystore_missing;
 mod keystore_unreadable;
+mod lease_expiring;
+mod lease_irrevocable;
+mod rotation_overdue;
 mod unsealer_dead;
 mod vault_no_active;
 mod vault_sealed;
@@ -55,6 +60,10 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &custody_missing::CustodyMissing,
         &custody_mismatch::CustodyMismatch,
         &custody_permissions::CustodyPermissions,
+        &rotation_overdue::RotationOverdue,
+        &lease_irrevocable::LeaseIrrevocable,
+        &lease_expiring::LeaseExpiring,
+        &cert_expiring::CertExpiring,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

@@ -12,6 +12,7 @@ mod tokens;
 mod workloads;
 
 pub use keys::{copies, custody, elsewhere};
+pub use rotation::{Rotating, badness as rotation_badness, rotating};
 
 /// One row: a stable key for the selection, and what Enter opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
