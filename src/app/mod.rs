@@ -15,6 +15,7 @@ pub mod nodes;
 pub mod ports;
 pub mod program;
 pub mod report;
+pub mod rotation;
 pub mod runbook;
 pub mod runtime;
 pub mod settings;

@@ -29,6 +29,8 @@ pub enum Question {
     Connection { mount: String, name: String },
     /// `GET sys/leases/count?type=irrevocable`.
     Irrevocable,
+    /// `GET sys/leases?type=irrevocable`: their errors.
+    IrrevocableLeases,
     /// `LIST sys/leases/lookup/PREFIX`; needs sudo.
     Leases { prefix: String },
     /// `PUT sys/leases/lookup`: a read, whatever its verb.
@@ -53,6 +55,8 @@ pub enum Question {
     Audit,
     /// `GET sys/mounts`.
     Mounts,
+    /// `GET sys/internal/ui/mounts`: those that the token may see, for any token.
+    VisibleMounts,
     /// `GET sys/auth`.
     AuthMethods,
     /// `GET auth/MOUNT/config`.
@@ -78,6 +82,7 @@ impl Question {
             Self::Connections { mount } => format!("{mount}/config"),
             Self::Connection { mount, name } => format!("{mount}/config/{name}"),
             Self::Irrevocable => "sys/leases/count".to_owned(),
+            Self::IrrevocableLeases => "sys/leases".to_owned(),
             Self::Leases { prefix } => format!("sys/leases/lookup/{prefix}"),
             Self::Lease { .. } => "sys/leases/lookup".to_owned(),
             Self::Issuer { mount } => format!("{mount}/issuer/default/json"),
@@ -90,6 +95,7 @@ impl Question {
             Self::AutopilotConfiguration => "sys/storage/raft/autopilot/configuration".to_owned(),
             Self::Audit => "sys/audit".to_owned(),
             Self::Mounts => "sys/mounts".to_owned(),
+            Self::VisibleMounts => "sys/internal/ui/mounts".to_owned(),
             Self::AuthMethods => "sys/auth".to_owned(),
             Self::AuthConfig { mount } => format!("auth/{mount}/config"),
             Self::AuthRole { mount, role } => format!("auth/{mount}/role/{role}"),
@@ -102,7 +108,10 @@ impl Question {
     /// The capability that a policy must grant.
     pub const fn capability(&self) -> &'static str {
         match self.method() {
-            Method::List => "list",
+            Method::List => match self {
+                Self::Leases { .. } => "list\", \"sudo",
+                _ => "list",
+            },
             Method::Put => "update",
             Method::Get | Method::Delete => match self {
                 Self::Audit => "sudo",
@@ -124,6 +133,7 @@ impl Question {
             | Self::StaticRole { .. }
             | Self::Connection { .. }
             | Self::Irrevocable
+            | Self::IrrevocableLeases
             | Self::Issuer { .. }
             | Self::LookupSelf
             | Self::TokenTune
@@ -132,6 +142,7 @@ impl Question {
             | Self::AutopilotConfiguration
             | Self::Audit
             | Self::Mounts
+            | Self::VisibleMounts
             | Self::AuthMethods
             | Self::AuthConfig { .. }
             | Self::AuthRole { .. }
@@ -141,7 +152,10 @@ impl Question {
     }
 
     fn request(&self, access: Access) -> Request {
-        let query = if *self == Self::Irrevocable { "?type=irrevocable" } else { "" };
+        let query = match self {
+            Self::Irrevocable | Self::IrrevocableLeases => "?type=irrevocable",
+            _ => "",
+        };
         let body = match self {
             Self::Lease { id } => Some(json!({"lease_id": id})),
             Self::Capabilities { paths } => Some(json!({"paths": paths})),

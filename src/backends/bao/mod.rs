@@ -2,6 +2,8 @@
 
 pub mod ask;
 mod bridge;
+mod certificate;
+pub mod engines_wire;
 pub mod error;
 mod fault;
 pub mod http;

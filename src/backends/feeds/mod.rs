@@ -4,6 +4,7 @@ pub mod consumers;
 pub mod containers;
 pub mod copies;
 pub mod custody;
+pub mod engines;
 pub mod followed;
 pub mod keys_secret;
 pub mod keystore;
@@ -180,6 +181,7 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(Idle(FeedId::Tokens)),
         Box::new(tokens::TokensFeed::new(wide.clone())),
         Box::new(Idle(FeedId::Engines)),
+        Box::new(engines::EnginesFeed::new(wide.ask.clone(), Arc::clone(&wide.clock))),
         Box::new(Idle(FeedId::Raft)),
         Box::new(Idle(FeedId::Estate)),
     ]

@@ -7,10 +7,12 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::verdict::sight;
 
+mod cert_expiring;
 mod clock_skew;
 mod custody_mismatch;
 mod custody_missing;
 mod custody_permissions;
+mod engines_blind;
 mod feed_stale;
 mod keys_held;
 mod keys_in_last_applied;
@@ -39,6 +41,9 @@ mod token_capped;
 mod token_drift;
 mod token_expiring;
 mod token_weak;
+mod lease_expiring;
+mod lease_irrevocable;
+mod rotation_overdue;
 mod unsealer_dead;
 mod vault_no_active;
 mod vault_on_pressured_node;
@@ -84,6 +89,10 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &token_weak::TokenWeak,
         &token_capped::TokenCapped,
         &root_in_use::RootInUse,
+        &rotation_overdue::RotationOverdue,
+        &lease_irrevocable::LeaseIrrevocable,
+        &lease_expiring::LeaseExpiring,
+        &cert_expiring::CertExpiring,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

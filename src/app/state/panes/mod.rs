@@ -13,6 +13,7 @@ mod workloads;
 
 pub use keys::{copies, custody, elsewhere};
 pub use tokens::find as token;
+pub use rotation::{Rotating, badness as rotation_badness, rotating};
 
 /// One row: a stable key for the selection, and what Enter opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
