@@ -3,15 +3,19 @@
 #![warn(missing_docs)]
 
 pub mod actions;
+pub mod advisories;
 pub mod alerts;
 pub mod config;
 pub mod effect;
+pub mod estate;
 pub mod id;
 pub mod intent;
 pub mod model;
 pub mod msg;
 pub mod ports;
+pub mod policy;
 pub mod program;
+pub mod raft;
 pub mod report;
 pub mod runbook;
 pub mod runtime;

@@ -3,8 +3,10 @@
 pub mod ask;
 mod bridge;
 pub mod error;
+pub mod estate_wire;
 mod fault;
 pub mod http;
+pub mod raft_wire;
 pub mod read;
 pub mod rotate;
 pub mod transport;

@@ -2,10 +2,12 @@
 
 pub mod copies;
 pub mod custody;
+pub mod estate;
 pub mod followed;
 pub mod keys_secret;
 pub mod keystore;
 pub mod pods;
+pub mod raft;
 pub mod register;
 pub mod rights;
 pub mod roster;
@@ -154,8 +156,8 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(Idle(FeedId::Usage)),
         Box::new(Idle(FeedId::Tokens)),
         Box::new(Idle(FeedId::Engines)),
-        Box::new(Idle(FeedId::Raft)),
-        Box::new(Idle(FeedId::Estate)),
+        Box::new(raft::RaftFeed::new(wide)),
+        Box::new(estate::EstateFeed::new(wide)),
     ]
 }
 
@@ -217,7 +219,7 @@ pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
     let salt = held.keeper.salt().clone();
     let held = held.feeds(kube.as_ref(), &vault);
     let members = (!members.is_empty()).then_some(members);
-    let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown });
+    let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown, logins: Vec::new() });
     let ask = Ask::new(transport, roster.clone(), token);
     let everything = Wide { kube: kube.clone(), vault: vault.clone(), roster: roster.clone(), ask, scope, salt, clock };
     let held = held.into_iter().chain(wide(&everything));

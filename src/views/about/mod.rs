@@ -13,6 +13,7 @@ use crate::app::state::State;
 mod custody;
 mod kept;
 mod keys;
+mod namespace;
 mod replica;
 mod vault;
 
@@ -70,6 +71,8 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "Holding" => kept::holding(state, subject, page),
         "ConfigMap" => kept::register(state, subject, page),
         "KeyFile" => custody::facts(state, subject, page),
+        "Namespace" => namespace::facts(state, &subject.name, page),
+        "Advisory" => namespace::advisory(&subject.name, page),
         _ => {}
     }
     let unsealers = state.model.unsealers.iter().flat_map(|seen| seen.value.found.iter());
