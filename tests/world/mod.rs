@@ -325,8 +325,7 @@ pub fn proof(method: Method, answer: Answer, shares: &[&str]) -> Proof {
         at: at(-86_400),
         replica: "openbao-1".into(),
         cluster_id: Some("c1".into()),
-        prints: shares.iter().map(|share| print(share)).collect(),
-    }
+        prints: shares.iter().map(|share| print(share)).collect(), namespace: None }
 }
 
 /// What is held of the keys elsewhere.

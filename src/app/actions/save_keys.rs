@@ -236,6 +236,7 @@ fn provable(state: &State, case: &Case<'_>) -> Option<Step> {
             threshold: case.threshold,
             total: case.total,
             token,
+            namespace: None,
         }),
         says: format!("ask {replica} whether it takes them"),
         detail: format!("a rotation begun with verification and cancelled, with {whose}; a no ends the run"),
