@@ -9,6 +9,8 @@
 //! - [`app::trouble`]: the one shape of an error that a person sees: what, why, what next
 //! - [`app::text`], [`app::time`]: foreign text made safe to draw; moments and ages
 //! - [`app::model`]: what is known, each thing with its age; facts are folded into it
+//! - [`app::raft`], [`app::estate`], [`app::policy`], [`app::advisories`]: what follows from raft's words, from the vault's
+//!   estate, from the text of policies, from the version that runs
 //! - [`app::alerts`]: rules judge the model, the book remembers since when
 //! - [`app::verdict`]: the model into one sentence, its reasons, and what to do next
 //! - [`app::actions`]: the guided actions: each makes a plan from what is known, or says why not

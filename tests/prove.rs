@@ -121,7 +121,7 @@ impl Bench {
             of: RotationOf::Root,
             threshold,
             total: 3,
-            token: TokenRef::Secret { object },
+            token: TokenRef::Secret { object }, namespace: None
         }
     }
 

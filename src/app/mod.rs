@@ -3,17 +3,21 @@
 #![warn(missing_docs)]
 
 pub mod actions;
+pub mod advisories;
 pub mod alerts;
 pub mod config;
 pub mod effect;
 pub mod flow;
+pub mod estate;
 pub mod id;
 pub mod intent;
 pub mod model;
 pub mod msg;
 pub mod nodes;
 pub mod ports;
+pub mod policy;
 pub mod program;
+pub mod raft;
 pub mod report;
 pub mod rotation;
 pub mod runbook;

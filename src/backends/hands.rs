@@ -29,7 +29,7 @@ mod tools;
 mod unseal;
 
 pub use perform::{perform, probe};
-pub use prove::ATTEMPT;
+pub use prove::attempted;
 pub use tools::{Gear, Tools};
 
 /// Asks a feed to look at once; of depth one, so that it may be called as often as one likes.

@@ -13,6 +13,7 @@ use super::{choices, hidden, plan_text};
 use crate::app::actions;
 use crate::app::config::cli::{ActCommand, ActionArgs, Cli, Output, SharesFrom};
 use crate::app::config::env::Env;
+use crate::app::estate;
 use crate::app::id::{ActionId, ObjectRef};
 use crate::app::intent::Intent;
 use crate::app::msg::Msg;
@@ -109,7 +110,9 @@ fn named(name: &str) -> Result<ActionId, Trouble> {
 
 /// What a name on the command line means to this action.
 fn object(action: ActionId, namespace: &str, name: &str) -> ObjectRef {
+    let inner = name.strip_prefix("Namespace/").or_else(|| name.strip_prefix("namespace/"));
     match action {
+        ActionId::ProveKeys if inner.is_some() => estate::namespace_ref(inner.unwrap_or_default().trim_matches('/')),
         ActionId::CopyKeystore => ObjectRef::new("Copy", "", name),
         ActionId::RestoreCustody => ObjectRef::new("KeyFile", "", name),
         ActionId::Unseal | ActionId::RestoreKeysSecret | ActionId::SaveKeys | ActionId::ProveKeys => {

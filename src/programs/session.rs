@@ -34,7 +34,7 @@ use crate::backends::feeds::{self, Aside, Deps, Held, Scope, Vault};
 use crate::backends::files::dirs::Dirs;
 use crate::backends::files::journal::FileJournal;
 use crate::backends::files::memory::FileMemory;
-use crate::backends::hands::{ATTEMPT, ConsoleHands, Gear, Shell, Tools, WatcherHands};
+use crate::backends::hands::{ConsoleHands, Gear, Shell, Tools, WatcherHands, attempted};
 use crate::backends::keys::{FieldNames, Salt, digest};
 use crate::backends::kube::apply::KubeApply;
 use crate::backends::kube::client::{Wanted, context_name};
@@ -347,7 +347,7 @@ impl Session {
         tasks.close();
         // One that hangs all the same must not keep the program from ending; but a rotation that is open on the server is
         // cancelled before it ends, however often that must be tried.
-        let patience = if folder.join(ATTEMPT).exists() { 20 } else { 2 };
+        let patience = if attempted(&folder) { 20 } else { 2 };
         let _ = tokio::time::timeout(std::time::Duration::from_secs(patience), tasks.wait()).await;
     }
 }

@@ -151,7 +151,7 @@ pub fn seen(state: &State) -> Option<String> {
     let mut late: Option<SignedDuration> = None;
     for (feed, health) in &state.model.feeds {
         // What we may do, and how copies stand, is looked at once a minute and says nothing about the vault.
-        if matches!(feed, FeedId::Rights | FeedId::Copies) {
+        if matches!(feed, FeedId::Rights | FeedId::Copies | FeedId::Estate) {
             continue;
         }
         let gone = match (health.state(state.now, *feed), health.answered) {

@@ -19,6 +19,9 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("vault-uninitialized", Scenario("fresh-install"), Test("tests/rules.rs", "vault_uninitialized")),
     ("vault-no-active", Scenario("quorum-lost"), Test("tests/rules.rs", "vault_no_active")),
     ("vault-unreachable", Scenario("quorum-lost"), Scenario("api-server-gone")),
+    ("namespace-sealed", Scenario("namespace-sealed"), Scenario("namespace-sealed")),
+    ("raft-tolerance", Scenario("leader-killed"), Scenario("leader-killed")),
+    ("raft-lag", Scenario("leader-killed"), Scenario("leader-killed")),
     ("keys-secret-missing", Scenario("applied-by-hand"), Scenario("applied-by-hand")),
     ("keys-secret-empty", Scenario("keys-wiped"), Scenario("applied-by-hand")),
     (
@@ -51,6 +54,9 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("custody-missing", Scenario("key-files"), Test("tests/rules_held.rs", "custody_missing")),
     ("custody-mismatch", Scenario("key-files"), Test("tests/rules_held.rs", "custody_mismatch")),
     ("custody-permissions", Scenario("key-files"), Test("tests/rules_held.rs", "custody_permissions")),
+    ("audit-silent", Scenario("namespace-sealed"), Scenario("namespace-sealed")),
+    ("version-advisory", Scenario("namespace-sealed"), Test("tests/estate.rs", "version_advisory")),
+    ("upgrade-trap", Scenario("namespace-sealed"), Test("tests/estate.rs", "upgrade_trap")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];

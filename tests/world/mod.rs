@@ -13,6 +13,8 @@ pub mod fed;
 pub mod kept;
 
 use baowatch::app::id::{FeedId, Identity, ObjectRef};
+use baowatch::app::model::estate::EstateSeen;
+use baowatch::app::model::raft::{ClusterView, LogSeen, PeerSeen, RaftSeen};
 use baowatch::app::model::copies::{CopyKind, CopySeen, CopyState};
 use baowatch::app::model::custody::{CustodySeen, CustodyState};
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report, RightSeen};
@@ -324,8 +326,7 @@ pub fn proof(method: Method, answer: Answer, shares: &[&str]) -> Proof {
         at: at(-86_400),
         replica: "openbao-1".into(),
         cluster_id: Some("c1".into()),
-        prints: shares.iter().map(|share| print(share)).collect(),
-    }
+        prints: shares.iter().map(|share| print(share)).collect(), namespace: None }
 }
 
 /// What is held of the keys elsewhere.
@@ -350,5 +351,41 @@ pub fn healthy() -> Vec<Msg> {
         report(FeedId::Consumers, vec![Fact::Consumers(Delta::Whole(Vec::new()))]),
         report(FeedId::Secrets, vec![Fact::Secrets(Delta::Whole(Vec::new()))]),
         report(FeedId::Containers, vec![Fact::Containers(Delta::Whole(Vec::new()))]),
+        report(FeedId::Raft, vec![Fact::Raft(raft())]),
+        report(FeedId::Estate, vec![Fact::Estate(estate())]),
     ]
+}
+
+/// Three voters of which one may be lost.
+pub fn raft() -> RaftSeen {
+    let log = |n: u32| LogSeen { replica: format!("openbao-{n}"), leads: n == 0, committed: 29, applied: 29 };
+    let peer = |n: u32| PeerSeen {
+        id: format!("openbao-{n}"),
+        address: format!("openbao-{n}:8201"),
+        leader: n == 0,
+        voter: true,
+        healthy: Some(true),
+        last_contact: None,
+        behind: Some(0),
+        version: "2.7.2".into(),
+    };
+    let view = ClusterView {
+        tolerance: Some(1),
+        healthy: Some(true),
+        peers: (0..3).map(peer).collect(),
+        cleanup_dead: Some(false),
+        dead_after: None,
+    };
+    RaftSeen { logs: (0..3).map(log).collect(), cluster: Ok(view) }
+}
+
+/// One audit device, and nothing that needs a word.
+pub fn estate() -> EstateSeen {
+    EstateSeen {
+        audit: Ok(vec![("to-file".into(), "file".into())]),
+        mounts: Ok(Vec::new()),
+        auth: Ok(Vec::new()),
+        namespaces: Ok(Vec::new()),
+        snapshots: None,
+    }
 }

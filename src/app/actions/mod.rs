@@ -7,6 +7,7 @@ use super::trouble::{Trouble, TroubleKind};
 
 pub mod copy_keystore;
 pub mod prove_keys;
+mod prove_namespace;
 pub mod restore_custody;
 pub mod restore_keys_secret;
 mod restored_fields;
@@ -51,13 +52,15 @@ pub fn find(id: ActionId) -> Option<&'static dyn GuidedAction> {
     all().iter().copied().find(|action| action.id() == id)
 }
 
-/// What of a selection means something to an action: a pod to an unseal, a file to its restoring, a copy to its writing.
+/// What of a selection means something to an action: a pod to an unseal, a file to its restoring, a copy to its writing, a
+/// namespace of the vault to a proof.
 pub fn aim(action: ActionId, selected: Option<ObjectRef>) -> Option<ObjectRef> {
     let kind = match action {
         ActionId::Unseal => "Pod",
         ActionId::RestoreCustody => "KeyFile",
         ActionId::CopyKeystore => "Copy",
-        ActionId::RestoreKeysSecret | ActionId::SaveKeys | ActionId::ProveKeys => return None,
+        ActionId::ProveKeys => "Namespace",
+        ActionId::RestoreKeysSecret | ActionId::SaveKeys => return None,
     };
     selected.filter(|object| object.kind == kind)
 }

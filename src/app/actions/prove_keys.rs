@@ -30,14 +30,19 @@ impl GuidedAction for ProveKeys {
     }
 
     fn offer(&self, state: &State, request: &Request) -> Offer {
-        match draft(state, request) {
+        let namespace = request.target.as_ref().filter(|target| target.kind == "Namespace");
+        let drafted = match namespace {
+            Some(target) => super::prove_namespace::draft(state, target, request),
+            None => draft(state, request),
+        };
+        match drafted {
             Ok(offer) => offer,
             Err(trouble) => Offer::Refused(trouble),
         }
     }
 }
 
-fn refused(what: &str, why: &str, next: &str) -> Trouble {
+pub(super) fn refused(what: &str, why: &str, next: &str) -> Trouble {
     Trouble::new(TroubleKind::Refused, what, why, next)
 }
 
@@ -74,7 +79,8 @@ fn draft(state: &State, request: &Request) -> Result<Offer, Trouble> {
         let prompt = format!("Type {} of the vault's {}", count(threshold as usize, "share"), kind(vault.of));
         return Ok(Offer::NeedsShares { count: threshold, prompt });
     }
-    let token = token(state, &sources)?;
+    let opened = sources.iter().any(|source| matches!(source, Source::Keystore(_)));
+    let token = token(state, opened)?;
     let opens = sources.iter().any(|source| matches!(source, Source::Keystore(_)))
         || matches!(token, TokenRef::Keystore { .. });
     if opens && state.keystore == Lock::Locked {
@@ -109,7 +115,7 @@ const fn kind(of: RotationOf) -> &'static str {
 }
 
 /// The active replica, if a proof is possible on it at all.
-fn vault(state: &State) -> Result<Vault<'_>, Trouble> {
+pub(super) fn active(state: &State) -> Result<(&str, &SealSeen), Trouble> {
     if state.settings.expect.address_only {
         return Err(refused(
             "the vault is known by one address only",
@@ -141,6 +147,12 @@ fn vault(state: &State) -> Result<Vault<'_>, Trouble> {
             "Finish the migration first",
         ));
     }
+    Ok((replica, seen))
+}
+
+/// The same with which of its keys can be proven.
+fn vault(state: &State) -> Result<Vault<'_>, Trouble> {
+    let (replica, seen) = active(state)?;
     let of = if seen.kind == SealKind::Shamir { RotationOf::Root } else { RotationOf::Recovery };
     if seen.threshold == 0 {
         return Err(refused(
@@ -242,14 +254,13 @@ fn distinct(prints: &[Fingerprint]) -> Vec<Fingerprint> {
 }
 
 /// Whose authority: the configured token, else a root token that is held. The keystore is not asked to be opened for
-/// that alone where the Secret has one too.
-fn token(state: &State, sources: &[Source<'_>]) -> Result<TokenRef, Trouble> {
+/// that alone where the Secret has one too; `opened`: it is open, or will be for the keys.
+pub(super) fn token(state: &State, opened: bool) -> Result<TokenRef, Trouble> {
     if state.settings.expect.token {
         return Ok(TokenRef::Configured);
     }
     let model = &state.model;
-    let open = matches!(state.keystore, Lock::Open { .. })
-        || sources.iter().any(|source| matches!(source, Source::Keystore(_)));
+    let open = opened || matches!(state.keystore, Lock::Open { .. });
     let held = model.keystore().and_then(|keystore| keystore.current()).filter(|held| held.root_token.is_some());
     let held = held.map(|held| TokenRef::Keystore { generation: held.number });
     let secret = model
@@ -267,7 +278,7 @@ fn token(state: &State, sources: &[Source<'_>]) -> Result<TokenRef, Trouble> {
     })
 }
 
-fn token_words(token: &TokenRef) -> String {
+pub(super) fn token_words(token: &TokenRef) -> String {
     match token {
         TokenRef::Configured => "the configured token".to_owned(),
         TokenRef::Keystore { generation } => format!("the root token of the keystore's generation {generation}"),
@@ -301,6 +312,7 @@ fn step(vault: &Vault<'_>, source: Source<'_>, token: &TokenRef) -> Option<Step>
         threshold,
         total: vault.seen.shares.max(threshold),
         token: token.clone(),
+        namespace: None,
     };
     let rounds = held.div_ceil(threshold.max(1) as usize);
     let times = if rounds > 1 { format!(", {rounds} times, so that each takes part") } else { String::new() };

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::restore_keys_secret::readable;
 use super::{GuidedAction, Request};
+use crate::app::advisories::destroys_shares;
 use crate::app::id::{ActionId, FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::keys_secret::{Fingerprint, KeysSecret, KeysSeen, Purpose, Shape};
@@ -235,21 +236,11 @@ fn provable(state: &State, case: &Case<'_>) -> Option<Step> {
             threshold: case.threshold,
             total: case.total,
             token,
+            namespace: None,
         }),
         says: format!("ask {replica} whether it takes them"),
         detail: format!("a rotation begun with verification and cancelled, with {whose}; a no ends the run"),
     })
-}
-
-/// OpenBao 2.4.0 to 2.5.1 lose the shares in such an attempt.
-fn destroys_shares(version: &str) -> bool {
-    let mut parts = version.trim_start_matches('v').split(['.', '-', '+']).map(|part| part.parse::<u32>().ok());
-    let mut next = || parts.next().flatten();
-    match (next(), next(), next()) {
-        (Some(major), Some(minor), Some(patch)) => ((2, 4, 0)..=(2, 5, 1)).contains(&(major, minor, patch)),
-        // What cannot be read is not trusted with shares.
-        (_, _, _) => true,
-    }
 }
 
 fn token(state: &State, case: &Case<'_>) -> Option<(TokenRef, &'static str)> {

@@ -51,8 +51,30 @@ pub struct AuthSeen {
     pub kind: String,
     /// Whether it is configured, where that can be read; Kubernetes and JWT only.
     pub configured: Option<bool>,
-    /// Roles that sync objects log in with: name, and what is wrong with it if anything is.
-    pub roles: Vec<(String, Option<String>)>,
+    /// Roles that sync objects log in with.
+    pub roles: Vec<RoleSeen>,
+}
+
+/// One role that something in the cluster logs in with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RoleSeen {
+    /// Its name.
+    pub name: String,
+    /// The OpenBao namespace that it lies in; empty for the root.
+    pub namespace: String,
+    /// The policies that a login with it gets.
+    pub policies: Vec<String>,
+    /// What is wrong with it: that it does not exist, a policy that does not exist, a path that no policy allows.
+    pub wrong: Vec<String>,
+    /// What could not be told, and why.
+    pub untold: Vec<String>,
+}
+
+impl NamespaceSeen {
+    /// It has a seal of its own.
+    pub const fn sealable(&self) -> bool {
+        self.sealed.is_some()
+    }
 }
 
 /// One namespace. Source: `LIST /v1/sys/namespaces`, `GET …/NAME/seal-status`.

@@ -187,6 +187,9 @@ pub struct Model {
     pub history: Vec<Glimpse>,
     /// Proofs, oldest first, across sessions.
     pub proofs: Vec<Proof>,
+    /// Proofs of namespaces' own seals, oldest first, across sessions: apart, so that nothing takes them for the vault's.
+    #[serde(default)]
+    pub namespace_proofs: Vec<Proof>,
     /// What happened.
     pub timeline: Timeline,
     /// Lives of replicas that were seen to end and are not open again yet: how the next opening is told from the last.

@@ -62,6 +62,9 @@ pub struct Proof {
     pub cluster_id: Option<String>,
     /// Fingerprints of the keys that were in place; empty for a mechanism without a Secret (KMS, transit).
     pub prints: Vec<Fingerprint>,
+    /// The namespace whose own seal was asked; `None` for the vault's. It never says anything about the vault's keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 impl Proof {
@@ -88,7 +91,12 @@ impl Proof {
         self.answer == Answer::Refused && self.same_vault(cluster_id) && same_keys(&self.prints, prints)
     }
 
+    /// Whether it is of this vault's own seal. A namespace's seal is another one: whatever is said of it counts for nothing
+    /// here.
     fn same_vault(&self, cluster_id: Option<&str>) -> bool {
+        if self.namespace.is_some() {
+            return false;
+        }
         match (self.cluster_id.as_deref(), cluster_id) {
             (Some(then), Some(today)) => then == today,
             // Of which vault it was cannot be told: a vault that was initialised anew may have its old Secret still.

@@ -104,17 +104,9 @@ impl SealSeen {
         self.initialized && !self.sealed
     }
 
-    /// OpenBao 2.4.0 to 2.5.1 with a Shamir seal: `sys/rotate/root` is about the shares there in ways that later versions
-    /// are not. Nothing is proven by rotation on them.
+    /// A rotation would cost this server's shares, even a cancelled one: nothing is proven by rotation on it.
     pub fn rotates_otherwise(&self) -> bool {
-        let plain = self.version.split(['-', '+']).next().unwrap_or_default().trim_start_matches('v');
-        let mut parts = plain.split('.').map(str::parse::<u32>);
-        let (Some(Ok(major)), Some(Ok(minor)), patch) = (parts.next(), parts.next(), parts.next()) else {
-            // What cannot be read may be one of them.
-            return self.kind == SealKind::Shamir;
-        };
-        let patch = patch.and_then(Result::ok).unwrap_or(0);
-        self.kind == SealKind::Shamir && matches!((major, minor, patch), (2, 4, _) | (2, 5, 0..=1))
+        self.kind == SealKind::Shamir && crate::app::advisories::destroys_shares(&self.version)
     }
 
     /// Shares still missing in the attempt under way.

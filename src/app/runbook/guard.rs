@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::app::estate;
 use crate::app::id::FeedId;
 use crate::app::model::Model;
 use crate::app::model::keys_secret::{Fingerprint, KeysSeen};
@@ -29,6 +30,15 @@ pub enum Basis {
         uid: String,
         /// Fingerprints of its shares, in order. Not the resourceVersion: a label edit moves nothing that matters.
         prints: Vec<Fingerprint>,
+    },
+    /// A namespace's own seal.
+    Namespace {
+        /// Its path.
+        path: String,
+        /// `sealed`.
+        sealed: Option<bool>,
+        /// Threshold and number of its shares.
+        shares: Option<(u32, u32)>,
     },
     /// The keys in one generation of the keystore.
     Keystore {
@@ -59,6 +69,12 @@ impl Basis {
         })
     }
 
+    /// How this namespace's own seal stands now.
+    pub fn namespace(model: &Model, path: &str) -> Option<Self> {
+        let one = estate::namespace(model, path)?;
+        Some(Self::Namespace { path: path.to_owned(), sealed: one.sealed, shares: one.shares })
+    }
+
     /// What this generation of the keystore holds now.
     pub fn keystore(model: &Model, generation: u32) -> Option<Self> {
         let held = model.keystore()?.generation(generation)?;
@@ -70,6 +86,7 @@ impl Basis {
         match self {
             Self::Seal { replica, .. } => Self::seal(model, replica),
             Self::Keys { .. } => Self::keys(model),
+            Self::Namespace { path, .. } => Self::namespace(model, path),
             Self::Keystore { generation, .. } => Self::keystore(model, *generation),
         }
     }
@@ -79,6 +96,7 @@ impl Basis {
         match self {
             Self::Seal { .. } => FeedId::Seal,
             Self::Keys { .. } => FeedId::KeysSecret,
+            Self::Namespace { .. } => FeedId::Estate,
             Self::Keystore { .. } => FeedId::Keystore,
         }
     }
@@ -88,6 +106,7 @@ impl Basis {
         match self {
             Self::Seal { replica, .. } => replica.clone(),
             Self::Keys { .. } => "the keys Secret".to_owned(),
+            Self::Namespace { path, .. } => format!("namespace {path}"),
             Self::Keystore { generation, .. } => format!("generation {generation} of the keystore"),
         }
     }
@@ -100,6 +119,9 @@ impl Basis {
                 .and_then(|r| r.answer.as_ref())
                 .is_some_and(|answer| answer.fresh(now, FeedId::Seal).is_some()),
             Self::Keys { .. } => model.keys.as_ref().is_some_and(|keys| keys.fresh(now, FeedId::KeysSecret).is_some()),
+            Self::Namespace { .. } => {
+                model.estate.as_ref().is_some_and(|estate| estate.fresh(now, FeedId::Estate).is_some())
+            }
             Self::Keystore { .. } => {
                 model.keystore.as_ref().is_some_and(|keystore| keystore.fresh(now, FeedId::Keystore).is_some())
             }

@@ -39,6 +39,9 @@ pub enum Op {
         total: u32,
         /// With whose authority.
         token: TokenRef,
+        /// The namespace whose own seal is asked about; `None` for the vault's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
     },
     /// Server-side apply of these fields of one Secret as field manager `baowatch`; no other field is touched.
     ApplySecret {

@@ -284,8 +284,11 @@ impl Run {
     /// What the vault said to the keys that a step asked it about: a refusal is the answer, and no success of anything
     /// else. Of a run that a dead session left behind only what was `remembered` elsewhere remains.
     pub fn answer(&self, step: usize, remembered: &[Proof]) -> Option<Answer> {
-        let StepKind::Do(Op::ProveKeys { keys, .. }) = &self.plan().steps.get(step)?.kind else { return None };
+        let StepKind::Do(Op::ProveKeys { keys, namespace, .. }) = &self.plan().steps.get(step)?.kind else {
+            return None;
+        };
         let asked = |proof: &&Proof| match keys {
+            _ if proof.namespace != *namespace => false,
             KeysRef::Secret { prints, .. } | KeysRef::Keystore { prints, .. } => same_keys(prints, &proof.prints),
             KeysRef::Typed { .. } => true,
         };

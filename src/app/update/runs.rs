@@ -151,6 +151,7 @@ fn proofs(state: &State, run: &Run) -> Vec<Proof> {
                 replica: replica.clone(),
                 cluster_id,
                 prints,
+                namespace: None,
             })
         })
         .collect()

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::keys::threshold;
 use super::sight::{self, Unseen};
+use crate::app::advisories::destroys_shares;
 use crate::app::id::FeedId;
 use crate::app::model::Model;
 use crate::app::model::copies::CopySeen;
@@ -232,11 +233,4 @@ pub fn unprovable(model: &Model, now: Timestamp) -> Option<&'static str> {
     let root = token.is_some_and(|field| !field.prints.is_empty());
     let kept = keystore.and_then(KeystoreSeen::current).is_some_and(|held| held.root_token.is_some());
     (!model.expect.token && !root && !kept).then_some("no token is at hand")
-}
-
-/// OpenBao 2.4.0 to 2.5.1 lose a Shamir vault's shares in a rotation with verification that is cancelled.
-fn destroys_shares(version: &str) -> bool {
-    let mut numbers = version.split(['.', '-', '+']).map(|part| part.parse::<u32>().ok());
-    let (major, minor, patch) = (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten());
-    matches!((major, minor, patch), (Some(2), Some(4), _) | (Some(2), Some(5), None | Some(0 | 1)))
 }

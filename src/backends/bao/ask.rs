@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::error::{classify, rubbish};
 use super::token_wire::About;
 use super::transport::{Access, Method, Request, Response, Transport};
+use super::wire::Leader;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::feeds::roster::Roster;
 
@@ -213,6 +214,22 @@ impl Ask {
             "what only a token may see stays unseen",
             "Name one with vault.tokenFile in the configuration; a policy that may only read is enough",
         )
+    }
+
+    /// The replicas that can be asked, in order.
+    pub fn members(&self) -> Vec<String> {
+        self.roster.now().members.unwrap_or_default()
+    }
+
+    /// What one replica itself says of the leader and of its own log; nobody needs a token for that.
+    pub async fn leader(&self, replica: &str) -> Result<Leader, Trouble> {
+        let path = "/v1/sys/leader";
+        let request = Request { method: Method::Get, path: path.to_owned(), body: None, access: Access::none() };
+        let answer = self.transport.send(replica, request).await?;
+        if answer.status != 200 {
+            return Err(classify(replica, path, &answer));
+        }
+        Leader::read(&answer.body).ok_or_else(|| rubbish(replica, path, &answer))
     }
 
     /// The answer's JSON; `None` for a plain 404, which says that nothing is there. `data` where there is an envelope.

@@ -9,14 +9,16 @@
 //! has one too, behind the same path with the namespace's header, with the namespace's own threshold.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::error::{classify, errors, rubbish};
+use super::estate_wire;
 use super::read::BaoRead;
 use super::transport::{Access, Method, Request, Response};
 use super::wire::{flag, number, text};
 use super::write::{BaoWrite, withheld};
+use crate::app::model::estate::NamespaceSeen;
 use crate::app::runbook::op::RotationOf;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::keys::SecretShare;
@@ -180,6 +182,30 @@ impl BaoRead {
             (403, _) => Err(shut(replica, &rotate, &rotate.init(), &first)),
             (_, 404 | 405) => Err(no_way(replica)),
             (_, _) => Err(shut(replica, &rekey, &rekey.init(), &second)),
+        }
+    }
+
+    /// How a namespace's own seal stands, asked in the namespace around it; `None` where it has none, or is not there.
+    pub async fn namespace_seal(
+        &self,
+        replica: &str,
+        access: &Access,
+        path: &str,
+    ) -> Result<Option<NamespaceSeen>, Trouble> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let around = Some(parent.to_owned()).filter(|parent| !parent.is_empty());
+        let asked = format!("/v1/sys/namespaces/{name}/seal-status");
+        let access = Access { token: access.token.clone(), namespace: around };
+        let request = Request { method: Method::Get, path: asked.clone(), body: None, access };
+        let answer = self.0.send(replica, request).await?;
+        match answer.status {
+            200 => {
+                let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+                let data = body.as_ref().map(|body| body.get("data").unwrap_or(body));
+                data.and_then(|data| estate_wire::seal(path, data)).map(Some).ok_or_else(|| rubbish(replica, &asked, &answer))
+            }
+            400 | 404 => Ok(None),
+            _ => Err(classify(replica, &asked, &answer)),
         }
     }
 

@@ -67,6 +67,10 @@ pub struct Leader {
     pub is_self: Option<bool>,
     #[serde(deserialize_with = "text")]
     pub leader_address: Option<String>,
+    #[serde(deserialize_with = "number")]
+    pub raft_committed_index: Option<i64>,
+    #[serde(deserialize_with = "number")]
+    pub raft_applied_index: Option<i64>,
 }
 
 /// `GET /sys/init`: only whether it is initialised. What `PUT` answers holds keys and has no place here.

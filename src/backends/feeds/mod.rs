@@ -5,6 +5,7 @@ pub mod containers;
 pub mod copies;
 pub mod custody;
 pub mod engines;
+pub mod estate;
 pub mod followed;
 pub mod keys_secret;
 pub mod keystore;
@@ -14,6 +15,7 @@ mod kubelets;
 mod mirror;
 pub mod nodes;
 pub mod pods;
+pub mod raft;
 pub mod register;
 pub mod rights;
 pub mod roster;
@@ -184,6 +186,8 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(engines::EnginesFeed::new(wide.ask.clone(), Arc::clone(&wide.clock))),
         Box::new(Idle(FeedId::Raft)),
         Box::new(Idle(FeedId::Estate)),
+        Box::new(raft::RaftFeed::new(wide)),
+        Box::new(estate::EstateFeed::new(wide)),
     ]
 }
 
@@ -254,6 +258,7 @@ pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
     let held = held.feeds(kube.as_ref(), &vault);
     let members = (!members.is_empty()).then_some(members);
     let roster = Roster::new(Shared { members, selector, ..Shared::default() });
+    let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown, logins: Vec::new() });
     let ask = Ask::new(transport, roster.clone(), token);
     let everything = Wide { kube: kube.clone(), vault: vault.clone(), roster: roster.clone(), ask, scope, salt, clock };
     let held = held.into_iter().chain(wide(&everything));

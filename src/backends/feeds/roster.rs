@@ -31,6 +31,19 @@ pub enum SyncNames {
     Absent,
     /// They are served: their group versions (`external-secrets.io/v1`), and the paths of the vault that objects name.
     Served { versions: Vec<String>, paths: Arc<Vec<VaultPath>> },
+/// A login that something in the cluster makes, and what it reads with it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Login {
+    /// The OpenBao namespace; empty for the root.
+    pub namespace: String,
+    /// The auth method's mount, without slashes at its ends.
+    pub mount: String,
+    /// The role.
+    pub role: String,
+    /// Namespace and name of the ServiceAccount, where one logs in.
+    pub account: Option<(String, String)>,
+    /// API paths without `/v1/`, each with the capability that is needed: `kv/data/shop/web` and `read`.
+    pub needs: Vec<(String, String)>,
 }
 
 /// One state of what is shared.
@@ -44,6 +57,8 @@ pub struct Shared {
     pub keys: Keys,
     /// What sync objects name.
     pub sync: SyncNames,
+    /// Logins of what brings secrets into the cluster.
+    pub logins: Vec<Login>,
 }
 
 /// The board that all feeds share. Cheap to clone.

@@ -4,7 +4,7 @@ mod note;
 mod round;
 mod source;
 
-pub use self::note::ATTEMPT;
+pub use self::note::attempted;
 use self::note::{Note, Place};
 use self::round::Ring;
 use self::source::Source;
@@ -22,10 +22,19 @@ use crate::backends::bao::transport::Access;
 use crate::backends::keys::SecretShare;
 
 pub(super) async fn prove(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
-    let Op::ProveKeys { replica, keys, of, threshold, total, token } = op else {
+    let Op::ProveKeys { replica, keys, of, threshold, total, token, namespace } = op else {
         return Err(Trouble::local("this is no proof of keys", "", "This is a mistake of the program"));
     };
-    let seen = look(replica, *of, *threshold, tools).await?;
+    let access = access(token, namespace.as_deref(), tools);
+    let (seen, access) = match namespace {
+        None => (look(replica, *of, *threshold, tools).await?, access.await?),
+        Some(path) => {
+            let seen = serving(replica, tools).await?;
+            let access = access.await?;
+            own_seal(replica, path, *threshold, &access, tools).await?;
+            (seen, access)
+        }
+    };
     let source = source::keys(keys, tools).await?;
     if *threshold == 0 || source.shares.len() < *threshold as usize {
         return Err(refused(
@@ -34,9 +43,9 @@ pub(super) async fn prove(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
             "Find the missing shares",
         ));
     }
-    let place = Place::under(tools.folder.as_deref());
+    let place = Place::under(tools.folder.as_deref(), namespace.as_deref());
     let _alone = place.alone()?;
-    let door = door(replica, *of, token, tools).await?;
+    let door = door(replica, *of, &access, tools).await?;
     let ring = Ring { replica, door, shares: *total, threshold: *threshold, place, tools };
     free(&ring).await?;
     let rounds = rounds(source.shares.len(), *threshold as usize);
@@ -50,7 +59,7 @@ pub(super) async fn prove(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
             break;
         }
     }
-    let evidence = evidence(&source, rounds.len(), refused_at, *threshold);
+    let evidence = evidence(&source, rounds.len(), refused_at, *threshold, namespace.as_deref());
     let method = match of {
         RotationOf::Root => Method::Rotation,
         RotationOf::Recovery => Method::Recovery,
@@ -62,26 +71,32 @@ pub(super) async fn prove(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
         replica: replica.clone(),
         cluster_id: seen.cluster_id,
         prints: source.prints,
+        namespace: namespace.clone(),
     };
     Ok(Said::Proven(evidence, Box::new(proof)))
 }
 
 /// Looks at what a dead session left open, and cancels it if it is ours beyond doubt.
 pub(super) async fn probe(op: &Op, tools: &Tools) -> Result<Finding, Trouble> {
-    let Op::ProveKeys { replica, of, threshold, total, token, .. } = op else {
+    let Op::ProveKeys { replica, of, threshold, total, token, namespace, .. } = op else {
         return Err(Trouble::local("this is no proof of keys", "", "This is a mistake of the program"));
     };
-    let place = Place::under(tools.folder.as_deref());
+    let place = Place::under(tools.folder.as_deref(), namespace.as_deref());
     let _alone = match place.alone() {
         Ok(alone) => alone,
         Err(busy) if busy.kind == TroubleKind::Refused => return Ok(Finding { says: busy.to_string() }),
         Err(trouble) => return Err(trouble),
     };
     let note = place.read()?;
-    let door = match door(replica, *of, token, tools).await {
+    let found = match access(token, namespace.as_deref(), tools).await {
+        Ok(access) => door(replica, *of, &access, tools).await,
+        Err(trouble) => Err(trouble),
+    };
+    let door = match found {
         Ok(door) => door,
         Err(trouble) => {
-            let usual = Door { api: Api::Rotate, of: *of, access: Access::none() };
+            let access = Access { token: None, namespace: namespace.clone() };
+            let usual = Door { api: Api::Rotate, of: *of, access };
             return Ok(Finding { says: unknown(&usual, &trouble) });
         }
     };
@@ -141,8 +156,8 @@ fn stands(open: &Attempt) -> String {
     format!("{} of {} shares given", open.progress(), open.required())
 }
 
-/// The replica as it is right before anything is asked of it.
-async fn look(replica: &str, of: RotationOf, threshold: u32, tools: &Tools) -> Result<SealSeen, Trouble> {
+/// The replica as it is right before anything is asked of it: it serves, and a rotation costs nothing there.
+async fn serving(replica: &str, tools: &Tools) -> Result<SealSeen, Trouble> {
     let seen = tools.read.seal(replica, tools.clock.now()).await.map_err(|trouble| {
         let why = joined(&[&trouble.why, "nothing was sent"]);
         Trouble { why, ..trouble }
@@ -151,18 +166,6 @@ async fn look(replica: &str, of: RotationOf, threshold: u32, tools: &Tools) -> R
         return Err(refused(
             &format!("{replica} is not the active replica any more"),
             "a rotation lives in the memory of the one that serves; nothing was sent",
-            "Ask for the plan anew",
-        ));
-    }
-    let shamir = seen.kind == SealKind::Shamir;
-    let fits = match of {
-        RotationOf::Root => shamir,
-        RotationOf::Recovery => !shamir,
-    };
-    if !fits || seen.threshold != threshold {
-        return Err(refused(
-            &format!("{replica} has another seal than when the plan was made"),
-            &format!("its seal is {} with a threshold of {}; nothing was sent", seen.kind.word(), seen.threshold),
             "Ask for the plan anew",
         ));
     }
@@ -176,9 +179,58 @@ async fn look(replica: &str, of: RotationOf, threshold: u32, tools: &Tools) -> R
     Ok(seen)
 }
 
-async fn door(replica: &str, of: RotationOf, token: &TokenRef, tools: &Tools) -> Result<Door, Trouble> {
-    let access = Access::with(source::token(token, tools).await?);
-    tools.read.rotation_door(replica, of, &access).await
+/// The same, with the seal that the plan was made for.
+async fn look(replica: &str, of: RotationOf, threshold: u32, tools: &Tools) -> Result<SealSeen, Trouble> {
+    let seen = serving(replica, tools).await?;
+    let shamir = seen.kind == SealKind::Shamir;
+    let fits = match of {
+        RotationOf::Root => shamir,
+        RotationOf::Recovery => !shamir,
+    };
+    if !fits || seen.threshold != threshold {
+        return Err(refused(
+            &format!("{replica} has another seal than when the plan was made"),
+            &format!("its seal is {} with a threshold of {}; nothing was sent", seen.kind.word(), seen.threshold),
+            "Ask for the plan anew",
+        ));
+    }
+    Ok(seen)
+}
+
+/// The namespace has a seal of its own, which is open and takes as many shares as planned. Without that its rotation would
+/// be another's, or nobody's.
+async fn own_seal(replica: &str, path: &str, threshold: u32, access: &Access, tools: &Tools) -> Result<(), Trouble> {
+    let seen = tools.read.namespace_seal(replica, access, path).await?;
+    let fits = seen.as_ref().is_some_and(|seen| {
+        seen.sealed == Some(false) && seen.shares.is_some_and(|(needed, _)| needed == threshold)
+    });
+    if fits {
+        return Ok(());
+    }
+    Err(refused(
+        &format!("namespace {path} has another seal than when the plan was made"),
+        "it is sealed, takes another number of shares, or has no seal of its own any more; nothing was sent",
+        "Ask for the plan anew",
+    ))
+}
+
+/// With this token, in the root or in a namespace.
+async fn access(token: &TokenRef, namespace: Option<&str>, tools: &Tools) -> Result<Access, Trouble> {
+    let token = source::token(token, tools).await?;
+    Ok(Access { namespace: namespace.map(str::to_owned), ..Access::with(token) })
+}
+
+async fn door(replica: &str, of: RotationOf, access: &Access, tools: &Tools) -> Result<Door, Trouble> {
+    let door = tools.read.rotation_door(replica, of, access).await?;
+    // The older API knows no namespaces: behind it lies the vault's own key.
+    if access.namespace.is_some() && door.api != Api::Rotate {
+        return Err(refused(
+            &format!("{replica} has no rotation of a namespace's own keys"),
+            "its API for that is missing or switched off; nothing was sent",
+            &format!("Use a token whose policy in the namespace has: {}", Door { api: Api::Rotate, ..door }.policy()),
+        ));
+    }
+    Ok(door)
 }
 
 /// Makes sure that no rotation is open. One of our own that a crash left there is cancelled; anybody else's is not touched.
@@ -208,21 +260,28 @@ fn rounds(shares: usize, threshold: usize) -> Vec<usize> {
     firsts
 }
 
-fn evidence(source: &Source, rounds: usize, refused_at: Option<usize>, threshold: u32) -> String {
+fn evidence(
+    source: &Source,
+    rounds: usize,
+    refused_at: Option<usize>,
+    threshold: u32,
+    namespace: Option<&str>,
+) -> String {
     let called = &source.called;
+    let who = namespace.map_or_else(|| "the vault".to_owned(), |path| format!("namespace {path}"));
     match (refused_at, rounds) {
-        (None, 1) => format!("the vault accepts {called}; the rotation was cancelled"),
+        (None, 1) => format!("{who} accepts {called}; the rotation was cancelled"),
         (None, _) => format!(
-            "the vault accepts {called}, {} in {} of {threshold}; each rotation was cancelled",
+            "{who} accepts {called}, {} in {} of {threshold}; each rotation was cancelled",
             count(source.shares.len(), "share"),
             count(rounds, "round"),
         ),
-        (Some(0), 1) => format!("the vault does not accept {called}; the rotation was cancelled"),
+        (Some(0), 1) => format!("{who} does not accept {called}; the rotation was cancelled"),
         (Some(at), _) => {
             let firsts = self::rounds(source.shares.len(), threshold as usize);
             let first = firsts.get(at).copied().unwrap_or(0);
             format!(
-                "the vault does not accept {called}: at least one of shares {} to {} is wrong; the rotation was cancelled",
+                "{who} does not accept {called}: at least one of shares {} to {} is wrong; the rotation was cancelled",
                 first + 1,
                 first + threshold as usize
             )

@@ -134,6 +134,8 @@ fn of_copy(seen: &KeystoreSeen, copy: &CopySeen, holder: &str) -> Option<Holding
 fn proofs(tools: &Tools) -> Result<Vec<Proof>, Trouble> {
     let Some(folder) = &tools.folder else { return Ok(Vec::new()) };
     let (_, mut proofs) = FileMemory::open(folder, &tools.identity)?.recall()?;
+    // Who reads the register may not know that a namespace's seal is another one.
+    proofs.retain(|proof| proof.namespace.is_none());
     proofs.sort_by_key(|proof| proof.at);
     let surplus = proofs.len().saturating_sub(MOST_PROOFS);
     proofs.drain(..surplus);

@@ -146,6 +146,7 @@ fn add(seen: &mut RegisterSeen, entry: Entry, ours: &str) {
         return;
     }
     let mut proofs = entry.proofs;
+    proofs.retain(|proof| proof.namespace.is_none());
     proofs.sort_by_key(|proof| std::cmp::Reverse(proof.at));
     seen.proofs.extend(proofs.into_iter().take(MOST_PROOFS).map(|proof| Proof {
         replica: clean(&proof.replica),
@@ -196,8 +197,7 @@ mod tests {
                 at: jiff::Timestamp::UNIX_EPOCH,
                 replica: "openbao-0".into(),
                 cluster_id: None,
-                prints: vec![Fingerprint("7f3a91c2aabbccdd".into())],
-            }],
+                prints: vec![Fingerprint("7f3a91c2aabbccdd".into())], namespace: None }],
         }
     }
 

@@ -93,8 +93,10 @@ impl World {
             Some(namespace) => format!("{namespace}/{path}"),
             None => path.to_owned(),
         };
-        let (status, body) = self.shelf.answered(&path, self.now)?;
-        Some(http::reply(status, &body))
+        match self.shelf.answered(&path, self.now) {
+            Some((status, body)) => Some(http::reply(status, &body)),
+            None => super::estate::answer(&self.vault, at, request),
+        }
     }
 
     fn here(&self, namespace: &str) -> bool {

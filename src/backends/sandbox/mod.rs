@@ -7,6 +7,7 @@
 mod api;
 mod apply;
 mod cluster;
+mod estate;
 pub mod event;
 mod held;
 mod http;

@@ -34,6 +34,8 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "sync-operator-dead",
         "workload-stale",
         "workload-rollouts"
+        "leader-killed",
+        "namespace-sealed"
     ]
 }
 

@@ -15,6 +15,7 @@ mod custody;
 mod kept;
 mod keys;
 mod node;
+mod namespace;
 mod replica;
 mod sync;
 mod vault;
@@ -79,6 +80,8 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "KeyFile" => custody::facts(state, subject, page),
         "Application" => application::facts(state, subject, page),
         "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" => workload::facts(state, subject, page),
+        "Namespace" => namespace::facts(state, &subject.name, page),
+        "Advisory" => namespace::advisory(&subject.name, page),
         _ => {}
     }
     let unsealers = state.model.unsealers.iter().flat_map(|seen| seen.value.found.iter());

@@ -3,6 +3,7 @@
 use super::Page;
 use crate::app::model::seal::{SealAnswer, SealSeen};
 use crate::app::model::workload::PodSeen;
+use crate::app::raft::{self, InSight};
 use crate::app::state::State;
 use crate::app::time::quiet;
 use crate::views::fmt;
@@ -28,6 +29,7 @@ pub(super) fn facts(state: &State, name: &str, page: &mut Page<'_>) {
         }
         None => {}
     }
+    raft(state, name, page);
     if let Some(at) = state.model.ours.get(name) {
         page.fact("our unseal", &format!("works on it since {}", fmt::when(state.now, *at)));
     }
@@ -36,6 +38,28 @@ pub(super) fn facts(state: &State, name: &str, page: &mut Page<'_>) {
         pod(state, seen, page);
     }
     page.feeds(state, &FEEDS);
+}
+
+/// Its place in raft, by its own word and by autopilot's.
+fn raft(state: &State, name: &str, page: &mut Page<'_>) {
+    let InSight::Here(seen) = raft::raft(&state.model, state.now) else { return };
+    if let (Some(lag), Some(log)) = (raft::behind(seen, name), seen.logs.iter().find(|log| log.replica == name)) {
+        let words = if lag == 0 { "level with the others".to_owned() } else { format!("{lag} entries behind") };
+        page.fact("raft log", &format!("applied {}, {words}", log.applied));
+    }
+    let peers = seen.cluster.iter().flat_map(|view| view.peers.iter());
+    for peer in peers.filter(|peer| raft::replica_of(&state.model, peer) == Some(name)) {
+        let votes = if peer.voter { "votes" } else { "does not vote yet" };
+        page.fact("raft peer", &format!("{}, {votes}, {}", peer.id, peer.address));
+        match peer.healthy {
+            Some(true) => page.state("raft health", Mark::Ok, "healthy"),
+            Some(false) => {
+                let gone = peer.last_contact.map_or_else(String::new, |gone| format!(", last heard {} ago", quiet(gone)));
+                page.state("raft health", Mark::Bad, &format!("unhealthy{gone}"));
+            }
+            None => page.state("raft health", Mark::Unknown, "autopilot does not say"),
+        }
+    }
 }
 
 fn said(seen: &SealSeen, page: &mut Page<'_>) {

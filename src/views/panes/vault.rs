@@ -14,6 +14,10 @@ use crate::views::table::{Cell, Column, lay};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
 
+mod estate;
+
+pub use estate::{BESIDE, namespace_seal};
+
 /// The pane.
 #[derive(Debug)]
 pub struct Vault;
@@ -74,23 +78,27 @@ impl Pane for Vault {
             let others = look.mark(Mark::Ok, &format!("{} unsealed", count(folded.len(), "other")));
             entries.push(Entry::note(0, Line::from(vec![others])));
         }
+        entries.extend(estate::namespaces(state, look, room));
         if let Some(trouble) = shown.iter().find_map(|replica| silence(replica)).filter(|_| !room.zoomed) {
             entries.extend(sight::advice(state, look, trouble, room, 1));
         }
         entries.extend(sight::entries(state, look, &FEEDS, room));
+        entries.extend(estate::blind(state, look, room));
         if let Some(line) = summary(state, look) {
             entries.push(Entry::blank());
             entries.push(Entry::note(4, line));
         }
+        entries.extend(estate::notes(state, look, room));
         entries
     }
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column::name("replica", 0, 9),
     Column::new("seal", 0),
     Column::new("does", 1),
     Column::new("", 0),
+    Column::figure("behind", 2),
     Column::figure("restarts", 4),
     Column::new("version", 3),
     Column::name("node", 2, 8),
@@ -212,6 +220,7 @@ fn cells(state: &State, look: &Look, replica: &Replica) -> Vec<Cell> {
         Cell::new(word_role, format!("{} {}", look.glyph(is.mark), is.word)),
         Cell::new(dim(Role::Plain), seen.map(does).unwrap_or_default()),
         is.stale.map_or_else(Cell::empty, |gone| Cell::new(Role::Warn, format!("stale {}", quiet(gone)))),
+        estate::lag(state, &replica.name),
         if restarts == 0 { Cell::empty() } else { Cell::new(Role::Dim, format!("{restarts}× restarted")) },
         Cell::new(Role::Dim, seen.map_or("", |seen| seen.version.as_str())),
         Cell::new(Role::Dim, pod.and_then(|pod| pod.node.as_deref()).unwrap_or_default()),
@@ -258,6 +267,7 @@ fn summary(state: &State, look: &Look) -> Option<Line<'static>> {
         [_, ..] => parts.push("versions differ".to_owned()),
     }
     let mut spans = vec![look.span(Role::Dim, parts.join(" · "))];
+    spans.extend(estate::tolerance(state, look));
     if let Some(workload) = state.model.workload().filter(|workload| workload.rollout_pending) {
         let words = if workload.on_delete { "a change waits for pods to be deleted" } else { "rollout under way" };
         spans.push(Span::raw("  "));

@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{Finding, Rule};
+use super::{Finding, Firing, Rule};
+use crate::app::advisories::{Concern, Kind, concerning};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::verdict::sight;
 
 mod cert_expiring;
+mod audit_silent;
 mod clock_skew;
 mod custody_mismatch;
 mod custody_missing;
@@ -44,13 +46,18 @@ mod token_weak;
 mod lease_expiring;
 mod lease_irrevocable;
 mod rotation_overdue;
+mod namespace_sealed;
+mod raft_lag;
+mod raft_tolerance;
 mod unsealer_dead;
+mod upgrade_trap;
 mod vault_no_active;
 mod vault_on_pressured_node;
 mod vault_sealed;
 mod vault_uninitialized;
 mod vault_unreachable;
 mod workload_stale;
+mod version_advisory;
 
 /// Every rule there is.
 pub fn all() -> &'static [&'static dyn Rule] {
@@ -59,6 +66,9 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &vault_uninitialized::VaultUninitialized,
         &vault_no_active::VaultNoActive,
         &vault_unreachable::VaultUnreachable,
+        &namespace_sealed::NamespaceSealed,
+        &raft_tolerance::RaftTolerance,
+        &raft_lag::RaftLag,
         &keys_secret_missing::KeysSecretMissing,
         &keys_secret_empty::KeysSecretEmpty,
         &keys_secret_field_missing::KeysSecretFieldMissing,
@@ -93,6 +103,9 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &lease_irrevocable::LeaseIrrevocable,
         &lease_expiring::LeaseExpiring,
         &cert_expiring::CertExpiring,
+        &audit_silent::AuditSilent,
+        &version_advisory::VersionAdvisory,
+        &upgrade_trap::UpgradeTrap,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]
@@ -122,4 +135,31 @@ fn no_replicas(model: &Model, now: Timestamp) -> Option<Vec<(ObjectRef, Finding)
         sight::feed(model, FeedId::Seal, None, now)
     };
     Some(vec![(model.vault_ref(), Finding::Unknown(unseen.says()))])
+}
+
+/// The entries of the list of advisories that concern this vault, one subject each.
+fn advised(model: &Model, kind: Kind, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
+    let versions: std::collections::BTreeSet<&str> =
+        model.answers(now).map(|(_, seen)| seen.version.as_str()).collect();
+    if versions.is_empty() {
+        let why = format!("no replica says which version it runs ({})", sight::feed(model, FeedId::Seal, None, now).why);
+        return vec![(model.vault_ref(), Finding::Unknown(why))];
+    }
+    let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
+    let found = concerning(model, kind, now).into_iter().map(|(entry, concern, who)| {
+        let finding = match concern {
+            Concern::No => Finding::Clear,
+            Concern::Untold(why) => Finding::Unknown(format!("whether {} concerns this vault: {why}", entry.id)),
+            Concern::Yes => Finding::Firing(Firing {
+                severity: entry.severity,
+                sentence: format!("{versions}: {}", entry.sentence),
+                why: format!("{}; {}", who.join(", "), entry.source),
+                next: entry.next.clone(),
+                action: None,
+                evidence_since: None,
+            }),
+        };
+        (ObjectRef::new("Advisory", "", &entry.id), finding)
+    });
+    found.collect()
 }

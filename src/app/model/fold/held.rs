@@ -82,7 +82,7 @@ const MOST_PROOFS: usize = 4096;
 /// word whatever is proven until then, and no prove-keys could answer it.
 pub(super) fn register(model: &mut Model, seen: Option<&RegisterSeen>, now: Timestamp) {
     if let Some(register) = seen.filter(|register| register.comparable) {
-        for proof in register.proofs.iter().filter(|proof| !proof.ahead(now)) {
+        for proof in register.proofs.iter().filter(|proof| !proof.ahead(now) && proof.namespace.is_none()) {
             if model.proofs.len() < MOST_PROOFS && !model.proofs.contains(proof) {
                 model.proofs.push(proof.clone());
             }

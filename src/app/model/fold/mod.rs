@@ -80,7 +80,8 @@ fn fold(model: &mut Model, fact: &Fact, now: Timestamp) -> Vec<Effect> {
         Fact::Estate(seen) => watched::estate(model, seen, now),
         Fact::Recalled { history, proofs } => {
             model.history.clone_from(history);
-            model.proofs.clone_from(proofs);
+            let (apart, own) = proofs.iter().cloned().partition(|proof| proof.namespace.is_some());
+            (model.namespace_proofs, model.proofs) = (apart, own);
         }
     }
     Vec::new()

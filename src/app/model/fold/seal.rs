@@ -177,6 +177,7 @@ fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> 
         replica: name.to_owned(),
         cluster_id: seen.cluster_id.clone().or(restart.cluster_id),
         prints: if provider { Vec::new() } else { restart.prints },
+        namespace: None,
     };
     keep(model, proof)
 }
@@ -184,7 +185,10 @@ fn proof(model: &mut Model, name: &str, answer: &SealAnswer, now: Timestamp) -> 
 /// Adds a proof to the model and asks to remember it.
 pub(crate) fn keep(model: &mut Model, proof: Proof) -> Vec<Effect> {
     let namespace = model.workload().map(|w| w.namespace.clone()).unwrap_or_default();
-    let subject = ObjectRef::pod(&namespace, &proof.replica);
+    let subject = match &proof.namespace {
+        Some(path) => crate::app::estate::namespace_ref(path),
+        None => ObjectRef::pod(&namespace, &proof.replica),
+    };
     match proof.answer {
         Answer::Accepted => {
             say(model, proof.at, subject, "proved the keys", proof.method.words(), Tone::Plain);
@@ -194,9 +198,10 @@ pub(crate) fn keep(model: &mut Model, proof: Proof) -> Vec<Effect> {
             say(model, proof.at, subject, "refused the keys", &prints.join(" "), Tone::Grave);
         }
     }
-    model.proofs.push(proof.clone());
-    let surplus = model.proofs.len().saturating_sub(PROOFS_KEPT);
-    model.proofs.drain(..surplus);
+    let kept = if proof.namespace.is_some() { &mut model.namespace_proofs } else { &mut model.proofs };
+    kept.push(proof.clone());
+    let surplus = kept.len().saturating_sub(PROOFS_KEPT);
+    kept.drain(..surplus);
     vec![Effect::RememberProof(proof)]
 }
 

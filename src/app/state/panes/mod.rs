@@ -1,5 +1,6 @@
 //! The rows of each pane: what they are about and in which order, worst first. How they look is the views' business.
 
+use crate::app::estate;
 use crate::app::id::{ObjectRef, PaneId};
 use crate::app::state::State;
 
@@ -54,12 +55,16 @@ pub fn rows(state: &State, pane: PaneId) -> Vec<Row> {
 
 fn vault(state: &State) -> Vec<Row> {
     let namespace = state.model.workload().map_or("", |w| w.namespace.as_str());
-    state
+    let replicas = state
         .model
         .replicas
         .iter()
-        .map(|replica| Row::new(replica.name.clone(), ObjectRef::pod(namespace, &replica.name)))
-        .collect()
+        .map(|replica| Row::new(replica.name.clone(), ObjectRef::pod(namespace, &replica.name)));
+    let namespaces = estate::sealable(&state.model).into_iter().map(|one| Row {
+        badness: u8::from(one.sealed == Some(true)),
+        ..Row::new(format!("namespace {}", one.path), estate::namespace_ref(&one.path))
+    });
+    replicas.chain(namespaces).collect()
 }
 
 fn timeline(state: &State) -> Vec<Row> {

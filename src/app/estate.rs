@@ -1,0 +1,55 @@
+//! What follows from the vault's estate: its audit trail, its namespaces' own seals, how old its snapshots are.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::id::{FeedId, ObjectRef};
+use super::model::Model;
+use super::model::estate::{AuthSeen, EstateSeen, NamespaceSeen, RoleSeen, SnapshotSeen};
+use super::raft::{InSight, in_sight};
+use super::time::age;
+use super::trouble::Trouble;
+
+/// What the feed saw, if it was lately.
+pub fn estate(model: &Model, now: Timestamp) -> InSight<&EstateSeen> {
+    in_sight(model, model.estate.as_ref(), FeedId::Estate, now)
+}
+
+/// What the feed saw, whatever its age: for rows and drawers, which say the age.
+pub fn seen(model: &Model) -> Option<&EstateSeen> {
+    model.estate.as_ref().map(|seen| &seen.value)
+}
+
+/// A namespace of the vault as the subject of an alert, a row and an action.
+pub fn namespace_ref(path: &str) -> ObjectRef {
+    ObjectRef::new("Namespace", "", path)
+}
+
+/// Namespaces with a seal of their own, sealed ones first.
+pub fn sealable(model: &Model) -> Vec<&NamespaceSeen> {
+    let all = seen(model).and_then(|seen| seen.namespaces.as_ref().ok());
+    let mut own: Vec<&NamespaceSeen> = all.into_iter().flatten().filter(|one| one.sealable()).collect();
+    own.sort_by_key(|one| (one.sealed != Some(true), one.path.clone()));
+    own
+}
+
+/// The namespace of this path.
+pub fn namespace<'a>(model: &'a Model, path: &str) -> Option<&'a NamespaceSeen> {
+    let all = seen(model)?.namespaces.as_ref().ok()?;
+    all.iter().find(|one| one.path == path)
+}
+
+/// The newest snapshot and how old it is; `None` where no place is configured or it cannot be read.
+pub fn newest(seen: &EstateSeen, now: Timestamp) -> Option<Option<(&SnapshotSeen, SignedDuration)>> {
+    let all = seen.snapshots.as_ref()?.as_ref().ok()?;
+    Some(all.iter().max_by_key(|one| one.written).map(|one| (one, age(now, one.written))))
+}
+
+/// Why the snapshots' place cannot be read, if it cannot.
+pub fn snapshots_trouble(seen: &EstateSeen) -> Option<&Trouble> {
+    seen.snapshots.as_ref()?.as_ref().err()
+}
+
+/// Roles with which something in the cluster logs in, with their auth method.
+pub fn logins(seen: &EstateSeen) -> impl Iterator<Item = (&AuthSeen, &RoleSeen)> {
+    seen.auth.iter().flatten().flat_map(|auth| auth.roles.iter().map(move |role| (auth, role)))
+}

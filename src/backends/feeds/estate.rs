@@ -1,0 +1,335 @@
+//! The vault's estate, asked with a token: audit devices, mounts, auth methods with the logins that the cluster makes,
+//! namespaces with their own seals; and snapshots in a folder of this machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::roster::{Login, Roster};
+use super::{Feed, Wide};
+use crate::app::id::FeedId;
+use crate::app::model::estate::{AuthSeen, EstateSeen, NamespaceSeen, RoleSeen, SnapshotSeen};
+use crate::app::model::fact::Fact;
+use crate::app::policy::{Policies, Says};
+use crate::app::text::clean;
+use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::bao::ask::{Ask, Question};
+use crate::backends::bao::estate_wire;
+
+/// Namespaces that are asked in one look, and how deep they are looked for.
+const NAMESPACES: usize = 100;
+const DEPTH: usize = 5;
+
+/// Roles that are asked in one look.
+const ROLES: usize = 50;
+
+/// Snapshots that are looked at in a folder.
+const SNAPSHOTS: usize = 1_000;
+
+/// The feed.
+pub struct EstateFeed {
+    ask: Ask,
+    roster: Roster,
+    snapshots: Option<PathBuf>,
+    /// Namespaces with a seal of their own that were seen once: a sealed one may be missing from the list.
+    sealable: BTreeSet<String>,
+}
+
+impl EstateFeed {
+    pub fn new(wide: &Wide) -> Self {
+        Self {
+            ask: wide.ask.clone(),
+            roster: wide.roster.clone(),
+            snapshots: wide.scope.snapshots.clone(),
+            sealable: BTreeSet::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Feed for EstateFeed {
+    fn id(&self) -> FeedId {
+        FeedId::Estate
+    }
+
+    async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
+        let snapshots = match self.snapshots.clone() {
+            Some(folder) => Some(snapshots(folder).await),
+            None => None,
+        };
+        if !self.ask.has_token() {
+            let nothing = Ask::no_token();
+            if snapshots.is_none() {
+                return Err(nothing);
+            }
+            let none = EstateSeen {
+                audit: Err(nothing.clone()),
+                mounts: Err(nothing.clone()),
+                auth: Err(nothing.clone()),
+                namespaces: Err(nothing),
+                snapshots,
+            };
+            return Ok(vec![Fact::Estate(none)]);
+        }
+        let audit = self.part(&Question::Audit, estate_wire::audit).await;
+        // Where nobody answers, or all are sealed, each further question would only say the same.
+        if let Err(trouble) = &audit
+            && matches!(trouble.kind, TroubleKind::Unreachable | TroubleKind::Refused)
+            && snapshots.is_none()
+        {
+            return Err(trouble.clone());
+        }
+        let mounts = self.part(&Question::Mounts, estate_wire::mounts).await;
+        let auth = match self.part(&Question::AuthMethods, estate_wire::auth).await {
+            Ok(methods) => Ok(self.logins(methods).await),
+            Err(trouble) => Err(trouble),
+        };
+        let namespaces = self.namespaces().await;
+        Ok(vec![Fact::Estate(EstateSeen { audit, mounts, auth, namespaces, snapshots })])
+    }
+}
+
+impl EstateFeed {
+    async fn part<T>(&self, question: &Question, read: fn(&Value) -> Vec<T>) -> Result<Vec<T>, Trouble> {
+        match self.ask.ask("", question).await? {
+            Some(data) => Ok(read(&data)),
+            None => Err(Trouble::new(TroubleKind::Absent, &format!("This vault has no {}", question.path()), "", "")),
+        }
+    }
+
+    /// All namespaces, those in namespaces too, as far as the bounds go.
+    async fn namespaces(&mut self) -> Result<Vec<NamespaceSeen>, Trouble> {
+        let mut found: BTreeMap<String, NamespaceSeen> = BTreeMap::new();
+        let mut waiting = vec![(String::new(), 0)];
+        while let Some((parent, depth)) = waiting.pop() {
+            let listed = match self.ask.ask(&parent, &Question::Namespaces).await {
+                Ok(Some(data)) => estate_wire::names(&data),
+                Ok(None) => Vec::new(),
+                // Servers without namespaces know no such path, or not this verb on it.
+                Err(trouble) if parent.is_empty() && trouble.kind == TroubleKind::Refused => {
+                    return Err(Trouble { kind: TroubleKind::Absent, ..trouble });
+                }
+                Err(trouble) if parent.is_empty() => return Err(trouble),
+                // Inside a sealed one nothing is answered.
+                Err(_) => Vec::new(),
+            };
+            for name in listed {
+                let path = if parent.is_empty() { name.clone() } else { format!("{parent}/{name}") };
+                if found.len() >= NAMESPACES || found.contains_key(&path) {
+                    continue;
+                }
+                let seen = self.seal(&parent, &name, &path).await.unwrap_or_else(|| plain(&path));
+                if depth + 1 < DEPTH && seen.sealed != Some(true) {
+                    waiting.push((path.clone(), depth + 1));
+                }
+                found.insert(path, seen);
+            }
+        }
+        for path in self.sealable.clone() {
+            if found.contains_key(&path) {
+                continue;
+            }
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            match self.seal(parent, name, &path).await {
+                Some(seen) => drop(found.insert(path, seen)),
+                None => drop(self.sealable.remove(&path)),
+            }
+        }
+        self.sealable.extend(found.values().filter(|one| one.sealable()).map(|one| one.path.clone()));
+        Ok(found.into_values().collect())
+    }
+
+    /// A namespace's own seal; `None` where it has none, or it is gone.
+    async fn seal(&self, parent: &str, name: &str, path: &str) -> Option<NamespaceSeen> {
+        let question = Question::NamespaceSeal { name: name.to_owned() };
+        let data = self.ask.ask(parent, &question).await.ok().flatten()?;
+        estate_wire::seal(path, &data)
+    }
+
+    /// What the logins of sync operators find: their method, their role, its policies, and whether these allow what is read.
+    async fn logins(&self, mut methods: Vec<AuthSeen>) -> Vec<AuthSeen> {
+        let mut texts: BTreeMap<(String, String), Result<Option<String>, String>> = BTreeMap::new();
+        for login in merged(self.roster.now().logins).into_iter().take(ROLES) {
+            let seen = self.role(&login, &mut texts).await;
+            let path = if login.namespace.is_empty() { login.mount.clone() } else { format!("{}/{}", login.namespace, login.mount) };
+            match methods.iter_mut().find(|method| method.path == path) {
+                Some(method) => {
+                    if method.configured.is_none() {
+                        method.configured = self.configured(&login).await;
+                    }
+                    method.roles.push(seen);
+                }
+                None => {
+                    let mut seen = seen;
+                    if login.namespace.is_empty() {
+                        seen.wrong = vec![format!("no auth method is mounted at {}", login.mount)];
+                        seen.untold.clear();
+                    }
+                    let kind = String::new();
+                    methods.push(AuthSeen { path, kind, configured: None, roles: vec![seen] });
+                }
+            }
+        }
+        methods
+    }
+
+    async fn configured(&self, login: &Login) -> Option<bool> {
+        let question = Question::AuthConfig { mount: login.mount.clone() };
+        self.ask.ask(&login.namespace, &question).await.ok().map(|found| found.is_some())
+    }
+
+    async fn role(
+        &self,
+        login: &Login,
+        texts: &mut BTreeMap<(String, String), Result<Option<String>, String>>,
+    ) -> RoleSeen {
+        let mut seen = RoleSeen { name: clean(&login.role), namespace: login.namespace.clone(), ..RoleSeen::default() };
+        let question = Question::AuthRole { mount: login.mount.clone(), role: login.role.clone() };
+        let role = match self.ask.ask(&login.namespace, &question).await {
+            Ok(Some(role)) => role,
+            Ok(None) => {
+                seen.wrong.push("this role does not exist".to_owned());
+                return seen;
+            }
+            Err(trouble) => {
+                seen.untold.push(trouble.what);
+                return seen;
+            }
+        };
+        if let Some((namespace, account)) = &login.account
+            && estate_wire::lets_in(&role, namespace, account) == Some(false)
+        {
+            seen.wrong.push(format!("it does not let ServiceAccount {namespace}/{account} in"));
+        }
+        seen.policies = estate_wire::policies(&role);
+        let mut policies = Policies::default();
+        let mut whole = true;
+        for name in &seen.policies {
+            let key = (login.namespace.clone(), name.clone());
+            if !texts.contains_key(&key) {
+                texts.insert(key.clone(), self.policy(&login.namespace, name).await);
+            }
+            match texts.get(&key) {
+                Some(Ok(Some(text))) => policies.add(name, text),
+                // A name without a policy behind it grants nothing, and does not fail the login.
+                Some(Ok(None)) if name != "default" => seen.wrong.push(format!("policy {name} does not exist")),
+                Some(Ok(None)) | None => {}
+                Some(Err(why)) => {
+                    whole = false;
+                    seen.untold.push(why.clone());
+                }
+            }
+        }
+        for (path, capability) in &login.needs {
+            match policies.allows(path, capability) {
+                Says::Allowed if whole => {}
+                Says::Refused if whole => seen.wrong.push(format!("no policy allows {capability} on {}", clean(path))),
+                Says::Untold if whole => {
+                    seen.untold.push(format!("whether {capability} on {} is allowed: a policy has templates", clean(path)));
+                }
+                // A policy that could not be read may deny or allow.
+                Says::Allowed | Says::Refused | Says::Untold => {}
+            }
+        }
+        seen
+    }
+
+    async fn policy(&self, namespace: &str, name: &str) -> Result<Option<String>, String> {
+        if name == "root" {
+            return Ok(Some(String::new()));
+        }
+        match self.ask.ask(namespace, &Question::Policy { name: name.to_owned() }).await {
+            Ok(Some(data)) => {
+                let text = data.get("policy").or_else(|| data.get("rules")).and_then(Value::as_str);
+                Ok(Some(text.unwrap_or_default().to_owned()))
+            }
+            Ok(None) => Ok(None),
+            Err(trouble) => Err(trouble.what),
+        }
+    }
+}
+
+/// A namespace that cannot be sealed by itself.
+fn plain(path: &str) -> NamespaceSeen {
+    NamespaceSeen { path: path.to_owned(), sealed: None, progress: None, shares: None }
+}
+
+/// One login for each role, with all that is read through it.
+fn merged(logins: Vec<Login>) -> Vec<Login> {
+    let mut all: BTreeMap<(String, String, String, Option<(String, String)>), Login> = BTreeMap::new();
+    for login in logins {
+        let key = (login.namespace.clone(), login.mount.clone(), login.role.clone(), login.account.clone());
+        match all.get_mut(&key) {
+            Some(known) => known.needs.extend(login.needs),
+            None => drop(all.insert(key, login)),
+        }
+    }
+    for login in all.values_mut() {
+        login.needs.sort();
+        login.needs.dedup();
+    }
+    all.into_values().collect()
+}
+
+/// Files that end in `.snap`, oldest first.
+async fn snapshots(folder: PathBuf) -> Result<Vec<SnapshotSeen>, Trouble> {
+    let read = tokio::task::spawn_blocking(move || listed(&folder)).await;
+    read.unwrap_or_else(|_| Err(Trouble::local("The folder of snapshots could not be read", "the reading failed inside", "")))
+}
+
+fn listed(folder: &Path) -> Result<Vec<SnapshotSeen>, Trouble> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        Trouble::local(
+            &format!("The folder of snapshots {} cannot be read", folder.display()),
+            &error.to_string(),
+            "Mend vault.snapshots in the configuration, or the folder's permissions",
+        )
+    })?;
+    let mut found: Vec<SnapshotSeen> = entries
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|end| end == "snap"))
+        .filter_map(|entry| {
+            let about = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            let written = Timestamp::try_from(about.modified().ok()?).ok()?;
+            Some(SnapshotSeen { name: clean(&entry.file_name().to_string_lossy()), size: about.len(), written })
+        })
+        .collect();
+    found.sort_by_key(|one| one.written);
+    let surplus = found.len().saturating_sub(SNAPSHOTS);
+    found.drain(..surplus);
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_snapshots_count_newest_last() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.snap"), b"12345").unwrap();
+        std::fs::write(folder.path().join("notes.txt"), b"x").unwrap();
+        std::fs::create_dir(folder.path().join("b.snap")).unwrap();
+        let found = listed(folder.path()).unwrap();
+        assert_eq!(found.iter().map(|one| (one.name.as_str(), one.size)).collect::<Vec<_>>(), [("a.snap", 5)]);
+        let trouble = listed(&folder.path().join("none")).unwrap_err();
+        assert_eq!(trouble.kind, TroubleKind::Local);
+    }
+
+    #[test]
+    fn one_login_a_role() {
+        let login = |path: &str| Login {
+            namespace: String::new(),
+            mount: "kubernetes".into(),
+            role: "shop".into(),
+            account: None,
+            needs: vec![(path.into(), "read".into())],
+        };
+        let all = merged(vec![login("kv/data/b"), login("kv/data/a"), login("kv/data/b")]);
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].needs.len(), 2);
+    }
+}

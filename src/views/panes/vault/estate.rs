@@ -1,0 +1,231 @@
+//! What stands below the replicas: namespaces with their own seals, raft's tolerance, the audit trail, snapshots, what is
+//! known of this version.
+
+use ratatui::text::{Line, Span};
+
+use super::{Entry, Room};
+use crate::app::advisories::{Concern, Kind, concerning};
+use crate::app::alerts::Severity;
+use crate::app::estate;
+use crate::app::id::FeedId;
+use crate::app::model::estate::{EstateSeen, NamespaceSeen};
+use crate::app::raft::{self, InSight, Tolerance};
+use crate::app::state::State;
+use crate::app::text::count;
+use crate::app::time::quiet;
+use crate::views::table::{Cell, Column, lay};
+use crate::views::theme::{Look, Mark, Role};
+use crate::views::{fmt, sight};
+
+/// The feeds beside the replicas' own.
+pub const BESIDE: [FeedId; 2] = [FeedId::Raft, FeedId::Estate];
+
+/// Entries that a replica is behind the others; nothing while it keeps up.
+pub(super) fn lag(state: &State, replica: &str) -> Cell {
+    let InSight::Here(seen) = raft::raft(&state.model, state.now) else { return Cell::empty() };
+    let (warning, _) = state.model.expect.limits("raft-lag", 1_000, 10_000);
+    match raft::behind(seen, replica) {
+        // A follower is a few entries behind at every write: that is no news, and it would never stand still.
+        None | Some(0..100) => Cell::empty(),
+        Some(lag) if lag < warning => Cell::new(Role::Dim, format!("{} behind", lag / 100 * 100)),
+        Some(lag) => Cell::new(Role::Warn, format!("{lag} behind")),
+    }
+}
+
+/// `✓ raft tolerates 1`, for the summary's line.
+pub(super) fn tolerance(state: &State, look: &Look) -> Vec<Span<'static>> {
+    let InSight::Here(seen) = raft::raft(&state.model, state.now) else { return Vec::new() };
+    let Ok(view) = &seen.cluster else { return Vec::new() };
+    let tolerance = raft::tolerance(view, state.model.replicas.len());
+    let mark = match &tolerance {
+        Tolerance::Single | Tolerance::Untold => Mark::Absent,
+        Tolerance::Loses(_) => Mark::Ok,
+        Tolerance::Nothing { sick, .. } if sick.is_empty() => Mark::Warn,
+        Tolerance::Nothing { .. } => Mark::Bad,
+    };
+    let words = raft::words(&tolerance).unwrap_or_else(|| "raft: nobody leads".to_owned());
+    vec![Span::raw("  "), look.mark(mark, &words)]
+}
+
+const COLUMNS: [Column; 3] = [Column::name("namespace", 0, 12), Column::new("seal", 0), Column::new("shares", 1)];
+
+/// How a namespace's own seal stands.
+pub fn namespace_seal(one: &NamespaceSeen) -> (Mark, String) {
+    match (one.sealed, one.progress) {
+        (Some(true), Some((given, needed))) => (Mark::Bad, format!("sealed {given} of {needed}")),
+        (Some(true), None) => (Mark::Bad, "sealed".to_owned()),
+        (Some(false), _) => (Mark::Ok, "unsealed".to_owned()),
+        (None, _) => (Mark::Absent, "no seal of its own".to_owned()),
+    }
+}
+
+/// Rows for namespaces with a seal of their own.
+pub(super) fn namespaces(state: &State, look: &Look, room: Room) -> Vec<Entry> {
+    let own = estate::sealable(&state.model);
+    let cells: Vec<Vec<Cell>> = own
+        .iter()
+        .map(|one| {
+            let (mark, word) = namespace_seal(one);
+            let shares = one.shares.map(|(needed, of)| format!("{needed} of {of}")).unwrap_or_default();
+            vec![
+                Cell::new(Role::Plain, format!("namespace {}", one.path)),
+                Cell::new(mark.role(), format!("{} {word}", look.glyph(mark))),
+                Cell::new(Role::Dim, shares),
+            ]
+        })
+        .collect();
+    let mut lines = lay(look, &COLUMNS, &cells, room.width, room.zoomed).into_iter();
+    let mut entries = Vec::new();
+    if room.zoomed && !own.is_empty() {
+        entries.push(Entry::blank());
+        entries.extend(lines.next().map(|line| Entry::note(2, line)));
+    }
+    for (one, line) in own.iter().zip(lines) {
+        let weight = if one.sealed == Some(true) { 0 } else { 5 };
+        entries.push(Entry::row(format!("namespace {}", one.path), weight, line));
+    }
+    entries
+}
+
+/// Why raft or the estate is not in sight; on a card only what somebody could mend by a policy.
+pub(super) fn blind(state: &State, look: &Look, room: Room) -> Vec<Entry> {
+    let shown: Vec<FeedId> = BESIDE
+        .into_iter()
+        .filter(|feed| sight::blindness(state, *feed).is_some_and(|blind| room.zoomed || blind.mark == Mark::Warn))
+        .collect();
+    sight::entries(state, look, &shown, room)
+}
+
+/// The audit trail, snapshots, mounts, logins, what is known of this version: one line each, and only what there is.
+pub(super) fn notes(state: &State, look: &Look, room: Room) -> Vec<Entry> {
+    let mut notes: Vec<(u8, Mark, String)> = Vec::new();
+    if let Some(seen) = estate::seen(&state.model) {
+        trail(seen, &mut notes);
+        snapshots(state, seen, &mut notes);
+        if room.zoomed {
+            inventory(seen, &mut notes);
+        }
+        logins(seen, &mut notes);
+    }
+    if let InSight::Here(seen) = raft::raft(&state.model, state.now)
+        && let Ok(view) = &seen.cluster
+    {
+        let dead: Vec<&str> = raft::kept(&state.model, view).iter().map(|peer| peer.id.as_str()).collect();
+        if !dead.is_empty() {
+            notes.push((3, Mark::Warn, format!("raft still counts {}", dead.join(", "))));
+        }
+        if room.zoomed {
+            notes.push((7, Mark::Absent, cleanup(view)));
+        }
+    }
+    for (kind, noun) in [(Kind::Advisory, "advisory"), (Kind::Trap, "upgrade trap")] {
+        let found = concerning(&state.model, kind, state.now);
+        let yes = || found.iter().filter(|(_, concern, _)| *concern == Concern::Yes);
+        let ids: Vec<&str> = yes().map(|(entry, _, _)| entry.id.as_str()).collect();
+        if !ids.is_empty() {
+            let mild = yes().all(|(entry, _, _)| entry.severity == Severity::Info);
+            let mark = if mild { Mark::Absent } else { Mark::Warn };
+            notes.push((3, mark, format!("{noun}: {}", ids.join(", "))));
+        }
+    }
+    let lines = notes.into_iter().map(|(weight, mark, words)| {
+        Entry::note(weight, Line::from(vec![look.mark(mark, &fmt::end(&words, room.width.saturating_sub(3)))]))
+    });
+    lines.collect()
+}
+
+fn cleanup(view: &crate::app::model::raft::ClusterView) -> String {
+    let voters = view.peers.iter().filter(|peer| peer.voter).count();
+    let after = view.dead_after.map_or_else(String::new, |after| format!(" after {}", quiet(after)));
+    match view.cleanup_dead {
+        Some(true) => format!("{}, dead ones removed{after}", count(voters, "raft voter")),
+        Some(false) => format!("{}, dead ones kept until somebody removes them", count(voters, "raft voter")),
+        None => count(voters, "raft voter"),
+    }
+}
+
+fn trail(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
+    if let Ok(devices) = &seen.audit {
+        if devices.is_empty() {
+            notes.push((2, Mark::Warn, "audit: no device".to_owned()));
+        } else {
+            let names: Vec<String> = devices.iter().map(|(path, kind)| format!("{path} ({kind})")).collect();
+            notes.push((6, Mark::Ok, format!("audit: {}", names.join(", "))));
+        }
+    }
+}
+
+fn snapshots(state: &State, seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
+    if let Some(trouble) = estate::snapshots_trouble(seen) {
+        notes.push((4, Mark::Unknown, format!("snapshots: {}", trouble.what)));
+    }
+    match estate::newest(seen, state.now) {
+        Some(Some((newest, age))) => {
+            let words = format!("snapshot: {} old, {}, {}", quiet(age), size(newest.size), newest.name);
+            notes.push((6, Mark::Ok, words));
+        }
+        Some(None) => notes.push((3, Mark::Warn, "snapshots: none in the configured folder".to_owned())),
+        None => {}
+    }
+}
+
+/// `12 MiB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{} KiB", bytes / 1_024),
+        1_048_576..1_073_741_824 => format!("{} MiB", bytes / 1_048_576),
+        _ => format!("{} GiB", bytes / 1_073_741_824),
+    }
+}
+
+fn inventory(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
+    if let Ok(mounts) = &seen.mounts {
+        let own = mounts.iter().filter(|mount| !matches!(mount.kind.as_str(), "system" | "identity" | "cubbyhole"));
+        let names: Vec<String> = own
+            .map(|mount| match mount.version {
+                Some(version) => format!("{} ({} v{version})", mount.path, mount.kind),
+                None => format!("{} ({})", mount.path, mount.kind),
+            })
+            .collect();
+        notes.push((7, Mark::Absent, format!("engines: {}", or_none(&names))));
+    }
+    if let Ok(methods) = &seen.auth {
+        let names: Vec<String> = methods
+            .iter()
+            .filter(|method| method.kind != "token")
+            .map(|method| match method.configured {
+                Some(false) => format!("{} ({}, not configured)", method.path, method.kind),
+                Some(true) | None => format!("{} ({})", method.path, method.kind),
+            })
+            .collect();
+        notes.push((7, Mark::Absent, format!("auth methods: {}", or_none(&names))));
+    }
+    if let Ok(all) = &seen.namespaces
+        && !all.is_empty()
+    {
+        let own = all.iter().filter(|one| one.sealable()).count();
+        notes.push((7, Mark::Absent, format!("{}, {own} with a seal of its own", count(all.len(), "namespace"))));
+    }
+}
+
+fn or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Logins that cannot work; those that work are one figure.
+fn logins(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
+    let mut well = 0;
+    for (method, role) in estate::logins(seen) {
+        match role.wrong.first() {
+            Some(wrong) => notes.push((2, Mark::Warn, format!("login {}/{}: {wrong}", method.path, role.name))),
+            None if method.configured == Some(false) => {
+                notes.push((2, Mark::Warn, format!("login {}/{}: the method is not configured", method.path, role.name)));
+            }
+            None => well += 1,
+        }
+    }
+    if well > 0 {
+        notes.push((7, Mark::Ok, format!("{} of the operators in order", count(well, "login"))));
+    }
+}
