@@ -9,6 +9,7 @@ use super::panes::{self, Pane, Room};
 use super::theme::{Look, Role};
 use super::{about, canvas, fmt};
 use crate::app::id::PaneId;
+use crate::app::state::lists::{self, Sort};
 use crate::app::state::State;
 
 /// From this width on the details of the selected row stand beside the cards.
@@ -177,6 +178,7 @@ fn title(state: &State, look: &Look, pane: &dyn Pane, area: Rect, most: u16, buf
     let focused = state.focus == pane.id() || state.zoom == Some(pane.id());
     let room = (if most == 0 { area.width } else { most }).saturating_sub(4);
     let (mark, words) = pane.standing(state);
+    let words = looked_at(state, pane.id(), words);
     let name = if focused { Role::Accent } else { Role::Title };
     let used = fmt::width(pane.id().title()) + 6 + look.glyph_width();
     let words = fmt::end(&words, (room as usize).saturating_sub(used));
@@ -192,6 +194,25 @@ fn title(state: &State, look: &Look, pane: &dyn Pane, area: Rect, most: u16, buf
     canvas::put(buf, look, area.x + 1, area.y, room + 2, &line);
 }
 
+/// How the pane stands, or what of it is looked at: `filter: ory · 3 of 75`, `by lag`, `new worst: ory/kratos`.
+fn looked_at(state: &State, pane: PaneId, standing: String) -> String {
+    let typing = state.filtering && state.layers.is_empty() && state.pane() == pane;
+    let mut words = Vec::new();
+    if typing || state.filter(pane).is_some() {
+        let filter = state.lists.get(&pane).map_or("", |view| view.filter.as_str());
+        let caret = if typing { "▏" } else { "" };
+        let (some, all) = (lists::shown(state, pane).len(), crate::app::state::panes::rows(state, pane).len());
+        words.push(format!("filter: {filter}{caret} · {some} of {all}"));
+    } else if !standing.is_empty() {
+        words.push(standing);
+    }
+    if state.sort(pane) != Sort::Worst {
+        words.push(format!("by {}", state.sort(pane).word()));
+    }
+    words.extend(lists::news(state, pane));
+    words.join(" · ")
+}
+
 /// The lines of one pane, with the cursor's bar beside the selected row of the pane that has the focus.
 fn card(state: &State, look: &Look, pane: &dyn Pane, area: Rect, zoomed: bool, buf: &mut Buffer) {
     if area.height == 0 || area.width < 4 {
@@ -200,7 +221,7 @@ fn card(state: &State, look: &Look, pane: &dyn Pane, area: Rect, zoomed: bool, b
     let room = Room { width: area.width as usize - 2, height: area.height as usize, zoomed };
     let selected = panes::selected(state, pane.id());
     let focused = zoomed || state.focus == pane.id();
-    let entries = panes::fit(pane.entries(state, look, room), room.height, selected.as_deref());
+    let entries = panes::fit(panes::entries(state, look, pane, room), room.height, selected.as_deref());
     for (row, entry) in entries.into_iter().enumerate() {
         let y = area.y + row as u16;
         let mut line = entry.line;
@@ -221,8 +242,7 @@ fn split(area: Rect) -> (Rect, Option<Rect>) {
 /// What the cursor is on, told in full.
 fn draw_beside(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     let pane = state.zoom.unwrap_or(state.focus);
-    let selected = panes::selected(state, pane);
-    let row = crate::app::state::panes::rows(state, pane).into_iter().find(|row| Some(&row.key) == selected.as_ref());
+    let row = lists::selected(state, pane);
     canvas::rule(buf, look, area);
     canvas::text(buf, look, area.x, area.y, 1, Role::Rule, "┬");
     for y in area.y + 1..area.bottom() {
