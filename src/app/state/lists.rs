@@ -54,16 +54,10 @@ pub struct View {
 }
 
 impl View {
-    fn takes(&self, words: &[String], row: &Row) -> bool {
-        let key = row.key.to_lowercase();
-        let subject = row.subject.to_string().to_lowercase();
-        words.iter().all(|word| [&key, &subject, &row.words].iter().any(|text| text.contains(word.as_str())))
-    }
-
     /// The rows that the filter lets through, in the order of the sort.
     fn sorted<'a>(&self, all: &'a [Row]) -> Vec<&'a Row> {
         let words: Vec<String> = self.filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
-        let mut shown: Vec<&Row> = all.iter().filter(|row| self.takes(&words, row)).collect();
+        let mut shown: Vec<&Row> = all.iter().filter(|row| takes(&words, row)).collect();
         match self.sort {
             Sort::Worst => {}
             Sort::Name => shown.sort_by_cached_key(|row| (row.subject.path().to_lowercase(), row.key.clone())),
@@ -94,6 +88,13 @@ impl View {
     fn plain(&self) -> bool {
         self.filter.trim().is_empty() && self.sort == Sort::Worst && self.held.is_none()
     }
+}
+
+/// Whether a row has each of these words in it, in its key, its subject or what its pane says of it.
+fn takes(words: &[String], row: &Row) -> bool {
+    let key = row.key.to_lowercase();
+    let subject = row.subject.to_string().to_lowercase();
+    words.iter().all(|word| [&key, &subject, &row.words].iter().any(|text| text.contains(word.as_str())))
 }
 
 /// The rows of each pane, made when they are first asked for after a message.

@@ -261,7 +261,6 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
             change(&mut dialog.text);
         }
         Some(Layer::Silence(dialog)) => change(&mut dialog.reason),
-        Some(_) => {}
         None if state.filtering => {
             let pane = state.pane();
             state.view(pane, |view| {
@@ -269,7 +268,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
                 change(&mut view.filter);
             });
         }
-        None => {}
+        Some(_) | None => {}
     }
 }
 
