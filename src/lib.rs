@@ -52,6 +52,7 @@
 //!
 //! - [`programs::console`], [`programs::demo`], [`programs::check`], [`programs::act`], [`programs::config`],
 //!   [`programs::shell`]: one command each; `shell` prints completions and the manual page
+//! - [`programs::fleet`]: from one cluster of the config file to another in the same terminal
 //! - [`programs::keys`]: the encrypted keystore from the command line, one command of it a file
 //! - [`programs::session`]: aim, connect, watch: what all of them begin with; [`programs::held`]: the keystore and salt of it
 //! - [`programs::stage`]: the sandbox stepped through virtual time, for printed screens and tests

@@ -38,7 +38,7 @@ pub enum Intent {
         /// About what; `None` for the vault as a whole.
         target: Option<ObjectRef>,
     },
-    /// A character for the field that has the focus (a challenge, a reason); never a secret.
+    /// A character for the field that has the focus (a challenge, a filter, a command, a reason); never a secret.
     Type(char),
     /// Remove the last character of that field.
     Erase,
@@ -52,8 +52,25 @@ pub enum Intent {
     Accept,
     /// Acknowledge the alert under the cursor: seen, being dealt with.
     Acknowledge,
-    /// Silence the alert under the cursor for an hour.
+    /// Ask for how long and why the alert under the cursor is to be silent.
     Silence,
+    /// Type a filter for the list that has the focus.
+    Filter,
+    /// The next order of that list.
+    Sort,
+    /// Type a command.
+    Palette,
+    /// Show the clusters of the config file.
+    Clusters,
+    /// End this session and begin one with another cluster; asks first while something runs.
+    Switch(String),
+    /// Go to a row of a pane and open it.
+    Find {
+        /// The pane.
+        pane: PaneId,
+        /// The row's key.
+        key: String,
+    },
     /// Copy the line under the cursor; never a secret.
     Copy,
     /// Leave; asks first while something runs.

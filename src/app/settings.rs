@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::model::Expectations;
+use super::model::fact::Environment;
+use super::verdict::Standing;
 
 /// A rule's durations, where the configuration changes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,6 +32,33 @@ pub struct Settings {
     /// `keystore.lockAfter`: an unlocked keystore that is not used for so long locks itself; five minutes where unset.
     #[serde(default)]
     pub lock_after: Option<SignedDuration>,
+    /// The clusters of the config file, to go to from this one.
+    #[serde(default)]
+    pub fleet: Vec<Cluster>,
+}
+
+/// A cluster of the config file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Its name there.
+    pub name: String,
+    /// What is at stake.
+    pub environment: Environment,
+    /// It is the one of this session.
+    pub here: bool,
+    /// How it stood when it was last looked at from here.
+    pub last: Option<LastSeen>,
+}
+
+/// How a cluster stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSeen {
+    /// The state.
+    pub state: Standing,
+    /// The sentence.
+    pub sentence: String,
+    /// When that was.
+    pub at: Timestamp,
 }
 
 impl Settings {

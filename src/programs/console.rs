@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind};
 use futures::StreamExt as _;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::task::TaskTracker;
 
 use super::config::Answer;
+use super::fleet;
 use super::session::{Aim, Session};
 use crate::app::config::cli::Cli;
 use crate::app::config::env::Env;
@@ -25,6 +26,7 @@ use crate::app::runtime::signals;
 use crate::app::runtime::slots::Slots;
 use crate::app::runtime::tape::Tape;
 use crate::app::state::State;
+use crate::app::state::layers::Layer;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::connect::NotConnected;
 use crate::backends::files::tapes;
@@ -36,7 +38,7 @@ use crate::views::theme::Look;
 /// How long a cluster that does not answer is left alone before it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Runs the console.
+/// Runs the console: one session after the other, as long as somebody goes from one cluster to the next.
 pub async fn run(cli: &Cli, look: Look, env: &Env) -> Answer {
     if let Err(trouble) =
         terminal("the console", "Use `baowatch check`, `baowatch --print 80x24`, or `baowatch act` instead", env)
@@ -47,19 +49,77 @@ pub async fn run(cli: &Cli, look: Look, env: &Env) -> Answer {
         Ok(aim) => aim,
         Err(trouble) => return Answer::failed(&trouble, 1),
     };
+    install_panic_hook();
+    let room = Room::open();
+    let mut screen = None;
+    // Where somebody came from, to go back to where the way on leads nowhere, and why it does.
+    let mut before: Option<Aim> = None;
+    let mut said = None;
     loop {
-        match live(aim.clone(), look).await {
-            Ok(None) => return Answer::done(String::new()),
-            Ok(Some(failed)) if failed.several.is_empty() => return Answer::failed(&failed.trouble, 1),
-            Ok(Some(failed)) => match ask(&failed) {
-                Ok((namespace, name)) => aim.choose(&namespace, &name),
-                Err(trouble) => return Answer::failed(&trouble, 1),
-            },
-            Err(error) => {
-                let trouble = Trouble::local("the terminal could not be used", &error.to_string(), "");
-                return Answer::failed(&trouble, 1);
+        let taken = match screen.take().map_or_else(|| Screen::take(look), Ok) {
+            Ok(taken) => taken,
+            Err(error) => return Answer::failed(&unusable(&error), 1),
+        };
+        match live(&aim, taken, &room, said.take()).await {
+            Ok(Ended::Left) => return Answer::done(String::new()),
+            Ok(Ended::Next(name, kept)) => {
+                screen = Some(kept);
+                match fleet::toward(&cli.global, &name, env) {
+                    Ok(next) => before = Some(std::mem::replace(&mut aim, next)),
+                    Err(trouble) => said = Some(trouble),
+                }
             }
+            Ok(Ended::Failed(failed)) => {
+                let trouble = if failed.several.is_empty() {
+                    failed.trouble
+                } else {
+                    match ask(&failed) {
+                        Ok((namespace, name)) => {
+                            aim.choose(&namespace, &name);
+                            continue;
+                        }
+                        Err(trouble) => trouble,
+                    }
+                };
+                match before.take() {
+                    Some(back) => (aim, said) = (back, Some(trouble)),
+                    None => return Answer::failed(&trouble, 1),
+                }
+            }
+            Err(error) => return Answer::failed(&unusable(&error), 1),
         }
+    }
+}
+
+fn unusable(error: &std::io::Error) -> Trouble {
+    Trouble::local("the terminal could not be used", &error.to_string(), "")
+}
+
+/// What the terminal and the signals say, for whichever session listens: between two of them nothing is lost.
+struct Room {
+    inbox: Arc<tokio::sync::Mutex<UnboundedReceiver<Input<Event>>>>,
+    tasks: TaskTracker,
+}
+
+impl Room {
+    fn open() -> Self {
+        let (send, inbox) = unbounded_channel();
+        let tasks = TaskTracker::new();
+        tasks.spawn(signals::listen(send.clone()));
+        tasks.spawn(listen(send));
+        Self { inbox: Arc::new(tokio::sync::Mutex::new(inbox)), tasks }
+    }
+
+    /// Passes on to one session until it is aborted.
+    fn pass_to(&self, send: UnboundedSender<Input<Event>>) -> tokio::task::JoinHandle<()> {
+        let inbox = Arc::clone(&self.inbox);
+        self.tasks.spawn(async move {
+            while let Some(input) = inbox.lock().await.recv().await {
+                if send.send(input).is_err() {
+                    return;
+                }
+            }
+        })
     }
 }
 
@@ -130,23 +190,36 @@ impl Hands<Effect> for Late {
     }
 }
 
-/// One session on the screen; what it ended over, if it could not begin at all.
-async fn live(aim: Aim, look: Look) -> std::io::Result<Option<NotConnected>> {
+/// How a session ended.
+enum Ended {
+    /// Somebody left.
+    Left,
+    /// Somebody goes on to this cluster of the config file; the terminal is kept for it.
+    Next(String, Screen),
+    /// It could not begin at all.
+    Failed(NotConnected),
+}
+
+/// One session on the screen. `said` is what stood in the way of another one.
+async fn live(
+    aim: &Aim,
+    mut screen: Screen,
+    room: &Room,
+    said: Option<Trouble>,
+) -> std::io::Result<Ended> {
     let began = clock::now();
-    let mut state = State::new(aim.bound.settings.clone(), began);
+    let mut state = State::new(fleet::settings(aim), began);
     state.size = crossterm::terminal::size()?;
-    let mut tape = record(&aim, &state, began);
+    state.layers.extend(said.map(Layer::Refused));
+    let mut tape = record(aim, &state, began);
     let mut program = Console(state);
     let (send, mut inbox) = unbounded_channel();
     let tasks = TaskTracker::new();
     let slots = Slots::default();
     let hands = Late::default();
-    install_panic_hook();
-    let mut screen = Screen::take(look)?;
-    tasks.spawn(signals::listen(send.clone()));
-    tasks.spawn(listen(send.clone()));
+    let heard = room.pass_to(send.clone());
     let found: Arc<Mutex<Found>> = Arc::default();
-    let search = tasks.spawn(search(aim, send.clone(), hands.clone(), Arc::clone(&found), slots.clone()));
+    let search = tasks.spawn(search(aim.clone(), send.clone(), hands.clone(), Arc::clone(&found), slots.clone()));
     let mut ears = Typist::new(slots.clone());
     let mut desk = Desk {
         clock: &WallClock as &dyn Clock,
@@ -157,18 +230,22 @@ async fn live(aim: Aim, look: Look) -> std::io::Result<Option<NotConnected>> {
         seq: 0,
     };
     let ran = desk.run(&mut program, &mut inbox, &|_| false).await;
-    drop(screen);
+    heard.abort();
     search.abort();
     *hands.0.lock().unwrap_or_else(PoisonError::into_inner) = Waiting::default();
     slots.forget_all();
+    fleet::remember(aim, &program.0);
     ran?;
     let found = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+    // Closing may take a moment: a terminal that nobody goes on with is given back before.
+    let next = program.0.next.take().map(|name| Ended::Next(name, screen));
     match found {
         Found::Session(session) => session.close().await,
         Found::Nothing => {}
-        Found::Failed(failed) => return Ok(Some(failed)),
+        Found::Failed(failed) if next.is_none() => return Ok(Ended::Failed(failed)),
+        Found::Failed(_) => {}
     }
-    Ok(None)
+    Ok(next.unwrap_or(Ended::Left))
 }
 
 /// The session's tape: in memory, and in a file where one can be written. A full disk must not keep the console shut.

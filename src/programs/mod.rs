@@ -6,6 +6,7 @@ pub mod choices;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod fleet;
 pub mod hardening;
 pub mod held;
 pub mod hidden;

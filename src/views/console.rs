@@ -33,12 +33,13 @@ pub fn render(state: &State, look: &Look, buf: &mut Buffer) {
     y += 1 + u16::from(airy);
     let room = area.width as usize;
     let covered = state.zoom.is_some() || state.top().is_some();
-    let lines = if covered {
-        vec![verdict::one_line(state, look, room)]
+    // What the sentence has to say changes; where the cards stand does not.
+    let (lines, height) = if covered {
+        (vec![verdict::one_line(state, look, room)], 1)
     } else {
-        verdict::lines(state, look, room, (area.height as usize - 2).div_ceil(4).clamp(3, 9))
+        let height = ((area.height - 2) / 5).clamp(3, 9);
+        (verdict::lines(state, look, room, height as usize), height)
     };
-    let height = lines.len() as u16;
     verdict::draw(look, Rect { y, height, ..area }, &lines, buf);
     y += height + u16::from(airy);
     let middle = Rect { y, height: area.bottom().saturating_sub(y + 1), ..area };

@@ -16,9 +16,10 @@ use crate::app::runbook::guard::check;
 use crate::app::runbook::plan::{Danger, LIFETIME};
 use crate::app::runbook::run::{Phase, Run};
 use crate::app::state::layers::{Field, Layer, PlanDialog};
-use crate::app::state::{State, panes};
+use crate::app::state::{State, lists as seen};
 use crate::app::time::age;
 
+mod lists;
 mod reading;
 mod table;
 
@@ -47,13 +48,25 @@ pub enum Context {
     Leave,
     /// Something was refused.
     Refused,
+    /// The filter of a list is being typed.
+    Filter,
+    /// A command is being typed.
+    Palette,
+    /// The clusters of the config file.
+    Clusters,
+    /// An alert is about to be silenced.
+    Silence,
 }
 
 impl Context {
     /// Every context, in the order of the help, with its heading.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::Home, "Overview and panes"),
+        (Self::Filter, "Typing a filter"),
+        (Self::Palette, "Typing a command"),
+        (Self::Clusters, "Clusters"),
         (Self::Alerts, "Alerts"),
+        (Self::Silence, "Silencing an alert"),
         (Self::Details, "Details"),
         (Self::Actions, "Actions"),
         (Self::Shares, "Typing shares"),
@@ -68,6 +81,7 @@ impl Context {
     /// The context of what is on the screen.
     pub fn of(state: &State) -> Self {
         match state.top() {
+            None if state.filtering => Self::Filter,
             None => Self::Home,
             Some(Layer::Help { .. }) => Self::Help,
             Some(Layer::Alerts { .. }) => Self::Alerts,
@@ -79,6 +93,9 @@ impl Context {
             Some(Layer::Run { .. }) => Self::Run,
             Some(Layer::Leave) => Self::Leave,
             Some(Layer::Refused(_)) => Self::Refused,
+            Some(Layer::Palette(_)) => Self::Palette,
+            Some(Layer::Clusters { .. }) => Self::Clusters,
+            Some(Layer::Silence(_)) => Self::Silence,
         }
     }
 }
@@ -163,7 +180,15 @@ impl Fingers<Console> for Keyboard {
 }
 
 fn rows(state: &State) -> usize {
-    panes::rows(state, state.zoom.unwrap_or(state.focus)).len()
+    seen::shown(state, state.pane()).len()
+}
+
+/// The key of the overview that asks for this, where one does: the palette names it.
+pub fn home_key(state: &State, intent: &Intent) -> Option<String> {
+    table::own(Context::Home).iter().chain(table::everywhere(Context::Home)).find_map(|binding| match binding.does {
+        Does::Ask(ask) => binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).map(|name| keys::shown(name)),
+        Does::Slot => None,
+    })
 }
 
 fn plan(state: &State) -> Option<&PlanDialog> {

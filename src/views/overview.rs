@@ -8,16 +8,50 @@ use ratatui::text::{Line, Span};
 use super::panes::{self, Pane, Room};
 use super::theme::{Look, Role};
 use super::{about, canvas, fmt};
+use crate::app::id::PaneId;
+use crate::app::state::lists::{self, Sort};
 use crate::app::state::State;
 
 /// From this width on the details of the selected row stand beside the cards.
 const BESIDE: u16 = 150;
 /// Below this width the cards stand one under the other.
 const TWO_COLUMNS: u16 = 64;
-/// A card shorter than this says nothing: then only the one with the focus is shown.
-const LEAST: u16 = 4;
-/// A row of cards taller than this only shows air; the timeline has more use for it.
-const MOST: u16 = 18;
+/// Rows that are left over go to these cards in turn, again and again: lists and the timeline have most use for them.
+const TURNS: [PaneId; 22] = [
+    PaneId::Rotation,
+    PaneId::Flow,
+    PaneId::Timeline,
+    PaneId::Sync,
+    PaneId::Workloads,
+    PaneId::Nodes,
+    PaneId::Tokens,
+    PaneId::Timeline,
+    PaneId::Sync,
+    PaneId::Workloads,
+    PaneId::Vault,
+    PaneId::Keys,
+    PaneId::Rotation,
+    PaneId::Flow,
+    PaneId::Nodes,
+    PaneId::Tokens,
+    PaneId::Sync,
+    PaneId::Workloads,
+    PaneId::Timeline,
+    PaneId::Vault,
+    PaneId::Keys,
+    PaneId::Timeline,
+];
+
+/// Rows below which a card says nothing, and rows beyond which it only shows air; without its title.
+const fn bounds(pane: PaneId) -> (u16, u16) {
+    match pane {
+        PaneId::Vault | PaneId::Keys => (4, 10),
+        PaneId::Sync | PaneId::Workloads => (2, 24),
+        PaneId::Nodes | PaneId::Tokens => (2, 16),
+        PaneId::Rotation | PaneId::Flow => (1, 16),
+        PaneId::Timeline => (2, u16::MAX),
+    }
+}
 
 /// Draws the panes into `area`.
 pub fn draw(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
@@ -38,16 +72,16 @@ fn draw_cards(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
         return;
     }
     let rows = rows(area.width);
-    if area.height < LEAST * rows.len() as u16 {
+    let Some(heights) = heights(&rows, area.height) else {
         if let Some(pane) = panes::find(state.focus) {
             title(state, look, pane, area, 0, buf);
             card(state, look, pane, below_title(area), false, buf);
         }
         return;
-    }
+    };
     let mut y = area.y;
     let mut above = None;
-    for (row, height) in rows.iter().zip(heights(&rows, area.height)) {
+    for (row, height) in rows.iter().zip(heights) {
         let place = Rect { y, height, ..area };
         let divided = row.len() > 1;
         draw_row(state, look, row, place, buf);
@@ -81,19 +115,32 @@ fn rows(width: u16) -> Vec<Vec<&'static dyn Pane>> {
     rows
 }
 
-/// Heights depend on the size of the screen alone, never on what is in the cards: nothing jumps.
-fn heights(rows: &[Vec<&'static dyn Pane>], height: u16) -> Vec<u16> {
-    let count = (rows.len() as u16).max(1);
-    let share = height / count;
-    let mut heights: Vec<u16> = rows
-        .iter()
-        .map(|row| if row.iter().any(|pane| pane.wide()) { share } else { (share + share / 6).min(MOST) })
-        .collect();
-    let used: u16 = heights.iter().sum();
-    if let Some(last) = heights.last_mut() {
-        *last = (*last + height).saturating_sub(used).max(1);
+/// Heights depend on the size of the screen alone, never on what is in the cards: nothing jumps. `None` where not every
+/// card has room for what it has to say.
+fn heights(rows: &[Vec<&'static dyn Pane>], height: u16) -> Option<Vec<u16>> {
+    let bounds = |row: &Vec<&'static dyn Pane>| {
+        row.iter().map(|pane| bounds(pane.id())).fold((0, 0), |(l, m), (least, most)| (l.max(least), m.max(most)))
+    };
+    let mut heights: Vec<u16> = rows.iter().map(|row| bounds(row).0 + 1).collect();
+    let mut left = height.checked_sub(heights.iter().sum())?;
+    while left > 0 {
+        let before = left;
+        for turn in TURNS {
+            // The card on the right grows along with its neighbour.
+            let Some(at) = rows.iter().position(|row| row.first().is_some_and(|pane| pane.id() == turn)) else {
+                continue;
+            };
+            let most = rows.get(at).map_or(0, |row| bounds(row).1);
+            if let Some(tall) = heights.get_mut(at).filter(|tall| left > 0 && **tall <= most) {
+                *tall += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
+        }
     }
-    heights
+    Some(heights)
 }
 
 fn left_width(width: u16) -> u16 {
@@ -131,6 +178,7 @@ fn title(state: &State, look: &Look, pane: &dyn Pane, area: Rect, most: u16, buf
     let focused = state.focus == pane.id() || state.zoom == Some(pane.id());
     let room = (if most == 0 { area.width } else { most }).saturating_sub(4);
     let (mark, words) = pane.standing(state);
+    let words = looked_at(state, pane.id(), words);
     let name = if focused { Role::Accent } else { Role::Title };
     let used = fmt::width(pane.id().title()) + 6 + look.glyph_width();
     let words = fmt::end(&words, (room as usize).saturating_sub(used));
@@ -146,6 +194,25 @@ fn title(state: &State, look: &Look, pane: &dyn Pane, area: Rect, most: u16, buf
     canvas::put(buf, look, area.x + 1, area.y, room + 2, &line);
 }
 
+/// How the pane stands, or what of it is looked at: `filter: ory · 3 of 75`, `by lag`, `new worst: ory/kratos`.
+fn looked_at(state: &State, pane: PaneId, standing: String) -> String {
+    let typing = state.filtering && state.layers.is_empty() && state.pane() == pane;
+    let mut words = Vec::new();
+    if typing || state.filter(pane).is_some() {
+        let filter = state.lists.get(&pane).map_or("", |view| view.filter.as_str());
+        let caret = if typing { "▏" } else { "" };
+        let (some, all) = (lists::shown(state, pane).len(), crate::app::state::panes::rows(state, pane).len());
+        words.push(format!("filter: {filter}{caret} · {some} of {all}"));
+    } else if !standing.is_empty() {
+        words.push(standing);
+    }
+    if state.sort(pane) != Sort::Worst {
+        words.push(format!("by {}", state.sort(pane).word()));
+    }
+    words.extend(lists::news(state, pane));
+    words.join(" · ")
+}
+
 /// The lines of one pane, with the cursor's bar beside the selected row of the pane that has the focus.
 fn card(state: &State, look: &Look, pane: &dyn Pane, area: Rect, zoomed: bool, buf: &mut Buffer) {
     if area.height == 0 || area.width < 4 {
@@ -154,7 +221,7 @@ fn card(state: &State, look: &Look, pane: &dyn Pane, area: Rect, zoomed: bool, b
     let room = Room { width: area.width as usize - 2, height: area.height as usize, zoomed };
     let selected = panes::selected(state, pane.id());
     let focused = zoomed || state.focus == pane.id();
-    let entries = panes::fit(pane.entries(state, look, room), room.height, selected.as_deref());
+    let entries = panes::fit(panes::entries(state, look, pane, room), room.height, selected.as_deref());
     for (row, entry) in entries.into_iter().enumerate() {
         let y = area.y + row as u16;
         let mut line = entry.line;
@@ -175,8 +242,7 @@ fn split(area: Rect) -> (Rect, Option<Rect>) {
 /// What the cursor is on, told in full.
 fn draw_beside(state: &State, look: &Look, area: Rect, buf: &mut Buffer) {
     let pane = state.zoom.unwrap_or(state.focus);
-    let selected = panes::selected(state, pane);
-    let row = crate::app::state::panes::rows(state, pane).into_iter().find(|row| Some(&row.key) == selected.as_ref());
+    let row = lists::selected(state, pane);
     canvas::rule(buf, look, area);
     canvas::text(buf, look, area.x, area.y, 1, Role::Rule, "┬");
     for y in area.y + 1..area.bottom() {

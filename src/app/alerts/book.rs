@@ -17,7 +17,7 @@ pub struct AlertBook {
     /// Alerts whose condition was seen to hold since their `since`; the others have only ever been unknown.
     held: BTreeSet<(RuleId, ObjectRef)>,
     /// Kept apart from the alerts: a silence outlives a moment of quiet.
-    silences: BTreeMap<(RuleId, ObjectRef), Timestamp>,
+    silences: BTreeMap<(RuleId, ObjectRef), Silence>,
     off: Vec<RuleId>,
     /// Subjects that were seen clear: what holds there later began under our eyes, whatever older evidence says.
     /// A server that ran for days and was sealed a minute ago has been sealed for a minute.
@@ -32,6 +32,14 @@ pub struct AlertBook {
 const SELDOM: SignedDuration = SignedDuration::from_millis(250);
 /// And at least this often: what they say of ages must not grow old.
 const OFTEN: SignedDuration = SignedDuration::from_secs(5);
+/// An alert that somebody does not want to hear of for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Until when.
+    pub until: Timestamp,
+    /// Why, in that person's words.
+    pub reason: String,
+}
 
 /// What a review asks of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,9 +135,14 @@ impl AlertBook {
         }
     }
 
+    /// The silence of an alert, where somebody asked for one.
+    pub fn silence_of(&self, alert: &Alert) -> Option<&Silence> {
+        self.silences.get(&(alert.rule, alert.subject.clone()))
+    }
+
     /// Not until then.
-    pub fn silence(&mut self, rule: &RuleId, subject: &ObjectRef, until: Timestamp) {
-        self.silences.insert((*rule, subject.clone()), until);
+    pub fn silence(&mut self, rule: &RuleId, subject: &ObjectRef, until: Timestamp, reason: String) {
+        self.silences.insert((*rule, subject.clone()), Silence { until, reason });
         if let Some(alert) = self.alerts.iter_mut().find(|a| a.rule == *rule && a.subject == *subject) {
             alert.silenced_until = Some(until);
             alert.state = AlertState::Silenced;
@@ -144,7 +157,7 @@ impl AlertBook {
         now: Timestamp,
         memory: Memory,
     ) {
-        self.silences.retain(|_, until| *until > now);
+        self.silences.retain(|_, silence| silence.until > now);
         self.off.clear();
         let mut waiting: BTreeSet<FeedId> = BTreeSet::new();
         let mut before = std::mem::take(&mut self.alerts);
@@ -235,7 +248,7 @@ impl AlertBook {
         let fired = lasted || before.as_ref().is_some_and(|before| before.fired);
         // Who acknowledged a warning has not acknowledged that it became critical.
         let acknowledged = before.as_ref().is_some_and(|b| b.acknowledged && b.severity <= firing.severity);
-        let silenced_until = self.silences.get(&key).copied();
+        let silenced_until = self.silences.get(&key).map(|silence| silence.until);
         let state = if silenced_until.is_some() {
             AlertState::Silenced
         } else if !fired {
@@ -274,7 +287,7 @@ impl AlertBook {
             self.held.remove(&key);
             return None;
         }
-        alert.silenced_until = self.silences.get(&key).copied();
+        alert.silenced_until = self.silences.get(&key).map(|silence| silence.until);
         alert.state = match (alert.silenced_until, alert.acknowledged) {
             (Some(_), _) => AlertState::Silenced,
             (None, true) => AlertState::Acknowledged,
@@ -300,7 +313,7 @@ impl AlertBook {
         };
         // It is not clear while nobody sees it, however long that lasts.
         alert.clear_since = None;
-        alert.silenced_until = self.silences.get(&key).copied();
+        alert.silenced_until = self.silences.get(&key).map(|silence| silence.until);
         alert.state = if alert.silenced_until.is_some() { AlertState::Silenced } else { AlertState::Unknown };
         alert
     }

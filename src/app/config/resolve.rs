@@ -12,7 +12,7 @@ use super::nearest::nearest;
 use crate::app::model::fact::Environment;
 use crate::app::model::reopens::Mechanism;
 use crate::app::model::{Expectations, Limits};
-use crate::app::settings::{RuleTiming, Settings};
+use crate::app::settings::{self, RuleTiming, Settings};
 use crate::app::trouble::Trouble;
 
 /// The environment's addresses, the one that is asked first in front.
@@ -355,7 +355,19 @@ impl Resolved {
             },
             read_only: self.read_only,
             lock_after: keystore.lock_after,
+            fleet: self.fleet(),
         }
+    }
+
+    /// The clusters of the config file, to go to from this one.
+    fn fleet(&self) -> Vec<settings::Cluster> {
+        let entry = |(name, cluster): (&String, &Cluster)| settings::Cluster {
+            name: name.clone(),
+            environment: cluster.environment.unwrap_or_default(),
+            here: false,
+            last: None,
+        };
+        self.file.clusters.iter().map(entry).collect()
     }
 }
 

@@ -1,5 +1,8 @@
 //! The stack of dialogs and drawers over the overview. Esc takes the topmost away; none keeps a secret.
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
 use crate::app::id::{ActionId, ObjectRef, RunId, SlotId};
 use crate::app::msg::Pending;
 use crate::app::runbook::plan::Plan;
@@ -48,6 +51,15 @@ pub enum Layer {
     },
     /// Something runs: leave all the same?
     Leave,
+    /// A command is being typed.
+    Palette(PaletteDialog),
+    /// The clusters of the config file.
+    Clusters {
+        /// Selected row.
+        cursor: usize,
+    },
+    /// An alert is about to be silenced.
+    Silence(SilenceDialog),
     /// An action or a confirmation was refused: what, why, what next.
     Refused(Trouble),
 }
@@ -133,4 +145,65 @@ pub struct PlanDialog {
     pub typed: Option<(SlotId, u32)>,
     /// The target that was asked for, to make the plan anew.
     pub target: Option<ObjectRef>,
+}
+
+/// The palette, in which a command is typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PaletteDialog {
+    /// What has been typed so far; never a secret.
+    pub text: String,
+    /// Selected line of what it could mean.
+    pub cursor: usize,
+}
+
+/// Until when an alert is silenced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Until {
+    /// For an hour.
+    #[default]
+    Hour,
+    /// For four hours.
+    FourHours,
+    /// Until tomorrow at eight.
+    Morning,
+}
+
+impl Until {
+    /// Every end there is.
+    pub const ALL: [Self; 3] = [Self::Hour, Self::FourHours, Self::Morning];
+
+    /// The words in the dialog.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Hour => "1 hour",
+            Self::FourHours => "4 hours",
+            Self::Morning => "until tomorrow 08:00 UTC",
+        }
+    }
+
+    /// The moment, counted from `now`.
+    pub fn moment(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Hour => now + SignedDuration::from_hours(1),
+            Self::FourHours => now + SignedDuration::from_hours(4),
+            Self::Morning => {
+                let today = now.to_zoned(TimeZone::UTC).date();
+                let morning = today.tomorrow().ok().and_then(|day| day.at(8, 0, 0, 0).to_zoned(TimeZone::UTC).ok());
+                morning.map_or(now, |morning| morning.timestamp())
+            }
+        }
+    }
+}
+
+/// The dialog in which an alert is silenced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SilenceDialog {
+    /// The name of its rule.
+    pub rule: String,
+    /// Its subject.
+    pub subject: ObjectRef,
+    /// Until when.
+    pub until: Until,
+    /// Why, as typed so far.
+    pub reason: String,
 }

@@ -1,6 +1,8 @@
 //! What is on the screen: panes, layers, runs, alerts. Everything that a frame depends on is here.
 
 pub mod layers;
+pub mod lists;
+pub mod palette;
 pub mod panes;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ use super::settings::Settings;
 use super::time::Stamped;
 use super::verdict::{Standing, Verdict};
 use layers::Layer;
+use lists::{Made, View};
 
 /// Whether the keystore is open in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +56,14 @@ pub struct State {
     pub focus: PaneId,
     /// The selected row of each pane, by the row's own key: selection follows the object, not the index.
     pub selected: BTreeMap<PaneId, String>,
+    /// How the list of each pane is looked at, where not as it comes.
+    pub lists: BTreeMap<PaneId, View>,
+    /// The filter of the pane with the focus is being typed.
+    pub filtering: bool,
+    /// The rows of the panes; empty after each message.
+    pub made: Made,
+    /// The cluster whose session begins when this one has ended.
+    pub next: Option<String>,
     /// Dialogs and drawers, the topmost last.
     pub layers: Vec<Layer>,
     /// Executions of this session and those left behind by others, oldest first.
@@ -87,6 +98,10 @@ impl State {
             zoom: None,
             focus: PaneId::Vault,
             selected: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            filtering: false,
+            made: Made::new(),
+            next: None,
             layers: Vec::new(),
             runs: Vec::new(),
             size: (80, 24),
@@ -116,7 +131,10 @@ impl State {
                 | Layer::Plan(_)
                 | Layer::Run { .. }
                 | Layer::Leave
-                | Layer::Refused(_),
+                | Layer::Refused(_)
+                | Layer::Palette(_)
+                | Layer::Clusters { .. }
+                | Layer::Silence(_),
             )
             | None => None,
         }
@@ -127,9 +145,25 @@ impl State {
         matches!(self.top(), Some(Layer::Unlock(_)))
     }
 
-    /// Whether letters go into a visible field (a challenge) rather than to the keymap.
+    /// Whether letters go into a visible field (a challenge, a filter, a reason) rather than to the keymap.
     pub fn text_focus(&self) -> bool {
-        matches!(self.top(), Some(Layer::Plan(dialog)) if dialog.focus == layers::Field::Answer)
+        match self.top() {
+            Some(Layer::Plan(dialog)) => dialog.focus == layers::Field::Answer,
+            Some(Layer::Palette(_) | Layer::Silence(_)) => true,
+            Some(
+                Layer::Help { .. }
+                | Layer::Alerts { .. }
+                | Layer::Details { .. }
+                | Layer::Actions { .. }
+                | Layer::Shares(_)
+                | Layer::Unlock(_)
+                | Layer::Run { .. }
+                | Layer::Leave
+                | Layer::Refused(_)
+                | Layer::Clusters { .. },
+            ) => false,
+            None => self.filtering,
+        }
     }
 
     /// The run with this id.

@@ -83,7 +83,10 @@ pub(super) fn forget(layer: &Layer) -> Vec<Effect> {
         | Layer::Actions { .. }
         | Layer::Run { .. }
         | Layer::Leave
-        | Layer::Refused(_) => Vec::new(),
+        | Layer::Refused(_)
+        | Layer::Palette(_)
+        | Layer::Clusters { .. }
+        | Layer::Silence(_) => Vec::new(),
     };
     lock.into_iter().chain(slots.into_iter().map(Effect::ForgetSlot)).collect()
 }
@@ -221,8 +224,5 @@ pub(super) fn recheck(state: &mut State) {
 
 /// The target for an action asked for from where the cursor is.
 pub(super) fn selection(state: &State) -> Option<ObjectRef> {
-    let pane = state.zoom?;
-    let rows = crate::app::state::panes::rows(state, pane);
-    let key = state.selected.get(&pane)?;
-    rows.into_iter().find(|row| row.key == *key).map(|row| row.subject)
+    crate::app::state::lists::selected(state, state.zoom?).map(|row| row.subject.clone())
 }

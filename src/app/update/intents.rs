@@ -1,32 +1,32 @@
 //! What a person asked for: moves, opens, closes; the only way to a change leads through a plan's dialog.
 
-use jiff::SignedDuration;
-
-use super::{dialogs, leave, pop, unlock};
+use super::{dialogs, leave, lists, pop, unlock};
 use crate::app::actions::{self, Request};
 use crate::app::effect::Effect;
-use crate::app::id::{ObjectRef, PaneId, RuleId};
+use crate::app::id::{ObjectRef, RuleId};
 use crate::app::intent::Intent;
 use crate::app::state::State;
-use crate::app::state::layers::{Field, Layer};
-use crate::app::state::panes::rows;
-
-/// A silence ends by itself after this long.
-const SILENCE: SignedDuration = SignedDuration::from_hours(1);
+use crate::app::state::layers::{Field, Layer, PaletteDialog, SilenceDialog, Until};
+use crate::app::state::palette::{self, candidates};
+use crate::app::text::clean;
 
 /// Takes one intent.
 pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect> {
     match intent {
         Intent::Zoom(pane) => {
             if state.layers.is_empty() {
-                state.zoom = Some(pane);
-                state.focus = pane;
-                settle(state, pane);
+                lists::zoom(state, pane);
             }
         }
-        Intent::Cycle(step) => cycle(state, step),
+        Intent::Cycle(step) => lists::cycle(state, step),
         Intent::Move(by) => shift(state, by),
-        Intent::Jump { last } => shift(state, if last { i32::MAX } else { i32::MIN }),
+        Intent::Jump { last } => {
+            if !last && state.layers.is_empty() {
+                // Back at the top nobody reads further down: the list may sort itself anew.
+                state.let_go(state.pane());
+            }
+            shift(state, if last { i32::MAX } else { i32::MIN });
+        }
         Intent::Open => return open(state, seq),
         Intent::Back => return back(state),
         Intent::Alerts => show(state, Layer::Alerts { selected: first_alert(state) }),
@@ -47,13 +47,28 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
         }),
         Intent::EraseAll => edit(state, String::clear),
         Intent::NextField if matches!(state.layers.last(), Some(Layer::Unlock(_))) => return unlock::elsewhere(state),
-        Intent::NextField => dialogs::next_field(state),
+        Intent::NextField => next_field(state),
         Intent::Toggle => return dialogs::toggle(state),
         Intent::Accept => return accept(state, seq),
         Intent::Acknowledge => judge_alert(state, |state, rule, subject| state.alerts.acknowledge(&rule, &subject)),
-        Intent::Silence => {
-            let until = state.now + SILENCE;
-            judge_alert(state, |state, rule, subject| state.alerts.silence(&rule, &subject, until));
+        Intent::Silence => judge_alert(state, |state, rule, subject| {
+            let dialog = SilenceDialog { rule: rule.0.to_owned(), subject, until: Until::Hour, reason: String::new() };
+            state.layers.push(Layer::Silence(dialog));
+        }),
+        Intent::Filter => lists::filter(state),
+        Intent::Sort => lists::sort(state),
+        Intent::Palette => show(state, Layer::Palette(PaletteDialog::default())),
+        Intent::Clusters => {
+            let cursor = state.settings.fleet.iter().position(|cluster| cluster.here).unwrap_or(0);
+            show(state, Layer::Clusters { cursor });
+        }
+        Intent::Switch(name) => return switch(state, name),
+        Intent::Find { pane, key } => {
+            let effects = clear_layers(state);
+            if state.layers.is_empty() {
+                lists::find(state, pane, &key);
+            }
+            return effects;
         }
         Intent::Copy => copy(state),
         Intent::Quit => return quit(state),
@@ -73,34 +88,12 @@ fn show(state: &mut State, layer: Layer) {
     if same {
         state.layers.pop();
     } else if !matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_))) {
+        state.filtering = false;
         state.layers.push(layer);
     }
 }
 
-fn cycle(state: &mut State, step: i8) {
-    let all = PaneId::ALL;
-    let at = all.iter().position(|pane| *pane == state.focus).unwrap_or(0);
-    let forward = usize::from(step.unsigned_abs()) % all.len();
-    let next = (at + if step < 0 { all.len() - forward } else { forward }) % all.len();
-    if let Some(pane) = all.get(next) {
-        state.focus = *pane;
-        if state.zoom.is_some() {
-            state.zoom = Some(*pane);
-        }
-        settle(state, *pane);
-    }
-}
-
-/// Makes sure that a pane with rows has one selected.
-fn settle(state: &mut State, pane: PaneId) {
-    let rows = rows(state, pane);
-    let known = state.selected.get(&pane).is_some_and(|key| rows.iter().any(|row| row.key == *key));
-    if let (false, Some(first)) = (known, rows.first()) {
-        state.selected.insert(pane, first.key.clone());
-    }
-}
-
-fn shifted(at: usize, by: i32, len: usize) -> usize {
+pub(super) fn shifted(at: usize, by: i32, len: usize) -> usize {
     let far = by.unsigned_abs() as usize;
     if by < 0 { at.saturating_sub(far) } else { at.saturating_add(far).min(len.saturating_sub(1)) }
 }
@@ -117,16 +110,16 @@ fn shift(state: &mut State, by: i32) {
             *selected = alerts.get(shifted(at, by, alerts.len())).cloned();
         }
         Some(Layer::Actions { cursor, .. }) => *cursor = shifted(*cursor, by, actions::all().len()),
-        Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Leave | Layer::Refused(_)) => {}
-        None => {
-            let pane = state.zoom.unwrap_or(state.focus);
-            let rows = rows(state, pane);
-            let at = state.selected.get(&pane).and_then(|key| rows.iter().position(|row| row.key == *key));
-            let to = at.map_or(0, |at| shifted(at, by, rows.len()));
-            if let Some(row) = rows.get(to) {
-                state.selected.insert(pane, row.key.clone());
+        Some(Layer::Palette(_)) => {
+            let Some(Layer::Palette(dialog)) = state.layers.last() else { return };
+            let cursor = shifted(dialog.cursor, by, candidates(state, &dialog.text).len());
+            if let Some(Layer::Palette(dialog)) = state.layers.last_mut() {
+                dialog.cursor = cursor;
             }
         }
+        Some(Layer::Clusters { cursor }) => *cursor = shifted(*cursor, by, state.settings.fleet.len()),
+        Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Leave | Layer::Refused(_) | Layer::Silence(_)) => {}
+        None => lists::shift(state, by),
     }
 }
 
@@ -138,14 +131,12 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
     match state.layers.last() {
         None => {
             if let Some(pane) = state.zoom {
-                settle(state, pane);
+                lists::settle(state, pane);
                 if let Some(subject) = dialogs::selection(state) {
                     state.layers.push(Layer::Details { subject, scroll: 0 });
                 }
             } else {
-                let pane = state.focus;
-                state.zoom = Some(pane);
-                settle(state, pane);
+                lists::zoom(state, state.focus);
             }
             Vec::new()
         }
@@ -162,7 +153,7 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
             state.layers.pop();
             dialogs::offer(state, action, Request { target: actions::aim(action, target), ..Request::default() })
         }
-        Some(Layer::Plan(_)) => dialogs::accept(state, seq),
+        Some(Layer::Plan(_) | Layer::Palette(_) | Layer::Silence(_) | Layer::Clusters { .. }) => accept(state, seq),
         Some(Layer::Help { .. } | Layer::Details { .. } | Layer::Run { .. } | Layer::Leave | Layer::Refused(_)) => {
             // Enter takes away what only informs; on the question it means no.
             back(state)
@@ -173,8 +164,11 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
 
 fn back(state: &mut State) -> Vec<Effect> {
     if state.layers.is_empty() {
-        state.zoom = None;
+        lists::back(state);
         return Vec::new();
+    }
+    if matches!(state.layers.last(), Some(Layer::Leave)) {
+        state.next = None;
     }
     pop(state)
 }
@@ -207,7 +201,7 @@ fn suggested(state: &mut State) -> Vec<Effect> {
         effects.extend(dialogs::offer(state, action, Request { target, ..Request::default() }));
         return effects;
     }
-    if matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_) | Layer::Leave)) {
+    if matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_) | Layer::Leave | Layer::Silence(_))) {
         return Vec::new();
     }
     let from_alert = match state.layers.last() {
@@ -235,11 +229,16 @@ fn suggested(state: &mut State) -> Vec<Effect> {
     effects
 }
 
-/// One character past the expected answer is kept, which is enough to be wrong: a share pasted into the wrong field is
-/// not held, and not shown.
+/// In a plan one character past the expected answer is kept, which is enough to be wrong: a share pasted into the wrong
+/// field is not held, and not shown.
 fn type_answer(state: &mut State, c: char) {
-    let Some(Layer::Plan(dialog)) = state.layers.last() else { return };
-    let longest = dialog.plan.challenge().chars().count() + 1;
+    let longest = match state.layers.last() {
+        Some(Layer::Plan(dialog)) => dialog.plan.challenge().chars().count() + 1,
+        Some(Layer::Palette(_)) => palette::LONGEST,
+        Some(Layer::Silence(_)) => REASON,
+        Some(_) => return,
+        None => crate::app::state::lists::LONGEST,
+    };
     edit(state, |answer| {
         if !c.is_control() && answer.chars().count() < longest {
             answer.push(c);
@@ -247,19 +246,102 @@ fn type_answer(state: &mut State, c: char) {
     });
 }
 
+/// The longest reason of a silence, in characters.
+const REASON: usize = 120;
+
+/// Changes the text of the visible field that has the focus, if one has.
 fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
-    if let Some(Layer::Plan(dialog)) = state.layers.last_mut()
-        && dialog.focus == Field::Answer
-    {
-        dialog.refusal = None;
-        change(&mut dialog.answer);
+    match state.layers.last_mut() {
+        Some(Layer::Plan(dialog)) if dialog.focus == Field::Answer => {
+            dialog.refusal = None;
+            change(&mut dialog.answer);
+        }
+        Some(Layer::Palette(dialog)) => {
+            dialog.cursor = 0;
+            change(&mut dialog.text);
+        }
+        Some(Layer::Silence(dialog)) => change(&mut dialog.reason),
+        None if state.filtering => {
+            let pane = state.pane();
+            state.view(pane, |view| {
+                view.held = None;
+                change(&mut view.filter);
+            });
+        }
+        Some(_) | None => {}
     }
+}
+
+/// Tab: the next field or choice of the dialog; in the palette it completes.
+fn next_field(state: &mut State) {
+    match state.layers.last_mut() {
+        Some(Layer::Silence(dialog)) => {
+            let at = Until::ALL.iter().position(|until| *until == dialog.until).unwrap_or(0);
+            dialog.until = Until::ALL.get((at + 1) % Until::ALL.len()).copied().unwrap_or_default();
+        }
+        Some(Layer::Palette(_)) => {
+            if let Some(found) = chosen(state)
+                && let Some(Layer::Palette(dialog)) = state.layers.last_mut()
+            {
+                dialog.text = found.name;
+                dialog.cursor = 0;
+            }
+        }
+        Some(_) | None => dialogs::next_field(state),
+    }
+}
+
+/// What Enter in the palette would do.
+fn chosen(state: &State) -> Option<palette::Candidate> {
+    let Some(Layer::Palette(dialog)) = state.layers.last() else { return None };
+    let found = candidates(state, &dialog.text);
+    let last = found.len().checked_sub(1)?;
+    found.into_iter().nth(dialog.cursor.min(last))
+}
+
+/// Ends this session for another cluster's; asks first while something runs.
+fn switch(state: &mut State, name: String) -> Vec<Effect> {
+    let Some(cluster) = state.settings.fleet.iter().find(|cluster| cluster.name == name) else { return Vec::new() };
+    if cluster.here {
+        let effects = clear_layers(state);
+        state.remark = Some(("you are there".to_owned(), state.now));
+        return effects;
+    }
+    if let Some(Layer::Clusters { .. }) = state.layers.last() {
+        state.layers.pop();
+    }
+    state.next = Some(name);
+    ask_to_leave(state)
 }
 
 fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
     match state.layers.last() {
         Some(Layer::Plan(_)) => dialogs::accept(state, seq),
         Some(Layer::Leave) => leave(state),
+        Some(Layer::Palette(_)) => {
+            let Some(found) = chosen(state) else { return Vec::new() };
+            state.layers.pop();
+            handle(state, found.intent, seq)
+        }
+        Some(Layer::Silence(dialog)) => {
+            if !dialog.reason.trim().is_empty() {
+                let SilenceDialog { rule, subject, until, reason } = dialog.clone();
+                state.layers.pop();
+                let until = until.moment(state.now);
+                if let Some(rule) = state.alerts.get(&rule, &subject).map(|alert| alert.rule) {
+                    state.alerts.silence(&rule, &subject, until, clean(&reason));
+                }
+            }
+            Vec::new()
+        }
+        Some(Layer::Clusters { cursor }) => {
+            let name = state.settings.fleet.get(*cursor).map(|cluster| cluster.name.clone());
+            name.map_or_else(Vec::new, |name| switch(state, name))
+        }
+        None if state.filtering => {
+            state.filtering = false;
+            Vec::new()
+        }
         Some(
             Layer::Help { .. }
             | Layer::Alerts { .. }
@@ -292,6 +374,11 @@ fn copy(state: &mut State) {
 }
 
 fn quit(state: &mut State) -> Vec<Effect> {
+    state.next = None;
+    ask_to_leave(state)
+}
+
+fn ask_to_leave(state: &mut State) -> Vec<Effect> {
     if state.underway().is_none() {
         return leave(state);
     }

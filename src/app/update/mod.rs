@@ -2,6 +2,7 @@
 
 mod dialogs;
 mod intents;
+mod lists;
 mod runs;
 mod unlock;
 
@@ -9,6 +10,7 @@ use super::effect::Effect;
 use super::model::fold;
 use super::msg::Msg;
 use super::state::layers::Layer;
+use super::state::lists::Made;
 use super::state::{Lock, State};
 use super::time::Stamped;
 use super::verdict::{Standing, judge};
@@ -16,6 +18,8 @@ use super::verdict::{Standing, judge};
 /// Takes one message.
 pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
     state.stamp(&msg);
+    // Rows may tell of ages: a replay must not depend on when a frame was drawn.
+    state.made = Made::new();
     let seq = msg.seq;
     let mut effects = match msg.msg {
         Msg::Tick | Msg::Resumed => Vec::new(),
@@ -43,6 +47,7 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
     effects.extend(runs::observe(state));
     effects.extend(unlock::relock(state));
     conclude(state);
+    state.made = Made::new();
     effects
 }
 

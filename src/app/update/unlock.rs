@@ -87,7 +87,10 @@ fn dialog(state: &mut State, wanted: SlotId) -> Option<&mut UnlockDialog> {
         | Layer::Plan(_)
         | Layer::Run { .. }
         | Layer::Leave
-        | Layer::Refused(_) => None,
+        | Layer::Refused(_)
+        | Layer::Palette(_)
+        | Layer::Clusters { .. }
+        | Layer::Silence(_) => None,
     })
 }
 

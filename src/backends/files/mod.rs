@@ -12,6 +12,7 @@ pub mod lock;
 pub mod memory;
 pub mod register;
 pub mod tapes;
+pub mod verdicts;
 pub mod volatile;
 
 use std::io::Read as _;

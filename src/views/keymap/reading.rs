@@ -60,7 +60,10 @@ fn scroll(state: &State, by: i32) -> Option<Intent> {
         | Layer::Shares(_)
         | Layer::Unlock(_)
         | Layer::Leave
-        | Layer::Refused(_) => return None,
+        | Layer::Refused(_)
+        | Layer::Palette(_)
+        | Layer::Clusters { .. }
+        | Layer::Silence(_) => return None,
     };
     Some(Intent::Move(i32::try_from(to).ok()? - i32::try_from(from).ok()?))
 }

@@ -1,5 +1,6 @@
 //! The table itself: every key, what it is called, when it works, what it asks for.
 
+use super::lists::{CLUSTERS, COMMAND, FILTER, FILTERING, FLEET, PALETTE, SILENCING, SORT};
 use super::reading::{SCROLL, SCROLL_FIRST, SCROLL_LAST, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_UP, scrolls};
 use super::{
     Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
@@ -8,10 +9,10 @@ use crate::app::intent::Intent;
 use crate::app::state::State;
 use crate::app::state::layers::Layer;
 
-const ALWAYS: fn(&State) -> bool = |_| true;
+pub(super) const ALWAYS: fn(&State) -> bool = |_| true;
 pub(super) const SILENT: fn(&State) -> &'static str = |_| "";
 
-const DOWN: Binding = Binding {
+pub(super) const DOWN: Binding = Binding {
     keys: &["<Down>", "j"],
     shown: Some("↑↓"),
     label: SILENT,
@@ -20,37 +21,37 @@ const DOWN: Binding = Binding {
     available: |state| rows(state) > 1 || state.top().is_some(),
     does: Does::Ask(|_, _| Some(Intent::Move(1))),
 };
-const UP: Binding =
+pub(super) const UP: Binding =
     Binding { keys: &["<Up>", "k"], shown: None, says: "", does: Does::Ask(|_, _| Some(Intent::Move(-1))), ..DOWN };
-const PAGE_DOWN: Binding = Binding {
+pub(super) const PAGE_DOWN: Binding = Binding {
     keys: &["<PageDown>", "<C-d>"],
     shown: Some("PgUp PgDn"),
     says: "move by ten rows",
     does: Does::Ask(|_, _| Some(Intent::Move(10))),
     ..DOWN
 };
-const PAGE_UP: Binding = Binding {
+pub(super) const PAGE_UP: Binding = Binding {
     keys: &["<PageUp>", "<C-u>"],
     shown: None,
     says: "",
     does: Does::Ask(|_, _| Some(Intent::Move(-10))),
     ..DOWN
 };
-const LAST: Binding = Binding {
+pub(super) const LAST: Binding = Binding {
     keys: &["<End>", "G"],
     shown: Some("Home End"),
-    says: "to the first or the last row; also g and G",
+    says: "to the first row, where the list sorts itself anew, or to the last; also g and G",
     does: Does::Ask(|_, _| Some(Intent::Jump { last: true })),
     ..DOWN
 };
-const FIRST: Binding = Binding {
+pub(super) const FIRST: Binding = Binding {
     keys: &["<Home>", "g"],
     shown: None,
     says: "",
     does: Does::Ask(|_, _| Some(Intent::Jump { last: false })),
     ..DOWN
 };
-const BACK: Binding = Binding {
+pub(super) const BACK: Binding = Binding {
     keys: &["<Esc>"],
     shown: None,
     label: |_| "back",
@@ -112,6 +113,8 @@ static HOME: &[Binding] = &[
         available: |state| rows(state) > 0 || state.zoom.is_none(),
         does: Does::Ask(|_, _| Some(Intent::Open)),
     },
+    FILTER,
+    PALETTE,
     Binding {
         keys: &["1", "2", "3", "4", "5", "6", "7", "8", "9"],
         shown: Some("1-9"),
@@ -145,8 +148,15 @@ static HOME: &[Binding] = &[
     PAGE_UP,
     LAST,
     FIRST,
+    SORT,
+    CLUSTERS,
     Binding { rank: 6, ..COPY },
-    Binding { rank: 1, available: |state| state.zoom.is_some(), ..BACK },
+    Binding {
+        label: |state| if state.filter(state.pane()).is_some() { "all rows" } else { "back" },
+        rank: 1,
+        available: |state| state.zoom.is_some() || state.filter(state.pane()).is_some(),
+        ..BACK
+    },
 ];
 
 static HELP: &[Binding] = &[BACK, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
@@ -183,8 +193,8 @@ static ALERTS: &[Binding] = &[
     Binding {
         keys: &["s"],
         shown: None,
-        label: |_| "silence 1 h",
-        says: "silence it for an hour",
+        label: |_| "silence",
+        says: "silence it for a while, with a reason",
         rank: 3,
         available: has_alerts,
         does: Does::Ask(|_, _| Some(Intent::Silence)),
@@ -466,6 +476,10 @@ pub(super) fn own(context: Context) -> &'static [Binding] {
         Context::Run => RUN,
         Context::Leave => LEAVE,
         Context::Refused => REFUSED,
+        Context::Filter => FILTERING,
+        Context::Palette => COMMAND,
+        Context::Clusters => FLEET,
+        Context::Silence => SILENCING,
     }
 }
 
@@ -473,7 +487,16 @@ pub(super) fn own(context: Context) -> &'static [Binding] {
 pub(super) fn everywhere(context: Context) -> &'static [Binding] {
     match context {
         Context::Home | Context::Alerts | Context::Details | Context::Actions | Context::Run => LETTERS,
-        Context::Help | Context::Shares | Context::Unlock | Context::Plan | Context::Leave | Context::Refused => HELD,
+        Context::Help
+        | Context::Shares
+        | Context::Unlock
+        | Context::Plan
+        | Context::Leave
+        | Context::Refused
+        | Context::Filter
+        | Context::Palette
+        | Context::Clusters
+        | Context::Silence => HELD,
     }
 }
 

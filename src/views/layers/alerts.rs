@@ -7,6 +7,7 @@ use crate::app::alerts::{Alert, Severity};
 use crate::app::id::ObjectRef;
 use crate::app::state::State;
 use crate::app::text::count;
+use crate::app::time::moment;
 use crate::views::about::{alert_mark, alert_word};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{canvas, fmt};
@@ -49,6 +50,10 @@ pub fn sheet(state: &State, look: &Look, selected: Option<&(String, ObjectRef)>,
         let indent = " ".repeat(look.glyph_width() + 3);
         let role = if is_chosen { Role::Title } else { Role::Plain };
         sheet.lines.extend(hang(look, Role::Dim, &indent, role, &alert.sentence, room));
+        if let Some(silence) = state.alerts.silence_of(alert) {
+            let words = format!("silent until {}: {}", moment(state.now, silence.until), silence.reason);
+            sheet.lines.extend(hang(look, Role::Dim, &indent, Role::Dim, &words, room));
+        }
         if is_chosen {
             sheet.lines.extend(hang(look, Role::Dim, &indent, Role::Plain, &alert.why, room));
             sheet.lines.extend(hang(look, Role::Accent, &format!("{indent}→ "), Role::Plain, &alert.next, room));

@@ -11,13 +11,16 @@ use crate::app::state::layers::Layer;
 
 pub mod actions;
 pub mod alerts;
+mod clusters;
 pub mod details;
 pub mod help;
 pub mod leave;
+mod palette;
 pub mod plan;
 pub mod refused;
 pub mod run;
 pub mod shares;
+mod silence;
 mod unlock;
 
 /// What a layer wants to show.
@@ -147,7 +150,14 @@ const fn widest(layer: &Layer) -> u16 {
     match layer {
         Layer::Help { .. } | Layer::Alerts { .. } | Layer::Details { .. } => 110,
         Layer::Plan(_) | Layer::Run { .. } => 100,
-        Layer::Actions { .. } | Layer::Shares(_) | Layer::Unlock(_) | Layer::Leave | Layer::Refused(_) => 80,
+        Layer::Actions { .. }
+        | Layer::Shares(_)
+        | Layer::Unlock(_)
+        | Layer::Leave
+        | Layer::Refused(_)
+        | Layer::Palette(_)
+        | Layer::Clusters { .. }
+        | Layer::Silence(_) => 80,
     }
 }
 
@@ -163,6 +173,9 @@ fn sheet(state: &State, look: &Look, layer: &Layer, room: usize, height: usize) 
         Layer::Run { run, scroll } => run::sheet(state, look, *run, *scroll, room, height),
         Layer::Leave => leave::sheet(state, look, room),
         Layer::Refused(trouble) => refused::sheet(look, trouble, room),
+        Layer::Palette(dialog) => palette::sheet(state, look, dialog, room),
+        Layer::Clusters { cursor } => clusters::sheet(state, look, *cursor, room),
+        Layer::Silence(dialog) => silence::sheet(state, look, dialog, room),
     }
 }
 

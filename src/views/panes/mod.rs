@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use super::canvas;
 use super::theme::{Look, Mark, Role};
 use crate::app::id::PaneId;
-use crate::app::state::State;
+use crate::app::state::{State, lists};
 
 pub mod flow;
 pub mod keys;
@@ -72,7 +72,7 @@ pub trait Pane: Sync {
     /// How it stands, for its title: a mark and a word or two.
     fn standing(&self, state: &State) -> (Mark, String);
 
-    /// Its lines, in the order of `app::state::panes::rows`.
+    /// Its lines, in the order of `app::state::lists::shown`.
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry>;
 
     /// Whether it wants the whole width of the grid.
@@ -101,18 +101,29 @@ pub fn find(id: PaneId) -> Option<&'static dyn Pane> {
     all().iter().copied().find(|pane| pane.id() == id)
 }
 
-/// The selected row of a pane: the remembered one while it exists, else the first.
+/// The key of the selected row of a pane.
 pub fn selected(state: &State, pane: PaneId) -> Option<String> {
-    let rows = crate::app::state::panes::rows(state, pane);
-    let remembered = state.selected.get(&pane);
-    remembered
-        .filter(|key| rows.iter().any(|row| row.key == **key))
-        .cloned()
-        .or_else(|| rows.first().map(|row| row.key.clone()))
+    lists::selected(state, pane).map(|row| row.key.clone())
 }
 
-/// The entries that fit: the heaviest drop out first, then a window follows the selection. A sentence that lost its end
-/// says so.
+/// What a pane shows: of a pane that is no list, only the lines of rows that its filter lets through.
+pub fn entries(state: &State, look: &Look, pane: &dyn Pane, room: Room) -> Vec<Entry> {
+    let entries = pane.entries(state, look, room);
+    let Some(filter) = state.filter(pane.id()) else { return entries };
+    let shown = lists::shown(state, pane.id());
+    if shown.is_empty() {
+        let words = format!("nothing here matches {filter}");
+        return vec![Entry::note(0, Line::from(vec![look.span(Role::Dim, super::fmt::end(&words, room.width))]))];
+    }
+    if lists::sorts(pane.id()) || pane.id() == PaneId::Timeline {
+        return entries;
+    }
+    let lets_through = |entry: &Entry| entry.key.as_ref().is_some_and(|key| shown.iter().any(|row| row.key == *key));
+    entries.into_iter().filter(lets_through).collect()
+}
+
+/// The entries that fit: the heaviest drop out first; then of the rows the page with the selection is shown, between what
+/// is said above and below them. A sentence that lost its end says so.
 pub fn fit(mut entries: Vec<Entry>, height: usize, selected: Option<&str>) -> Vec<Entry> {
     let chosen = |entry: &Entry| entry.key.is_some() && entry.key.as_deref() == selected;
     while entries.len() > height {
@@ -131,8 +142,11 @@ pub fn fit(mut entries: Vec<Entry>, height: usize, selected: Option<&str>) -> Ve
             last.content.to_mut().push('…');
         }
     }
+    if entries.len() <= height {
+        return entries;
+    }
     let at = entries.iter().position(chosen).unwrap_or(0);
-    let first = (at + 1).saturating_sub(height).min(entries.len().saturating_sub(height));
+    let first = listing::page(at, height, entries.len());
     entries.into_iter().skip(first).take(height).collect()
 }
 

@@ -5,7 +5,8 @@ use ratatui::text::{Line, Span};
 use super::{Entry, Pane, Room, aside};
 use crate::app::id::PaneId;
 use crate::app::model::timeline::{Moment, Tone};
-use crate::app::state::{State, panes};
+use crate::app::state::panes::rows;
+use crate::app::state::{State, lists};
 use crate::app::text::count;
 use crate::app::time::{clock, moment};
 use crate::views::fmt;
@@ -33,18 +34,20 @@ impl Pane for Timeline {
             let since = format!("nothing has changed since this session began at {}", moment(state.now, state.began));
             return vec![Entry::note(0, Line::from(vec![look.span(Role::Dim, fmt::end(&since, room.width))]))];
         }
-        let rows = panes::rows(state, PaneId::Timeline);
-        // Of five hundred lines only those down to the end of the window are written.
-        let selected = state.selected.get(&PaneId::Timeline);
-        let chosen = rows.iter().position(|row| Some(&row.key) == selected).map_or(0, |at| at + 1);
-        let needed = chosen.max(room.height);
-        let widest = state.model.timeline.newest_first().take(needed).map(|m| moment(state.now, m.at).len()).max();
-        let widest = widest.unwrap_or(0);
-        rows.into_iter()
-            .zip(state.model.timeline.newest_first())
-            .take(needed)
-            .map(|(row, moment)| Entry::row(row.key, 0, line(state, look, moment, widest, room.width)))
-            .collect()
+        let shown = lists::shown(state, PaneId::Timeline);
+        // Of five hundred lines only those down to the end of the page are written.
+        let selected = lists::selected(state, PaneId::Timeline);
+        let chosen = shown.iter().position(|row| selected.is_some_and(|one| one.key == row.key)).unwrap_or(0);
+        let needed = (chosen / room.height.max(1) + 1) * room.height;
+        let all = rows(state, PaneId::Timeline).iter().zip(state.model.timeline.newest_first());
+        let mut wanted = shown.iter().take(needed).peekable();
+        let lines: Vec<(&str, &Moment)> = all
+            .filter(|(row, _)| wanted.next_if(|shown| shown.key == row.key).is_some())
+            .map(|(row, moment)| (row.key.as_str(), moment))
+            .collect();
+        let widest = lines.iter().map(|(_, at)| moment(state.now, at.at).len()).max().unwrap_or(0);
+        let written = lines.into_iter().map(|(key, at)| (key, line(state, look, at, widest, room.width)));
+        written.map(|(key, line)| Entry::row(key, 0, line)).collect()
     }
 
     fn wide(&self) -> bool {

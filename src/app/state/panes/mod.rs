@@ -38,8 +38,13 @@ impl Row {
     }
 }
 
-/// The rows of a pane in the order in which they are drawn.
-pub fn rows(state: &State, pane: PaneId) -> Vec<Row> {
+/// All rows of a pane, worst first: made once between two messages, however often they are asked for. What of them is on
+/// the screen, and in which order, is [`shown`](super::lists::shown).
+pub fn rows(state: &State, pane: PaneId) -> &[Row] {
+    state.made.all(pane, || make(state, pane))
+}
+
+fn make(state: &State, pane: PaneId) -> Vec<Row> {
     match pane {
         PaneId::Vault => vault(state),
         PaneId::Keys => keys::rows(state),
@@ -74,6 +79,9 @@ fn timeline(state: &State) -> Vec<Row> {
         .timeline
         .newest_first()
         .enumerate()
-        .map(|(index, moment)| Row::new(format!("{} {}", moment.at, total - index), moment.subject.clone()))
+        .map(|(index, moment)| Row {
+            words: format!("{} {}", moment.says, moment.detail).to_lowercase(),
+            ..Row::new(format!("{} {}", moment.at, total - index), moment.subject.clone())
+        })
         .collect()
 }

@@ -1,0 +1,248 @@
+//! How a person looks at the list of each pane: filtered, sorted, held still; and its rows, made once between two
+//! messages however often they are asked for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
+
+use super::State;
+use super::panes::{Row, rows};
+use crate::app::id::PaneId;
+
+/// The longest filter, in characters.
+pub const LONGEST: usize = 64;
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// Worst first, as the pane gives it.
+    #[default]
+    Worst,
+    /// By name.
+    Name,
+    /// By this figure of its rows, the highest first.
+    Figure(&'static str),
+}
+
+impl Sort {
+    /// The word in the title.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Worst => "worst",
+            Self::Name => "name",
+            Self::Figure(name) => name,
+        }
+    }
+}
+
+/// The order in which a list stands still while the cursor is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Held {
+    order: Vec<String>,
+    /// The worst row when it was taken hold of.
+    worst: Option<(String, u8)>,
+}
+
+/// How one list is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct View {
+    /// Only rows that contain each of these words.
+    pub filter: String,
+    /// In which order.
+    pub sort: Sort,
+    /// Held since somebody moved in it.
+    pub held: Option<Held>,
+}
+
+impl View {
+    /// The rows that the filter lets through, in the order of the sort.
+    fn sorted<'a>(&self, all: &'a [Row]) -> Vec<&'a Row> {
+        let words: Vec<String> = self.filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
+        let mut shown: Vec<&Row> = all.iter().filter(|row| takes(&words, row)).collect();
+        match self.sort {
+            Sort::Worst => {}
+            Sort::Name => shown.sort_by_cached_key(|row| (row.subject.path().to_lowercase(), row.key.clone())),
+            Sort::Figure(name) => shown.sort_by_key(|row| {
+                let figure = row.figures.iter().find(|(known, _)| *known == name).map(|(_, figure)| *figure);
+                std::cmp::Reverse(figure)
+            }),
+        }
+        shown
+    }
+
+    /// The rows as they are drawn: those that are held keep their place, new ones come after them.
+    fn apply(&self, pane: PaneId, all: &[Row]) -> Vec<Row> {
+        let mut shown = self.sorted(all);
+        if let Some(held) = &self.held {
+            let place: HashMap<&str, usize> =
+                held.order.iter().enumerate().map(|(place, key)| (key.as_str(), place)).collect();
+            if pane == PaneId::Timeline {
+                // What is newer than the line somebody reads would push it down.
+                shown.retain(|row| place.contains_key(row.key.as_str()));
+            }
+            shown.sort_by_key(|row| place.get(row.key.as_str()).copied().unwrap_or(usize::MAX));
+        }
+        shown.into_iter().cloned().collect()
+    }
+
+    /// Whether it shows the rows as the pane gives them.
+    fn plain(&self) -> bool {
+        self.filter.trim().is_empty() && self.sort == Sort::Worst && self.held.is_none()
+    }
+}
+
+/// Whether a row has each of these words in it, in its key, its subject or what its pane says of it.
+fn takes(words: &[String], row: &Row) -> bool {
+    let key = row.key.to_lowercase();
+    let subject = row.subject.to_string().to_lowercase();
+    words.iter().all(|word| [&key, &subject, &row.words].iter().any(|text| text.contains(word.as_str())))
+}
+
+/// The rows of each pane, made when they are first asked for after a message.
+#[derive(Default)]
+pub struct Made {
+    all: BTreeMap<PaneId, OnceLock<Vec<Row>>>,
+    shown: BTreeMap<PaneId, OnceLock<Vec<Row>>>,
+}
+
+impl Made {
+    /// Nothing made yet.
+    pub fn new() -> Self {
+        let empty = || PaneId::ALL.into_iter().map(|pane| (pane, OnceLock::new())).collect();
+        Self { all: empty(), shown: empty() }
+    }
+
+    pub(super) fn all(&self, pane: PaneId, make: impl FnOnce() -> Vec<Row>) -> &[Row] {
+        self.all.get(&pane).map_or(&[], |made| made.get_or_init(make))
+    }
+}
+
+/// It follows from the rest of the state.
+impl PartialEq for Made {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Made").finish_non_exhaustive()
+    }
+}
+
+/// The rows of a pane as they are drawn: filtered, sorted, held.
+pub fn shown(state: &State, pane: PaneId) -> &[Row] {
+    match (state.lists.get(&pane).filter(|view| !view.plain()), state.made.shown.get(&pane)) {
+        (Some(view), Some(made)) => made.get_or_init(|| view.apply(pane, rows(state, pane))),
+        (Some(_) | None, _) => rows(state, pane),
+    }
+}
+
+/// The selected row of a pane: the remembered one while it is shown; where it has gone, the one that stood after it; else
+/// the first.
+pub fn selected(state: &State, pane: PaneId) -> Option<&Row> {
+    let shown = shown(state, pane);
+    let key = state.selected.get(&pane);
+    let remembered = key.and_then(|key| shown.iter().find(|row| row.key == *key));
+    remembered
+        .or_else(|| {
+            let held = state.lists.get(&pane)?.held.as_ref()?;
+            let after = held.order.iter().skip_while(|known| Some(*known) != key).collect::<BTreeSet<_>>();
+            shown.iter().find(|row| after.contains(&row.key))
+        })
+        .or_else(|| shown.first())
+}
+
+/// Whether the rows of this pane can be put in another order: the others are no lists, or their order says something.
+pub fn sorts(pane: PaneId) -> bool {
+    match pane {
+        PaneId::Vault | PaneId::Keys | PaneId::Timeline => false,
+        PaneId::Sync
+        | PaneId::Workloads
+        | PaneId::Nodes
+        | PaneId::Tokens
+        | PaneId::Rotation
+        | PaneId::Flow => true,
+    }
+}
+
+/// What came up while the list was held: a row worse than any that was there, or newer lines.
+pub fn news(state: &State, pane: PaneId) -> Option<String> {
+    let view = state.lists.get(&pane)?;
+    let held = view.held.as_ref()?;
+    if pane == PaneId::Timeline {
+        let newer = view.sorted(rows(state, pane)).iter().take_while(|row| !held.order.contains(&row.key)).count();
+        return (newer > 0).then(|| format!("{newer} newer"));
+    }
+    let worst = worst(rows(state, pane))?;
+    let before = held.worst.as_ref();
+    let same = before.is_some_and(|(key, badness)| *key == worst.key && worst.badness <= *badness);
+    let worse = before.is_none_or(|(_, badness)| worst.badness > *badness) || !held.order.contains(&worst.key);
+    (worst.badness > 0 && !same && worse).then(|| format!("new worst: {}", worst.subject.path()))
+}
+
+fn worst(rows: &[Row]) -> Option<&Row> {
+    // The first of the worst, where several are equally bad.
+    rows.iter().rev().max_by_key(|row| row.badness)
+}
+
+impl State {
+    /// The filter of a pane, where it has one.
+    pub fn filter(&self, pane: PaneId) -> Option<&str> {
+        self.lists.get(&pane).map(|view| view.filter.as_str()).filter(|filter| !filter.trim().is_empty())
+    }
+
+    /// What a pane is sorted by.
+    pub fn sort(&self, pane: PaneId) -> Sort {
+        self.lists.get(&pane).map_or(Sort::Worst, |view| view.sort)
+    }
+
+    /// The pane that keys go to while no layer is open.
+    pub fn pane(&self) -> PaneId {
+        self.zoom.unwrap_or(self.focus)
+    }
+
+    /// From here on the rows of this pane keep their place.
+    pub(crate) fn hold(&mut self, pane: PaneId) {
+        if self.lists.get(&pane).is_some_and(|view| view.held.is_some()) {
+            return;
+        }
+        let order = shown(self, pane).iter().map(|row| row.key.clone()).collect();
+        let worst = worst(rows(self, pane)).map(|row| (row.key.clone(), row.badness));
+        self.view(pane, |view| view.held = Some(Held { order, worst }));
+    }
+
+    /// The rows of this pane may move again.
+    pub(crate) fn let_go(&mut self, pane: PaneId) {
+        if self.lists.get(&pane).is_some_and(|view| view.held.is_some()) {
+            self.view(pane, |view| view.held = None);
+        }
+    }
+
+    /// Changes how a list is looked at.
+    pub(crate) fn view(&mut self, pane: PaneId, change: impl FnOnce(&mut View)) {
+        let view = self.lists.entry(pane).or_default();
+        change(view);
+        if *view == View::default() {
+            self.lists.remove(&pane);
+        }
+        if let Some(made) = self.made.shown.get_mut(&pane) {
+            *made = OnceLock::new();
+        }
+    }
+
+    /// The next order of a list: worst first, by name, by each figure of its rows.
+    pub(crate) fn next_sort(&mut self, pane: PaneId) {
+        let mut orders = vec![Sort::Worst, Sort::Name];
+        for (name, _) in rows(self, pane).iter().flat_map(|row| &row.figures) {
+            if !orders.contains(&Sort::Figure(name)) {
+                orders.push(Sort::Figure(name));
+            }
+        }
+        let at = orders.iter().position(|sort| *sort == self.sort(pane)).unwrap_or(0);
+        let next = orders.get((at + 1) % orders.len()).copied().unwrap_or_default();
+        self.view(pane, |view| {
+            view.sort = next;
+            view.held = None;
+        });
+    }
+}
