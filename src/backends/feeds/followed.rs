@@ -45,8 +45,7 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
 
     /// One look: the whole list while nothing follows, else only whether the source still answers.
     pub async fn look(&self) -> Result<Vec<Fact>, Trouble> {
-        let stream = self.stream.load(Ordering::Acquire);
-        if stream == FOLLOWING {
+        if self.stream.load(Ordering::Acquire) == FOLLOWING {
             self.kube.ping(&self.many).await?;
             return Ok(vec![(self.fact)(Delta::Same)]);
         }
@@ -55,6 +54,7 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
 
     /// The whole list, whether something follows or not.
     pub async fn list(&self) -> Result<Vec<Fact>, Trouble> {
+        let stream = self.stream.load(Ordering::Acquire);
         let found = self.kube.list(&self.many).await?;
         if stream == LAPSED {
             // Unless it broke off for good meanwhile.

@@ -167,25 +167,13 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
         Box::new(sync::SyncFeed::new(wide)),
         Box::new(operators::OperatorsFeed::new(wide)),
         Box::new(paths::PathsFeed::new(wide)),
-        Box::new(Idle(FeedId::Secrets)),
-        Box::new(Idle(FeedId::Consumers)),
-        Box::new(Idle(FeedId::Containers)),
-        Box::new(Idle(FeedId::Sync)),
-        Box::new(Idle(FeedId::Operators)),
-        Box::new(Idle(FeedId::Paths)),
         of_cluster(wide, FeedId::Secrets, |kube| Box::new(secrets::SecretsFeed::new(wide, kube))),
         of_cluster(wide, FeedId::Consumers, |kube| Box::new(consumers::ConsumersFeed::new(wide, kube))),
         of_cluster(wide, FeedId::Containers, |kube| Box::new(containers::ContainersFeed::new(wide, kube))),
-        Box::new(Idle(FeedId::Nodes)),
-        Box::new(Idle(FeedId::Usage)),
-        of_cluster(wide, FeedId::Nodes, |kube| Box::new(nodes::NodesFeed::new(kube))),
-        of_cluster(wide, FeedId::Usage, |kube| Box::new(usage::UsageFeed::new(wide, kube))),
-        Box::new(Idle(FeedId::Tokens)),
+        of_cluster(wide, FeedId::Nodes, |kube| Box::new(nodes::NodesFeed::new(Arc::clone(kube)))),
+        of_cluster(wide, FeedId::Usage, |kube| Box::new(usage::UsageFeed::new(wide, Arc::clone(kube)))),
         Box::new(tokens::TokensFeed::new(wide.clone())),
-        Box::new(Idle(FeedId::Engines)),
         Box::new(engines::EnginesFeed::new(wide.ask.clone(), Arc::clone(&wide.clock))),
-        Box::new(Idle(FeedId::Raft)),
-        Box::new(Idle(FeedId::Estate)),
         Box::new(raft::RaftFeed::new(wide)),
         Box::new(estate::EstateFeed::new(wide)),
     ]
@@ -194,23 +182,6 @@ fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
 /// A feed that needs a cluster, or what says that there is none.
 fn of_cluster(wide: &Wide, id: FeedId, feed: impl FnOnce(&Arc<dyn Kube>) -> Box<dyn Feed>) -> Box<dyn Feed> {
     wide.kube.as_ref().map_or_else(|| Box::new(NoCluster(id)) as Box<dyn Feed>, feed)
-/// A feed that needs a cluster, or what stands in its place where there is none.
-fn of_cluster(wide: &Wide, id: FeedId, feed: impl FnOnce(Arc<dyn Kube>) -> Box<dyn Feed>) -> Box<dyn Feed> {
-    wide.kube.clone().map_or_else(|| Box::new(NoCluster(id)) as Box<dyn Feed>, feed)
-}
-
-/// Stands where nothing looks yet.
-struct Idle(FeedId);
-
-#[async_trait]
-impl Feed for Idle {
-    fn id(&self) -> FeedId {
-        self.0
-    }
-
-    async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
-        Err(Trouble::new(TroubleKind::Absent, &format!("Nothing looks at {} yet", self.0), "", ""))
-    }
 }
 
 /// What is held of the keys on this machine and in other places.
@@ -258,7 +229,6 @@ pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
     let held = held.feeds(kube.as_ref(), &vault);
     let members = (!members.is_empty()).then_some(members);
     let roster = Roster::new(Shared { members, selector, ..Shared::default() });
-    let roster = Roster::new(Shared { members, selector, keys: Keys::Unknown, logins: Vec::new() });
     let ask = Ask::new(transport, roster.clone(), token);
     let everything = Wide { kube: kube.clone(), vault: vault.clone(), roster: roster.clone(), ask, scope, salt, clock };
     let held = held.into_iter().chain(wide(&everything));

@@ -31,6 +31,8 @@ pub enum SyncNames {
     Absent,
     /// They are served: their group versions (`external-secrets.io/v1`), and the paths of the vault that objects name.
     Served { versions: Vec<String>, paths: Arc<Vec<VaultPath>> },
+}
+
 /// A login that something in the cluster makes, and what it reads with it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Login {

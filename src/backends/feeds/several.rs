@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt};
+use serde::Serialize;
 
 use super::Wide;
 use super::followed::{Digest, Followed};
@@ -43,7 +44,7 @@ struct Part<T> {
     served: bool,
 }
 
-impl<T: Named + Send + 'static> Several<T> {
+impl<T: Named + Serialize + Send + 'static> Several<T> {
     /// No list yet.
     pub const fn new(form: Form<T>) -> Self {
         Self { parts: Vec::new(), form, whole: false }

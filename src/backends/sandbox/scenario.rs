@@ -33,7 +33,7 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "seal-key-lost",
         "sync-operator-dead",
         "workload-stale",
-        "workload-rollouts"
+        "workload-rollouts",
         "leader-killed",
         "namespace-sealed"
     ]
