@@ -27,7 +27,7 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
     let up = case.upstream();
     let Some(beat) = case.beat() else { return old_operator(case, &up, of) };
     if !case.green() {
-        return case.failing(behind_by_secret(case, &up), of);
+        return case.stale(of).unwrap_or_else(|| case.failing(behind_by_secret(case, &up), of));
     }
     if let Some(event) = case.complaint_after(Some(beat)) {
         return case.failing_by(event, of);

@@ -71,7 +71,8 @@ fn refused(case: &Case<'_>, users: &[&SyncSeen]) -> Option<Standing> {
         let event = of_user.complaint_after(of_user.beat().or(user.created));
         let message = said.map(|said| &said.message).or_else(|| event.map(|event| &event.message))?;
         let cause = super::cause::read(message);
-        let of_login = cause.kind == super::cause::Kind::Login || cause.text.starts_with("ServiceAccount ");
+        let of_login = matches!(cause.kind, super::cause::Kind::Login | super::cause::Kind::Unreachable)
+            || cause.text.starts_with("ServiceAccount ");
         text = Some(of_login.then_some(cause.text)?);
     }
     let text = text?;

@@ -12,6 +12,7 @@ mod custody_mismatch;
 mod custody_missing;
 mod custody_permissions;
 mod feed_stale;
+mod generator_never_rotates;
 mod keys_held;
 mod keys_in_last_applied;
 mod keys_mismatch;
@@ -26,11 +27,19 @@ mod keys_single_copy;
 mod keys_unproven;
 mod keystore_missing;
 mod keystore_unreadable;
+mod pushsecret_rotates_on_edit;
+mod store_not_ready;
+mod sync_behind;
+mod sync_dropped;
+mod sync_failed;
+mod sync_objects;
+mod sync_stale;
 mod unsealer_dead;
 mod vault_no_active;
 mod vault_sealed;
 mod vault_uninitialized;
 mod vault_unreachable;
+mod vaultauth_invalid;
 
 /// Every rule there is.
 pub fn all() -> &'static [&'static dyn Rule] {
@@ -55,6 +64,14 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &custody_missing::CustodyMissing,
         &custody_mismatch::CustodyMismatch,
         &custody_permissions::CustodyPermissions,
+        &sync_stale::SyncStale,
+        &sync_failed::SyncFailed,
+        &sync_dropped::SyncDropped,
+        &sync_behind::SyncBehind,
+        &store_not_ready::StoreNotReady,
+        &vaultauth_invalid::VaultAuthInvalid,
+        &generator_never_rotates::GeneratorNeverRotates,
+        &pushsecret_rotates_on_edit::PushSecretRotatesOnEdit,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]
