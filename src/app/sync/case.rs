@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::cause::{self, Cause, Kind};
 use super::witnesses::{METADATA_COUNTS, Process, VaultNow, Witnesses};
 use super::{Standing, Word};
-use crate::app::id::FeedId;
+use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::paths::{PathState, VaultPath};
 use crate::app::model::secrets::SecretSeen;
 use crate::app::model::sync::{Condition, EventSeen, Operator, SyncSeen};
@@ -392,7 +392,7 @@ impl<'a> Case<'a> {
     }
 
     fn refusal(&self) -> String {
-        let secret = self.seen.secret.as_ref().map(|secret| secret.path()).unwrap_or_default();
+        let secret = self.seen.secret.as_ref().map(ObjectRef::path).unwrap_or_default();
         format!(
             "Secret {secret} was made by somebody else, and overwrite is off: the operator refuses to write it, and its status does not say so"
         )

@@ -123,7 +123,7 @@ fn of_role(case: &Case<'_>) -> Standing {
         _ => None,
     };
     if !case.green() {
-        return case.stale(None).unwrap_or_else(|| case.failing(lag.filter(|lag| lag.is_positive()), of));
+        return case.stale(None).unwrap_or_else(|| case.failing(lag.filter(SignedDuration::is_positive), of));
     }
     if let Some(event) = case.complaint_after(case.beat()) {
         return Standing { lag, ..case.failing_by(event, of) };

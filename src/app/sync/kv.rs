@@ -96,7 +96,7 @@ fn gone(case: &Case<'_>, beat: Timestamp, of: Option<SignedDuration>) -> Option<
         return None;
     }
     let late = of.is_none_or(|cadence| case.late(beat, cadence));
-    let lag = of.map(|cadence| age(case.now, beat) - cadence).filter(|lag| lag.is_positive());
+    let lag = of.map(|cadence| age(case.now, beat) - cadence).filter(SignedDuration::is_positive);
     let standing = if case.seen.detail.creates {
         let dropped = of.and_then(|cadence| case.dropped(beat, cadence));
         dropped.unwrap_or_else(|| {

@@ -28,12 +28,11 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
         Some(at) if !sealed => case.stands(Word::Synced, || format!("What goes through it was read {}", case.ago(at))),
         _ => {
             let looked = case.beat();
-            let standing = case.stands(Word::Unwatched, || {
+            case.stands(Word::Unwatched, || {
                 let when = looked.map(|at| format!(", last at {}", moment(case.now, at))).unwrap_or_default();
                 let sealed = if sealed { "; the vault is sealed now, which it would not show" } else { "" };
                 format!("Looked at when its spec changes and when the operator starts{when}: its True says nothing about now{sealed}")
-            });
-            standing
+            })
         }
     }
 }
