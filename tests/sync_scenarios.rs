@@ -69,7 +69,7 @@ fn secret(object: &Value) -> SecretSeen {
 
 async fn path(ask: &Ask, place: VaultPath, now: jiff::Timestamp) -> Option<PathSeen> {
     let question = Question::KvMetadata { mount: place.mount.clone(), path: place.path.clone() };
-    let body = ask.ask("", &question).await.unwrap()?;
+    let body = ask.ask("", &question).await.unwrap_or_else(|trouble| panic!("{trouble}"))?;
     let data = body.get("data").unwrap_or(&body);
     let version = data["current_version"].as_u64().unwrap();
     let deleted = data["versions"][version.to_string()]["deletion_time"].as_str().and_then(|at| at.parse().ok());
