@@ -9,7 +9,6 @@
 )]
 
 mod captured;
-#[allow(dead_code, unused_imports, reason = "shared with other tests")]
 mod world;
 
 use baowatch::app::alerts::{Finding, Severity, rules};

@@ -87,7 +87,7 @@ pub(super) fn stale(model: &Model, seen: &SyncSeen, standing: &Standing, now: Ti
         (
             Word::Synced | Word::Behind | Word::Unknown,
             SyncKind::VaultStaticSecret | SyncKind::ExternalSecret | SyncKind::PushSecret,
-        ) => standing
+        ) if !seen.detail.windows => standing
             .looked
             .zip(standing.of)
             .is_some_and(|(looked, of)| now.duration_since(looked) > of.saturating_add(after)),
