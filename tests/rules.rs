@@ -96,6 +96,14 @@ fn the_registry_is_the_list_of_the_documents() {
             "audit-silent",
             "version-advisory",
             "upgrade-trap",
+            "sync-stale",
+            "sync-failed",
+            "sync-dropped",
+            "sync-behind",
+            "store-not-ready",
+            "vaultauth-invalid",
+            "generator-never-rotates",
+            "pushsecret-rotates-on-edit",
             "clock-skew",
             "feed-stale",
         ]
@@ -115,7 +123,8 @@ fn the_registry_is_the_list_of_the_documents() {
 fn nothing_fires_on_a_healthy_vault_but_what_is_worth_a_word() {
     let mut book = AlertBook::default();
     book.review_once(&kept(), &Settings::default(), at(1));
-    let firing: Vec<&str> = book.all().iter().map(|alert| alert.rule.0).collect();
+    let seen = book.all().iter().filter(|alert| alert.state != baowatch::app::alerts::AlertState::Unknown);
+    let firing: Vec<&str> = seen.map(|alert| alert.rule.0).collect();
     // The keys of this one were applied: the same apply without them would empty the Secret.
     assert_eq!(firing, ["keys-overwritable"]);
 }

@@ -9,10 +9,16 @@
 )]
 
 mod captured;
-#[allow(dead_code, unused_imports, reason = "shared with other tests")]
 mod world;
 
+use baowatch::app::alerts::{Finding, Severity, rules};
+use baowatch::app::id::FeedId;
+use baowatch::app::model::Model;
+use baowatch::app::model::fact::Report;
+use baowatch::app::model::fold;
+use baowatch::app::model::table::Table;
 use baowatch::app::sync::{Standing, Witnesses, judge};
+use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::kube::sync_digest::digest;
 use captured::{Row, files, load, model, on_the_day};
 use std::collections::BTreeSet;
@@ -82,5 +88,103 @@ fn no_captured_object_is_left_out() {
             assert!(told.contains(&(name.clone(), *at)), "{file}: nothing is said of {name} at {at}");
             assert!(digest(object).is_some(), "{file}: {name}");
         }
+    }
+}
+
+/// What a rule finds about the object of the row at its moment.
+fn finds(rule: &str, row: &Row) -> Option<Finding> {
+    let (model, seen, now) = model(row);
+    let judged = rules::find(rule).unwrap().judge(&model, now);
+    judged.into_iter().find(|(object, _)| *object == seen.object).map(|(_, finding)| finding)
+}
+
+fn row(file: &str, object: &str, at: &str) -> &'static Row {
+    rows().find(|row| row.file == file && row.object.ends_with(object) && row.at == at).unwrap()
+}
+
+#[test]
+fn each_rule_fires_and_clears() {
+    use Severity::{Critical, Info, Warning};
+    let fires = [
+        ("sync-failed", row("vso/07", "Secret/wrong-role", "05:50:30"), Critical),
+        ("sync-failed", row("vso/25", "loses-access", "06:04:25"), Warning),
+        ("sync-failed", row("vso/13", "create-false-missing", "05:55:00"), Critical),
+        ("sync-failed", row("vso/14", "ext-owned", "06:12:40"), Warning),
+        ("sync-failed", row("vso/23", "upstream-deleted", "06:04:25"), Critical),
+        ("sync-failed", row("vso/33", "web-cert-notafter", "05:52:40"), Warning),
+        ("sync-dropped", row("vso/20", "Secret/web", "06:02:27"), Warning),
+        ("sync-dropped", row("vso/20", "db-readonly", "06:02:27"), Critical),
+        ("sync-behind", row("vso/29", "db-app", "05:59:50"), Critical),
+        ("store-not-ready", row("eso/04", "SecretStore/bad-role", "05:56:40"), Warning),
+        ("vaultauth-invalid", row("vso/09", "VaultAuth/conn-missing", "05:50:30"), Warning),
+        ("vaultauth-invalid", row("vso/07", "VaultAuth/wrong-role", "05:50:30"), Warning),
+        ("pushsecret-rotates-on-edit", row("eso/07", "push-0", "05:55:50"), Warning),
+    ];
+    for (rule, row, severity) in fires {
+        match finds(rule, row) {
+            Some(Finding::Firing(firing)) => {
+                assert_eq!(firing.severity, severity, "{rule} {}", row.object);
+                assert!(!firing.why.is_empty() && firing.next.starts_with("kubectl"), "{firing:?}");
+            }
+            other => panic!("{rule} about {} in {}: {other:?}", row.object, row.file),
+        }
+    }
+    let quiet = [
+        ("sync-failed", row("vso/17", "Secret/drift", "05:59:45")),
+        ("sync-dropped", row("vso/20", "Secret/web", "06:03:20")),
+        ("sync-behind", row("vso/29", "db-app", "06:00:50")),
+        ("sync-behind", row("eso/01", "web-1h", "05:56:06")),
+        ("store-not-ready", row("eso/01", "SecretStore/openbao", "05:55:40")),
+        ("vaultauth-invalid", row("vso/17", "VaultAuth/openbao", "05:58:20")),
+        ("pushsecret-rotates-on-edit", row("eso/07", "push-ifnotexists", "05:56:30")),
+    ];
+    for (rule, row) in quiet {
+        assert!(finds(rule, row).is_none(), "{rule} about {} in {}", row.object, row.file);
+    }
+    // `sync-stale`: the same green object five minutes later, seen by everybody and looked at by nobody.
+    let (mut later, seen, now) = model(row("vso/20", "Secret/web", "06:02:27"));
+    let mut stale = |seconds: i64| {
+        let now = now + jiff::SignedDuration::from_secs(seconds);
+        later.sync = later.sync.take().map(|table| Table::new(table.iter().cloned().collect(), now));
+        let fires =
+            |rule: &str| rules::find(rule).unwrap().judge(&later, now).iter().any(|(object, _)| *object == seen.object);
+        (fires("sync-stale"), fires("sync-dropped"))
+    };
+    assert_eq!((stale(0), stale(250), stale(260)), ((false, true), (false, true), (true, false)));
+    // `generator-never-rotates`: what is written of one refreshed at 0 and of one refreshed each hour.
+    let generated = |interval: &str| {
+        let object = serde_json::json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": "pw", "namespace": "pay", "creationTimestamp": "2026-11-22T05:00:00Z"},
+            "spec": {"refreshInterval": interval, "dataFrom": [{"sourceRef": {"generatorRef":
+                {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": "pw"}}}]},
+            "status": {"refreshTime": "2026-11-22T05:50:00Z", "conditions": [{"type": "Ready", "status": "True",
+                "reason": "SecretSynced", "lastTransitionTime": "2026-11-22T05:00:01Z"}]}});
+        let now = on_the_day("05:51:00");
+        let model = Model { sync: Some(Table::new(vec![digest(&object).unwrap()], now)), ..Model::default() };
+        match rules::find("generator-never-rotates").unwrap().judge(&model, now).first() {
+            Some((_, Finding::Firing(firing))) => Some(firing.severity),
+            _ => None,
+        }
+    };
+    assert_eq!((generated("0"), generated("1h")), (Some(Info), None));
+}
+
+#[test]
+fn where_there_is_no_operator_nothing_is_said_and_where_nobody_may_look_nothing_is_cleared() {
+    let (mut model, _, now) = model(row("vso/25", "loses-access", "06:04:25"));
+    let names = ["sync-stale", "sync-failed", "sync-dropped", "sync-behind", "store-not-ready", "vaultauth-invalid"];
+    let report = |model: &mut Model, kind: TroubleKind| {
+        let trouble = Trouble::new(kind, "no such thing", "", "do something");
+        fold::apply(model, &Report { feed: FeedId::Sync, outcome: Err(trouble) }, now);
+    };
+    report(&mut model, TroubleKind::Absent);
+    for name in names {
+        assert!(rules::find(name).unwrap().judge(&model, now).is_empty(), "{name}");
+    }
+    model.sync = None;
+    report(&mut model, TroubleKind::Denied);
+    for name in names {
+        let judged = rules::find(name).unwrap().judge(&model, now);
+        assert!(matches!(judged.as_slice(), [(_, Finding::Unknown(_))]), "{name}: {judged:?}");
     }
 }

@@ -95,12 +95,11 @@ pub const ROWS: &[Row] = &[
     // Rotated by hand before the vault was sealed: what was seen then has happened.
     row("vso/18", APP, "05:58:20", &[Sealed, Role("app", 1_795_326_595, 84)], Behind, &["out of turn", "works no more"], Some(504), DAY),
     row("vso/18", APP, "05:58:20", &[Sealed], Unknown, &["The vault is sealed: nobody can tell whether database/static-creds/app was rotated"], None, DAY),
-    row("vso/19", WEB, "06:00:28.100", &[WEB3], Failed, &["own token is dead"], Some(45), Some(10)),
+    row("vso/19", WEB, "06:00:28.100", &[WEB3, Wrote("web", "05:59:53")], Failed, &["own token is dead"], Some(0), Some(10)),
     row("vso/19", WEB, "06:00:50", &[WEB3], Synced, &["after the last change"], Some(0), Some(10)),
     row("vso/19", READONLY, "06:00:50", &[], Synced, &["until 06:01:28Z"], Some(0), Some(60)),
     row("vso/19", APP, "06:00:50", &[Role("app", 1_795_326_595, 5)], Synced, &["the last rotation, 05:49:55Z"], Some(0), DAY),
     row("vso/20", WEB, "06:02:27", &[Dead, WEB5], Dropped, &["Every condition is True", "Vault Secrets Operator is not running", "changed in the vault at 06:01:39Z"], Some(48), Some(10)),
-    // The same where nobody may see the operator's Deployment.
     row("vso/20", "VaultStaticSecret/rollout-nohmac", "06:02:27", &[Dead, ROLLOUT2], Dropped, &["being deleted since 06:01:39Z", "is not running"], Some(48), Some(10)),
     row("vso/20", READONLY, "06:02:27", &[Dead], Dropped, &["is not running", "ran out at 06:02:09Z"], Some(18), Some(60)),
     row("vso/20", WEB, "06:03:20", &[WEB5], Synced, &["after the last change"], Some(0), Some(10)),

@@ -5,10 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::cause::{self, Cause, Kind};
 use super::witnesses::{METADATA_COUNTS, Process, VaultNow, Witnesses};
 use super::{Standing, Word};
-use crate::app::id::FeedId;
+use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::paths::{PathState, VaultPath};
 use crate::app::model::secrets::SecretSeen;
-use crate::app::model::sync::{Condition, EventSeen, SyncSeen};
+use crate::app::model::sync::{Condition, EventSeen, Operator, SyncSeen};
 use crate::app::time::{age, moment, spoken, within};
 
 /// The operator may need this long before it writes anything: a missing VaultAuth is waited for within one attempt.
@@ -16,6 +16,12 @@ const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(40);
 
 /// Below three cadences a look may be late because others stand in line; and so it may below this.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Failing attempts of VSO are this far apart at most.
+const BACK_OFF: SignedDuration = SignedDuration::from_secs(90);
+
+/// A failure that nobody repeated for this long past its time is no news any more.
+const STALE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Who waits to be deleted for longer than this is held.
 const LEAVING: SignedDuration = SignedDuration::from_secs(30);
@@ -72,7 +78,11 @@ impl<'a> Case<'a> {
             why: self.w.say(why),
             lag: None,
             of: None,
-            looked: self.beat().or(self.seen.detail.refreshed),
+            looked: match self.seen.kind.operator() {
+                Operator::Vso => self.beat(),
+                // Its conditions carry true transitions: no heartbeat.
+                Operator::Eso => self.seen.detail.refreshed,
+            },
             also: None,
             dire: false,
         }
@@ -268,10 +278,32 @@ impl<'a> Case<'a> {
         age(self.now, beat) > cadence + cadence / 2
     }
 
+    /// It failed when somebody last looked, and nobody has looked since.
+    pub(super) fn stale(&self, of: Option<SignedDuration>) -> Option<Standing> {
+        let beat = self.beat()?;
+        let cadence = of.unwrap_or(BACK_OFF).max(BACK_OFF);
+        let lag = age(self.now, beat) - cadence;
+        if lag <= STALE {
+            return None;
+        }
+        let operator = self.operator();
+        let standing = self.stands(Word::Stale, || {
+            let who = if self.process() == Process::Dead {
+                format!("{operator} is not running")
+            } else {
+                "it should have tried again within 90s".to_owned()
+            };
+            format!("It failed when somebody last looked, {}, and nobody has looked since: {who}", self.ago(beat))
+        });
+        let dire = matches!(self.target(), Target::Missing | Target::Empty(_));
+        Some(Standing { lag: Some(lag), of, dire, ..standing })
+    }
+
     /// It fails by its own account; the text of the condition is told from what is true of the vault now.
     pub(super) fn failing(&self, lag: Option<SignedDuration>, of: Option<SignedDuration>) -> Standing {
         let (target, beat) = (self.target(), self.beat());
-        let standing = if self.refused() {
+        let refused = self.refused();
+        let standing = if refused {
             self.stands(Word::Failed, || self.refusal())
         } else {
             let said = self.seen.condition("SecretSynced").or_else(|| self.ready()).filter(|c| c.status != "True");
@@ -291,6 +323,8 @@ impl<'a> Case<'a> {
             Target::Held(_) | Target::Unseen => None,
         };
         let dire = matches!(target, Target::Missing | Target::Empty(_));
+        // What somebody else wrote was never the vault's.
+        let lag = lag.filter(|_| !refused);
         Standing { lag, of, also, dire, ..standing }
     }
 
@@ -354,14 +388,11 @@ impl<'a> Case<'a> {
             }
             Target::Unseen | Target::Missing => false,
         };
-        foreign
-            && detail.creates
-            && !detail.overwrites
-            && self.seen.kind.operator() == crate::app::model::sync::Operator::Vso
+        foreign && detail.creates && !detail.overwrites && self.seen.kind.operator() == Operator::Vso
     }
 
     fn refusal(&self) -> String {
-        let secret = self.seen.secret.as_ref().map(|secret| secret.path()).unwrap_or_default();
+        let secret = self.seen.secret.as_ref().map(ObjectRef::path).unwrap_or_default();
         format!(
             "Secret {secret} was made by somebody else, and overwrite is off: the operator refuses to write it, and its status does not say so"
         )

@@ -36,7 +36,7 @@ fn leased(case: &Case<'_>) -> Standing {
     let expired = terms.map(|(end, _)| end).filter(|end| *end <= case.now);
     let lag = expired.map(|end| age(case.now, end));
     let standing = if !case.green() {
-        case.failing(lag, of)
+        case.stale(of).unwrap_or_else(|| case.failing(lag, of))
     } else if let Some(event) = case.complaint_after(case.beat()) {
         case.failing_by(event, of)
     } else if matches!(case.target(), Target::Missing) {
@@ -123,7 +123,7 @@ fn of_role(case: &Case<'_>) -> Standing {
         _ => None,
     };
     if !case.green() {
-        return case.failing(lag.filter(|lag| lag.is_positive()), of);
+        return case.stale(None).unwrap_or_else(|| case.failing(lag.filter(SignedDuration::is_positive), of));
     }
     if let Some(event) = case.complaint_after(case.beat()) {
         return Standing { lag, ..case.failing_by(event, of) };
@@ -150,9 +150,9 @@ fn current(case: &Case<'_>, server: Option<Timestamp>, fresh: bool) -> Standing 
                 let next = horizon
                     .map(|at| format!("; the operator looks again at {}", moment(case.now, at)))
                     .unwrap_or_default();
-                let how = if by_hand { "rotated out of turn" } else { "rotated" };
+                let how = if by_hand { " out of turn" } else { "" };
                 format!(
-                    "The vault {how} the password at {}: the one in the Secret works no more{next}",
+                    "The vault rotated the password{how} at {}: the one in the Secret works no more{next}",
                     moment(case.now, server)
                 )
             });

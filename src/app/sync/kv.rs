@@ -27,7 +27,7 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
     let up = case.upstream();
     let Some(beat) = case.beat() else { return old_operator(case, &up, of) };
     if !case.green() {
-        return case.failing(behind_by_secret(case, &up), of);
+        return case.stale(of).unwrap_or_else(|| case.failing(behind_by_secret(case, &up), of));
     }
     if let Some(event) = case.complaint_after(Some(beat)) {
         return case.failing_by(event, of);
@@ -96,7 +96,7 @@ fn gone(case: &Case<'_>, beat: Timestamp, of: Option<SignedDuration>) -> Option<
         return None;
     }
     let late = of.is_none_or(|cadence| case.late(beat, cadence));
-    let lag = of.map(|cadence| age(case.now, beat) - cadence).filter(|lag| lag.is_positive());
+    let lag = of.map(|cadence| age(case.now, beat) - cadence).filter(SignedDuration::is_positive);
     let standing = if case.seen.detail.creates {
         let dropped = of.and_then(|cadence| case.dropped(beat, cadence));
         dropped.unwrap_or_else(|| {

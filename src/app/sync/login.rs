@@ -28,12 +28,11 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
         Some(at) if !sealed => case.stands(Word::Synced, || format!("What goes through it was read {}", case.ago(at))),
         _ => {
             let looked = case.beat();
-            let standing = case.stands(Word::Unwatched, || {
+            case.stands(Word::Unwatched, || {
                 let when = looked.map(|at| format!(", last at {}", moment(case.now, at))).unwrap_or_default();
                 let sealed = if sealed { "; the vault is sealed now, which it would not show" } else { "" };
                 format!("Looked at when its spec changes and when the operator starts{when}: its True says nothing about now{sealed}")
-            });
-            standing
+            })
         }
     }
 }
@@ -71,7 +70,8 @@ fn refused(case: &Case<'_>, users: &[&SyncSeen]) -> Option<Standing> {
         let event = of_user.complaint_after(of_user.beat().or(user.created));
         let message = said.map(|said| &said.message).or_else(|| event.map(|event| &event.message))?;
         let cause = super::cause::read(message);
-        let of_login = cause.kind == super::cause::Kind::Login || cause.text.starts_with("ServiceAccount ");
+        let of_login = matches!(cause.kind, super::cause::Kind::Login | super::cause::Kind::Unreachable)
+            || cause.text.starts_with("ServiceAccount ");
         text = Some(of_login.then_some(cause.text)?);
     }
     let text = text?;

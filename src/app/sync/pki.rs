@@ -20,8 +20,9 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
     let ended = detail.expires.filter(|end| *end <= case.now);
     let lag = ended.map(|end| age(case.now, end));
     let standing = if !case.green() || detail.valid == Some(false) {
-        let standing = case.failing(lag, of);
-        Standing { also: standing.also.clone().or_else(|| wrong_layer(case)), ..standing }
+        let standing = case.stale(None).unwrap_or_else(|| case.failing(lag, of));
+        let also: Vec<String> = standing.also.iter().cloned().chain(wrong_layer(case)).collect();
+        Standing { also: (!also.is_empty()).then(|| also.join("; ")), ..standing }
     } else if let Some(event) = case.complaint_after(case.beat()) {
         case.failing_by(event, of)
     } else if matches!(case.target(), Target::Missing) {

@@ -11,6 +11,7 @@ use crate::app::model::Model;
 use crate::app::model::engines::StaticRoleSeen;
 use crate::app::model::paths::{PathSeen, VaultPath};
 use crate::app::model::sync::{EventSeen, Operator, SyncKind, SyncSeen};
+use crate::app::model::table::Table;
 use crate::app::time::within;
 use crate::app::verdict::sight;
 
@@ -63,7 +64,7 @@ impl<'a> Witnesses<'a> {
         for path in model.paths.iter().flat_map(|seen| &seen.value.found) {
             index.paths.insert(&path.path, path);
         }
-        for seen in model.sync.iter().flat_map(|table| table.iter()) {
+        for seen in model.sync.iter().flat_map(Table::iter) {
             if let Some(through) = &seen.detail.through {
                 index.users.entry(through).or_default().push(seen);
             }
@@ -120,13 +121,11 @@ impl<'a> Witnesses<'a> {
     }
 
     pub(super) fn events(&self, object: &ObjectRef) -> Vec<&'a EventSeen> {
-        match &self.index {
-            Some(index) => index.events.get(object).cloned().unwrap_or_default(),
-            None => {
-                let all = self.model.operators.iter().flat_map(|seen| &seen.value.events);
-                all.filter(|event| event.object == *object).collect()
-            }
+        if let Some(index) = &self.index {
+            return index.events.get(object).cloned().unwrap_or_default();
         }
+        let all = self.model.operators.iter().flat_map(|seen| &seen.value.events);
+        all.filter(|event| event.object == *object).collect()
     }
 
     pub(super) fn path(&self, path: &VaultPath) -> Option<&'a PathSeen> {
@@ -138,13 +137,11 @@ impl<'a> Witnesses<'a> {
 
     /// Objects that name this one as their way to the vault.
     pub(super) fn users(&self, object: &ObjectRef) -> Vec<&'a SyncSeen> {
-        match &self.index {
-            Some(index) => index.users.get(object).cloned().unwrap_or_default(),
-            None => {
-                let all = self.model.sync.iter().flat_map(|table| table.iter());
-                all.filter(|seen| seen.detail.through.as_ref() == Some(object)).collect()
-            }
+        if let Some(index) = &self.index {
+            return index.users.get(object).cloned().unwrap_or_default();
         }
+        let all = self.model.sync.iter().flat_map(Table::iter);
+        all.filter(|seen| seen.detail.through.as_ref() == Some(object)).collect()
     }
 
     /// Whether Events are in sight: only then their silence says something.

@@ -16,6 +16,7 @@ mod custody_missing;
 mod custody_permissions;
 mod engines_blind;
 mod feed_stale;
+mod generator_never_rotates;
 mod keys_held;
 mod keys_in_last_applied;
 mod keys_mismatch;
@@ -49,6 +50,13 @@ mod rotation_overdue;
 mod namespace_sealed;
 mod raft_lag;
 mod raft_tolerance;
+mod pushsecret_rotates_on_edit;
+mod store_not_ready;
+mod sync_behind;
+mod sync_dropped;
+mod sync_failed;
+mod sync_objects;
+mod sync_stale;
 mod unsealer_dead;
 mod upgrade_trap;
 mod vault_no_active;
@@ -58,6 +66,7 @@ mod vault_uninitialized;
 mod vault_unreachable;
 mod workload_stale;
 mod version_advisory;
+mod vaultauth_invalid;
 
 /// Every rule there is.
 pub fn all() -> &'static [&'static dyn Rule] {
@@ -106,6 +115,14 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &audit_silent::AuditSilent,
         &version_advisory::VersionAdvisory,
         &upgrade_trap::UpgradeTrap,
+        &sync_stale::SyncStale,
+        &sync_failed::SyncFailed,
+        &sync_dropped::SyncDropped,
+        &sync_behind::SyncBehind,
+        &store_not_ready::StoreNotReady,
+        &vaultauth_invalid::VaultAuthInvalid,
+        &generator_never_rotates::GeneratorNeverRotates,
+        &pushsecret_rotates_on_edit::PushSecretRotatesOnEdit,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

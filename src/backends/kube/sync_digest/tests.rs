@@ -1,3 +1,5 @@
+//! Objects, Events and processes of both operators, digested.
+
 use serde_json::json;
 
 use super::*;

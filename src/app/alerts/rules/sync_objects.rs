@@ -1,0 +1,107 @@
+//! What the rules about sync objects have in common: where they apply, and one standing for each object.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{Finding, Firing, Severity};
+use crate::app::id::{FeedId, ObjectRef};
+use crate::app::model::Model;
+use crate::app::model::observed::FeedState;
+use crate::app::model::sync::{SyncKind, SyncSeen};
+use crate::app::sync::{Standing, Witnesses, Word};
+use crate::app::verdict::sight;
+
+/// What a rule makes of one object.
+pub(super) enum Opinion {
+    /// It is well, as far as this rule goes.
+    Well,
+    /// It is not in sight what this rule asks for.
+    Unsure,
+    /// It fires.
+    Fires(Severity),
+}
+
+/// Judges every object; where no operator's objects exist, nothing is said. Texts are made for what fires alone.
+pub(super) fn each(
+    model: &Model,
+    now: Timestamp,
+    opinion: impl Fn(&SyncSeen, &Standing) -> Opinion,
+    tell: impl Fn(&SyncSeen, &Standing) -> (String, String),
+) -> Vec<(ObjectRef, Finding)> {
+    if model.feed_state(FeedId::Sync, now) == FeedState::Absent {
+        return Vec::new();
+    }
+    let unseen = sight::missing(model, FeedId::Sync, now);
+    let (Some(table), None) = (&model.sync, &unseen) else {
+        let why = unseen.map(|unseen| unseen.says()).unwrap_or_default();
+        return vec![(model.vault_ref(), Finding::Unknown(why))];
+    };
+    if table.is_empty() {
+        return Vec::new();
+    }
+    let silent = Witnesses::of(model, now).silent();
+    let judged = table.iter().map(|seen| (seen, opinion(seen, &silent.judge(seen))));
+    let worth: Vec<(&SyncSeen, Opinion)> = judged.filter(|(_, opinion)| !matches!(opinion, Opinion::Well)).collect();
+    let speaking = silent.speaking();
+    let found = worth.into_iter().map(|(seen, opinion)| {
+        let standing = speaking.judge(seen);
+        let finding = match opinion {
+            Opinion::Well => Finding::Clear,
+            Opinion::Unsure => Finding::Unknown(standing.why.clone()),
+            Opinion::Fires(severity) => {
+                let (sentence, next) = tell(seen, &standing);
+                let why =
+                    [Some(standing.why.clone()), standing.also].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                Finding::Firing(Firing { severity, sentence, why, next, action: None, evidence_since: standing.looked })
+            }
+        };
+        (seen.object.clone(), finding)
+    });
+    found.collect()
+}
+
+/// What is brought from the vault into a Secret or back, and not a way to the vault.
+pub(super) const fn brings(kind: SyncKind) -> bool {
+    match kind {
+        SyncKind::VaultStaticSecret
+        | SyncKind::VaultDynamicSecret
+        | SyncKind::VaultPKISecret
+        | SyncKind::ExternalSecret
+        | SyncKind::PushSecret => true,
+        SyncKind::VaultAuth | SyncKind::VaultConnection | SyncKind::SecretStore | SyncKind::ClusterSecretStore => false,
+    }
+}
+
+/// Past its time by more than this, nobody looks any more.
+pub(super) fn stale_after(model: &Model) -> SignedDuration {
+    let (_, critical) = model.expect.limits("sync-stale", 300, 300);
+    SignedDuration::from_secs(i64::try_from(critical).unwrap_or(i64::MAX))
+}
+
+/// Whether the heartbeat of an object is older than its cadence and that long, whatever its conditions say.
+pub(super) fn stale(model: &Model, seen: &SyncSeen, standing: &Standing, now: Timestamp) -> bool {
+    let after = stale_after(model);
+    match (standing.word, seen.kind) {
+        (Word::Stale | Word::Dropped, _) => {
+            standing.lag.is_some_and(|lag| lag > after) && seen.detail.deleting.is_none()
+        }
+        (
+            Word::Synced | Word::Behind | Word::Unknown,
+            SyncKind::VaultStaticSecret | SyncKind::ExternalSecret | SyncKind::PushSecret,
+        ) if !seen.detail.windows => standing
+            .looked
+            .zip(standing.of)
+            .is_some_and(|(looked, of)| now.duration_since(looked) > of.saturating_add(after)),
+        _ => false,
+    }
+}
+
+/// The line that shows an object in full. Kinds of both operators share short names: the full one is meant always.
+pub(super) fn describe(seen: &SyncSeen) -> String {
+    let plural = match seen.kind {
+        SyncKind::VaultPKISecret => "vaultpkisecrets".to_owned(),
+        kind => format!("{}s", kind.name().to_lowercase()),
+    };
+    let namespace = &seen.object.namespace;
+    let place = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
+    format!("kubectl{place} describe {plural}.{} {}", seen.kind.operator().group(), seen.object.name)
+}
