@@ -31,28 +31,14 @@ pub enum Word {
     Emptied,
 }
 
-/// How one object stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// The word.
-    pub word: Word,
-    /// Why, in one line; names what is evidence and what is a stale text.
-    pub why: String,
-    /// How far what is in the Secret lies behind the vault, or the heartbeat behind the cadence.
-    pub lag: Option<SignedDuration>,
-    /// What was promised: the cadence.
-    pub of: Option<SignedDuration>,
-}
-
-/// Judges one object.
-pub fn judge(model: &Model, seen: &SyncSeen, now: Timestamp) -> Standing {
-    let _ = (model, seen, now);
-    Standing { word: Word::Unknown, why: "not judged yet".to_owned(), lag: None, of: None }
-}
-
 impl Word {
-    /// The word on the screen.
-    pub const fn word(self) -> &'static str {
+    /// How bad it is: 0 is well, the highest is looked at first.
+    pub const fn badness(self) -> u8 {
+        self as u8
+    }
+
+    /// The word itself.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Synced => "synced",
             Self::Unwatched => "unwatched",
@@ -66,4 +52,58 @@ impl Word {
             Self::Emptied => "emptied",
         }
     }
+}
+
+/// How one object stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The word.
+    pub word: Word,
+    /// Why, in one line; names what is evidence and what is a stale text.
+    pub why: String,
+    /// How far what is in the Secret lies behind the vault, or the heartbeat behind the cadence.
+    pub lag: Option<SignedDuration>,
+    /// What was promised: the cadence.
+    pub of: Option<SignedDuration>,
+    /// When its operator last looked at it, by what it wrote.
+    pub looked: Option<Timestamp>,
+    /// Something else that is wrong with it and does not change the word.
+    pub also: Option<String>,
+}
+
+impl Standing {
+    /// How bad it is: 0 is well, the highest is looked at first.
+    pub const fn badness(&self) -> u8 {
+        self.word.badness()
+    }
+}
+
+/// Judges objects of one model at one moment.
+#[derive(Debug)]
+pub struct Witnesses;
+
+impl Witnesses {
+    /// For many objects.
+    pub fn of(model: &Model, now: Timestamp) -> Self {
+        let _ = (model, now);
+        Self
+    }
+
+    /// The same without any text.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        self
+    }
+
+    /// Judges one object.
+    pub fn judge(&self, seen: &SyncSeen) -> Standing {
+        let _ = seen;
+        let why = "not judged yet".to_owned();
+        Standing { word: Word::Unknown, why, lag: None, of: None, looked: None, also: None }
+    }
+}
+
+/// Judges one object.
+pub fn judge(model: &Model, seen: &SyncSeen, now: Timestamp) -> Standing {
+    Witnesses::of(model, now).judge(seen)
 }

@@ -145,6 +145,10 @@ pub struct SyncDetail {
     pub if_absent: bool,
     /// ESO: `syncWindows` allow a refresh at certain times only.
     pub windows: bool,
+    /// VSO: `destination.overwrite`: it may take a Secret that somebody else made.
+    pub overwrites: bool,
+    /// VSO: it wrote a `lastGeneration`: a status without conditions is one of before 1.0 then, and not an empty one.
+    pub observed: bool,
 }
 
 impl SyncSeen {

@@ -220,3 +220,7 @@ fn nothing_named() -> Trouble {
         "",
     )
 }
+
+#[cfg(test)]
+#[path = "paths_tests.rs"]
+mod tests;

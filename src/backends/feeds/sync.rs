@@ -350,3 +350,7 @@ impl Named {
         Self { sources: row.sources.clone(), through: row.detail.through.clone(), store }
     }
 }
+
+#[cfg(test)]
+#[path = "sync_tests.rs"]
+mod tests;

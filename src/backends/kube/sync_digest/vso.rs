@@ -58,6 +58,8 @@ fn destination(object: &Value, seen: &mut SyncSeen) {
         seen.secret = Some(ObjectRef::secret(&seen.object.namespace, &name));
     }
     seen.detail.creates = flag(object, "/spec/destination/create").unwrap_or(false);
+    seen.detail.overwrites = flag(object, "/spec/destination/overwrite").unwrap_or(false);
+    seen.detail.observed = object.pointer("/status/lastGeneration").and_then(Value::as_i64).is_some_and(|at| at > 0);
     seen.detail.no_raw = flag(object, "/spec/destination/transformation/excludeRaw").unwrap_or(false);
     let target = |target: &Value| Some((cleaned(target, "/kind")?, cleaned(target, "/name")?));
     seen.detail.restarts = list(object, "/spec/rolloutRestartTargets").iter().filter_map(target).collect();
