@@ -80,24 +80,26 @@ impl Standing {
 
 /// Judges objects of one model at one moment.
 #[derive(Debug)]
-pub struct Witnesses;
+pub struct Witnesses<'a> {
+    model: &'a Model,
+    now: Timestamp,
+}
 
-impl Witnesses {
+impl<'a> Witnesses<'a> {
     /// For many objects.
-    pub fn of(model: &Model, now: Timestamp) -> Self {
-        let _ = (model, now);
-        Self
+    pub const fn of(model: &'a Model, now: Timestamp) -> Self {
+        Self { model, now }
     }
 
     /// The same without any text.
     #[must_use]
-    pub fn silent(self) -> Self {
+    pub const fn silent(self) -> Self {
         self
     }
 
     /// Judges one object.
     pub fn judge(&self, seen: &SyncSeen) -> Standing {
-        let _ = seen;
+        let _ = (self.model, self.now, seen);
         let why = "not judged yet".to_owned();
         Standing { word: Word::Unknown, why, lag: None, of: None, looked: None, also: None }
     }
