@@ -28,6 +28,7 @@ impl VaultPath {
 
     /// A key as an ExternalSecret names it, in the mount of its store: the same folding that the operator does, which
     /// takes `shop/web`, `kv/shop/web` and `kv/data/shop/web` alike.
+    #[must_use]
     pub fn within(&self, store: &Self) -> Self {
         let (mount, path) = if store.mount.is_empty() {
             let (mount, path) = self.path.split_once('/').unwrap_or((self.path.as_str(), ""));

@@ -299,7 +299,9 @@ impl Book {
                     other || here.contains(object)
                 });
                 self.changed |= self.named.len() != before;
-                rows.iter().for_each(|row| self.note(row));
+                for row in rows {
+                    self.note(row);
+                }
             }
             Delta::Put(rows) => rows.iter().for_each(|row| self.note(row)),
             Delta::Gone(objects) => {

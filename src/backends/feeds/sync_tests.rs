@@ -56,7 +56,7 @@ async fn look(feed: &mut Box<dyn Feed>, known: &mut Option<Table<SyncSeen>>) -> 
     for fact in feed.look().await.unwrap() {
         apply(known, &delta(fact).unwrap(), Timestamp::UNIX_EPOCH);
     }
-    known.iter().flat_map(|table| table.iter()).map(|seen| seen.object.to_string()).collect()
+    known.iter().flat_map(Table::iter).map(|seen| seen.object.to_string()).collect()
 }
 
 #[tokio::test]
@@ -116,7 +116,9 @@ async fn without_an_operator_it_is_calm() {
         held: super::super::Held::nothing(),
         aside: Aside::nothing(),
     });
-    for mut feed in nobody.into_iter().filter(|feed| matches!(feed.id(), FeedId::Sync | FeedId::Operators | FeedId::Paths)) {
+    for mut feed in
+        nobody.into_iter().filter(|feed| matches!(feed.id(), FeedId::Sync | FeedId::Operators | FeedId::Paths))
+    {
         assert_eq!(feed.look().await.unwrap_err().kind, TroubleKind::Absent, "{}", feed.id());
     }
 }
@@ -133,9 +135,11 @@ impl super::super::seal::SealReader for Nothing {
 #[test]
 fn a_heartbeat_alone_tells_nobody_anything() {
     let object = |at: &str| {
-        sync_digest::digest(&serde_json::json!({"apiVersion": "secrets.hashicorp.com/v1beta1", "kind": "VaultStaticSecret",
+        sync_digest::digest(
+            &serde_json::json!({"apiVersion": "secrets.hashicorp.com/v1beta1", "kind": "VaultStaticSecret",
             "metadata": {"namespace": "shop", "name": "web"}, "spec": {"type": "kv-v2", "mount": "kv", "path": "a"},
-            "status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": at}]}}))
+            "status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": at}]}}),
+        )
         .unwrap()
     };
     let mut book = Book::default();

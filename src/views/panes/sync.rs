@@ -151,7 +151,7 @@ struct Space {
 impl Space {
     fn of(state: &State, room: Room) -> Self {
         let longest = |width: &dyn Fn(&SyncSeen) -> usize| {
-            state.model.sync.iter().flat_map(|table| table.iter()).map(width).max().unwrap_or(0)
+            state.model.sync.iter().flat_map(Table::iter).map(width).max().unwrap_or(0)
         };
         let object = longest(&|seen| fmt::width(&seen.object.path()));
         let beside = longest(&|seen| fmt::width(&through(seen))) + 2;

@@ -60,7 +60,7 @@ fn operator_of(deployment: &Value, container: &Value, image: &str) -> Option<Ope
     if repository.starts_with("vault-secrets-operator") {
         return Some(Operator::Vso);
     }
-    let subcommand = list(container, "/args").iter().filter_map(Value::as_str).next().unwrap_or_default();
+    let subcommand = list(container, "/args").iter().find_map(Value::as_str).unwrap_or_default();
     let beside = matches!(subcommand, "webhook" | "certcontroller") || label.starts_with("external-secrets-");
     (repository.starts_with("external-secrets") && !beside).then_some(Operator::Eso)
 }
