@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, Vault, left_out};
@@ -103,7 +103,7 @@ fn private(path: &Path, text: &str) {
 }
 
 fn ago(seconds: i64) -> String {
-    let at = Timestamp::now() - SignedDuration::from_secs(seconds);
+    let at = baowatch::app::runtime::clock::now() - SignedDuration::from_secs(seconds);
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

@@ -108,9 +108,8 @@ impl Feed for PathsFeed {
         let known = |sync: &SyncNames| (*sync != SyncNames::Unknown).then(|| sync.clone());
         let named = match self.roster.until(|shared| known(&shared.sync)).await {
             SyncNames::Served { paths, .. } if !paths.is_empty() => paths,
-            SyncNames::Served { .. } | SyncNames::Absent => return Err(nothing_named()),
+            SyncNames::Served { .. } | SyncNames::Absent | SyncNames::Unknown => return Err(nothing_named()),
             SyncNames::Unclear(trouble) => return Err(trouble),
-            SyncNames::Unknown => return Err(nothing_named()),
         };
         self.known.retain(|path, _| named.binary_search(path).is_ok());
         let due = self.due(&named, self.clock.now());
@@ -220,3 +219,7 @@ fn nothing_named() -> Trouble {
         "",
     )
 }
+
+#[cfg(test)]
+#[path = "paths_tests.rs"]
+mod tests;

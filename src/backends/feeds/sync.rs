@@ -299,7 +299,9 @@ impl Book {
                     other || here.contains(object)
                 });
                 self.changed |= self.named.len() != before;
-                rows.iter().for_each(|row| self.note(row));
+                for row in rows {
+                    self.note(row);
+                }
             }
             Delta::Put(rows) => rows.iter().for_each(|row| self.note(row)),
             Delta::Gone(objects) => {
@@ -350,3 +352,7 @@ impl Named {
         Self { sources: row.sources.clone(), through: row.detail.through.clone(), store }
     }
 }
+
+#[cfg(test)]
+#[path = "sync_tests.rs"]
+mod tests;

@@ -25,8 +25,12 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     let standing = judge(&state.model, seen, state.now);
     let lag = lag(&standing);
     let behind = if lag.is_empty() { String::new() } else { format!(", {lag}") };
-    page.state("state", mark(standing.word), &format!("{}{behind}", standing.word.word()));
+    page.state("state", mark(&standing), &format!("{}{behind}", standing.word.name()));
     page.fact("because", &standing.why);
+    page.fact("also", standing.also.as_deref().unwrap_or_default());
+    if let Some(at) = standing.looked {
+        page.fact("looked at", &ago(state, at));
+    }
     page.blank();
     object(state, seen, page);
     page.blank();
@@ -83,9 +87,6 @@ fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
         page.fact("hmac", "off: what is edited in the Secret is not noticed");
     }
     moments(state, detail, page);
-    if let Some(at) = seen.condition("Ready").and_then(|ready| ready.at).filter(|_| detail.refreshed.is_none()) {
-        page.fact("heartbeat", &ago(state, at));
-    }
 }
 
 fn moments(state: &State, detail: &SyncDetail, page: &mut Page<'_>) {

@@ -11,7 +11,7 @@ use crate::app::model::sync::{Operator, OperatorSeen, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
 use crate::app::state::State;
 use crate::app::state::panes::Row;
-use crate::app::sync::{Standing, Word, judge};
+use crate::app::sync::{Standing, Witnesses, Word};
 use crate::app::text::count;
 use crate::app::time::{age, clock, quiet, spoken};
 use crate::views::table::{Cell, Column};
@@ -30,12 +30,12 @@ const COLUMNS: [Column; 6] = [
     Column::name("object", 0, 9),
     Column::new("kind", 3),
     Column::figure("lag", 1),
-    Column::name("why", 2, 16),
+    Column::new("why", 2),
     Column::name("through", 4, 8),
 ];
 
-/// What the other columns take of a zoomed line.
-const OTHERS: usize = 50;
+/// What state, kind and lag take of a zoomed line, with the gaps.
+const OTHERS: usize = 36;
 
 impl Pane for Sync {
     fn id(&self) -> PaneId {
@@ -55,18 +55,20 @@ impl Pane for Sync {
         if let Some(blind) = sight::blindness(state, FeedId::Sync) {
             return (blind.mark, blind.word);
         }
-        let words: Vec<Word> = table.iter().map(|seen| judge(&state.model, seen, state.now).word).collect();
-        let total = words.len();
-        let Some(worst) = words.iter().copied().max_by_key(|word| rank(mark(*word))) else {
+        let witnesses = Witnesses::of(&state.model, state.now).silent();
+        let all: Vec<Standing> = table.iter().map(|seen| witnesses.judge(seen)).collect();
+        let total = all.len();
+        let Some(worst) = all.iter().max_by_key(|one| (rank(mark(one)), one.badness())) else {
             return (Mark::Absent, "no objects".to_owned());
         };
-        if matches!(mark(worst), Mark::Ok | Mark::Absent) {
-            return (Mark::Ok, format!("{total} synced"));
-        }
-        let alike = words.iter().filter(|word| mark(**word) == mark(worst)).count();
-        let same = words.iter().filter(|word| **word == worst).count();
-        let word = if alike == same { worst.word() } else { "not synced" };
-        (mark(worst), format!("{alike} of {total} {word}"))
+        let alike: Vec<&Standing> = all.iter().filter(|one| mark(one) == mark(worst)).collect();
+        let word = match (mark(worst), alike.iter().all(|one| one.word == worst.word)) {
+            (Mark::Ok | Mark::Absent, _) => return (Mark::Ok, calm(&all)),
+            (_, true) if worst.word == Word::Synced => "with a remark",
+            (_, true) => worst.word.name(),
+            (_, false) => "not synced",
+        };
+        (mark(worst), format!("{} of {total} {word}", alike.len()))
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
@@ -80,7 +82,9 @@ impl Pane for Sync {
             entries.extend(processes.iter().cloned());
         }
         let left = Room { height: room.height.saturating_sub(entries.len()), ..room };
-        let cells = |row: &Row| cells(state, look, row, room);
+        let witnesses = Witnesses::of(&state.model, state.now);
+        let space = Space::of(state, room);
+        let cells = |row: &Row| cells(state, &witnesses, look, row, space);
         entries.extend(listing::entries(state, look, PaneId::Sync, &COLUMNS, left, cells, folded));
         if state.model.sync.as_ref().is_some_and(Table::is_empty) {
             let none = look.mark(Mark::Absent, "no object of an operator's kinds is here");
@@ -98,6 +102,15 @@ impl Pane for Sync {
             ));
         }
         entries
+    }
+}
+
+/// `4 synced, 2 unwatched`.
+fn calm(all: &[Standing]) -> String {
+    let synced = all.iter().filter(|one| one.word == Word::Synced).count();
+    match all.len() - synced {
+        0 => format!("{synced} synced"),
+        rest => format!("{synced} synced, {rest} unwatched"),
     }
 }
 
@@ -127,27 +140,50 @@ fn absent(state: &State, look: &Look, room: Room) -> Vec<Entry> {
         .collect()
 }
 
-fn cells(state: &State, look: &Look, row: &Row, room: Room) -> Vec<Cell> {
+/// How much of a line prose may take: it is cut at its end, so that no other column loses its place.
+#[derive(Clone, Copy)]
+struct Space {
+    zoomed: bool,
+    why: usize,
+    through: bool,
+}
+
+impl Space {
+    fn of(state: &State, room: Room) -> Self {
+        let longest = |width: &dyn Fn(&SyncSeen) -> usize| {
+            state.model.sync.iter().flat_map(Table::iter).map(width).max().unwrap_or(0)
+        };
+        let object = longest(&|seen| fmt::width(&seen.object.path()));
+        let beside = longest(&|seen| fmt::width(&through(seen))) + 2;
+        let left = room.width.saturating_sub(OTHERS + object);
+        let shown = left.saturating_sub(beside) >= 40;
+        let why = if shown { left - beside } else { left };
+        Self { zoomed: room.zoomed, why: why.clamp(16, 100), through: shown }
+    }
+}
+
+fn cells(state: &State, witnesses: &Witnesses<'_>, look: &Look, row: &Row, space: Space) -> Vec<Cell> {
     let Some(seen) = state.model.sync.as_ref().and_then(|table| table.get(&row.subject)) else {
         return Vec::new();
     };
-    let standing = judge(&state.model, seen, state.now);
-    let mark = mark(standing.word);
-    let word = if room.zoomed || mark != Mark::Ok { standing.word.word() } else { "" };
-    let why = fmt::end(&standing.why, room.width.saturating_sub(OTHERS).clamp(16, 100));
+    let standing = witnesses.judge(seen);
+    let mark = mark(&standing);
+    let word = if space.zoomed || mark != Mark::Ok { standing.word.name() } else { "" };
+    let why = standing.also.as_ref().map_or_else(|| standing.why.clone(), |also| format!("{}; {also}", standing.why));
+    let through = if space.through { through(seen) } else { String::new() };
     vec![
         Cell::new(mark.role(), format!("{} {word}", look.glyph(mark)).trim_end()),
         Cell::new(Role::Plain, seen.object.path()),
         Cell::new(Role::Dim, short(seen.kind)),
         Cell::new(if mark == Mark::Ok { Role::Dim } else { mark.role() }, lag(&standing)),
-        Cell::new(Role::Dim, why),
-        Cell::new(Role::Dim, through(seen)),
+        Cell::new(Role::Dim, fmt::end(&why, space.why)),
+        Cell::new(Role::Dim, through),
     ]
 }
 
 fn folded(left: &[Row]) -> String {
     let others = count(left.len(), "other");
-    let bad = left.iter().filter(|row| row.badness > 0).count();
+    let bad = left.iter().filter(|row| row.badness > Word::Unwatched.badness()).count();
     let worst = left.iter().flat_map(|row| &row.figures).filter(|(name, _)| *name == "lag").map(|(_, lag)| *lag).max();
     match worst.filter(|lag| *lag > 0) {
         _ if bad > 0 => format!("{others}, {bad} of them not synced"),
@@ -158,9 +194,10 @@ fn folded(left: &[Row]) -> String {
 
 /// `7m of 1m`: how far behind, of what was promised.
 pub fn lag(standing: &Standing) -> String {
-    match (standing.lag, standing.of) {
-        (Some(lag), Some(of)) => format!("{} of {}", quiet(lag), spoken(of)),
-        (Some(lag), None) => quiet(lag),
+    let lag = standing.lag.map(|lag| if lag.is_zero() { "0s".to_owned() } else { quiet(lag) });
+    match (lag, standing.of) {
+        (Some(lag), Some(of)) => format!("{lag} of {}", spoken(of)),
+        (Some(lag), None) => lag,
         (None, _) => String::new(),
     }
 }
@@ -186,14 +223,14 @@ pub const fn short(kind: SyncKind) -> &'static str {
     }
 }
 
-/// How a word is marked.
-pub const fn mark(word: Word) -> Mark {
-    match word {
-        Word::Synced => Mark::Ok,
-        Word::Unwatched => Mark::Absent,
-        Word::Unknown => Mark::Unknown,
-        Word::Behind | Word::Looping | Word::Stale => Mark::Warn,
-        Word::Dropped | Word::Failed | Word::Never | Word::Emptied => Mark::Bad,
+/// How an object is marked.
+pub const fn mark(standing: &Standing) -> Mark {
+    match (standing.word, &standing.also) {
+        (Word::Synced, None) => Mark::Ok,
+        (Word::Unwatched, _) => Mark::Absent,
+        (Word::Unknown, _) => Mark::Unknown,
+        (Word::Synced, Some(_)) | (Word::Behind | Word::Looping | Word::Stale, _) => Mark::Warn,
+        (Word::Dropped | Word::Failed | Word::Never | Word::Emptied, _) => Mark::Bad,
     }
 }
 

@@ -1,14 +1,17 @@
 //! The rows of the Sync pane: objects that bring secrets into the cluster, worst first.
 
 use super::Row;
+use crate::app::model::paths::VaultPath;
 use crate::app::model::sync::SyncSeen;
+use crate::app::model::table::Table;
 use crate::app::state::State;
-use crate::app::sync::{Standing, Word, judge};
+use crate::app::sync::{Standing, Witnesses};
 
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
-    let table = state.model.sync.iter().flat_map(|table| table.iter());
-    let mut rows: Vec<Row> = table.map(|seen| row(seen, &judge(&state.model, seen, state.now))).collect();
+    let witnesses = Witnesses::of(&state.model, state.now);
+    let table = state.model.sync.iter().flat_map(Table::iter);
+    let mut rows: Vec<Row> = table.map(|seen| row(seen, &witnesses.judge(seen))).collect();
     rows.sort_by_cached_key(|row| {
         let lag = row.figures.first().map_or(0, |(_, lag)| *lag);
         (std::cmp::Reverse((row.badness, lag)), row.subject.path(), row.subject.kind.clone())
@@ -17,28 +20,13 @@ pub(super) fn rows(state: &State) -> Vec<Row> {
 }
 
 fn row(seen: &SyncSeen, standing: &Standing) -> Row {
-    let sources: Vec<String> = seen.sources.iter().map(|path| path.words()).collect();
+    let sources: Vec<String> = seen.sources.iter().map(VaultPath::words).collect();
     let secret = seen.secret.as_ref().map(|secret| secret.name.clone()).unwrap_or_default();
-    let words = format!("{} {secret} {} {}", standing.word.word(), sources.join(" "), standing.why);
+    let words = format!("{} {secret} {} {}", standing.word.name(), sources.join(" "), standing.why);
     Row {
         words: words.to_lowercase(),
-        badness: badness(standing.word),
+        badness: standing.badness(),
         figures: vec![("lag", standing.lag.map_or(0, |lag| lag.as_secs())), ("kind", -(seen.kind as i64))],
         ..Row::new(format!("{} {}", seen.object.kind, seen.object.path()), seen.object.clone())
-    }
-}
-
-/// What has lost something comes before what will lose it.
-const fn badness(word: Word) -> u8 {
-    match word {
-        Word::Synced | Word::Unwatched => 0,
-        Word::Unknown => 1,
-        Word::Behind => 2,
-        Word::Looping => 3,
-        Word::Stale => 4,
-        Word::Never => 5,
-        Word::Failed => 6,
-        Word::Dropped => 7,
-        Word::Emptied => 8,
     }
 }

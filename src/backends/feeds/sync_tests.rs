@@ -1,0 +1,152 @@
+//! Several kinds in one table, kinds that come and go, and the places that they name.
+
+use super::super::{Aside, Deps, Vault, all};
+use super::*;
+use crate::app::model::table::{Table, apply};
+use crate::backends::sandbox::Sandbox;
+use crate::backends::sandbox::scenario::Scenario;
+
+const OBJECTS: &str = r#"
+title = "t"
+says = "s"
+objects = """
+apiVersion: secrets.hashicorp.com/v1beta1
+kind: VaultStaticSecret
+metadata: {namespace: shop, name: web}
+spec: {type: kv-v2, mount: kv, path: shop/web, destination: {name: web}}
+---
+apiVersion: external-secrets.io/v1beta1
+kind: ExternalSecret
+metadata: {namespace: pay, name: till}
+spec: {secretStoreRef: {kind: ClusterSecretStore, name: openbao}, data: [{secretKey: a, remoteRef: {key: pay/till}}]}
+---
+apiVersion: external-secrets.io/v1beta1
+kind: ClusterSecretStore
+metadata: {name: openbao}
+spec: {provider: {vault: {server: "http://openbao", path: stores, version: v2, namespace: team}}}
+"""
+[[events]]
+at = "1m"
+do = "object-gone"
+kind = "VaultStaticSecret"
+namespace = "shop"
+name = "web"
+"#;
+
+fn feeds(text: &str, namespaces: &[&str]) -> (Arc<Sandbox>, Box<dyn Feed>, Roster) {
+    let sandbox = Sandbox::new(&Scenario::parse("t", text).unwrap());
+    let roster = Roster::new(super::super::roster::Shared::default());
+    let nothing = Aside::nothing();
+    let wide = Wide {
+        kube: Some(Arc::clone(&sandbox) as Arc<dyn Kube>),
+        vault: Vault { namespace: "openbao".into(), name: "openbao".into() },
+        ask: crate::backends::bao::ask::Ask::new(nothing.transport, roster.clone(), nothing.token),
+        roster: roster.clone(),
+        scope: super::super::Scope {
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+            ..super::super::Scope::default()
+        },
+        salt: crate::backends::keys::Salt(Vec::new()),
+        clock: Arc::clone(&sandbox) as Arc<dyn Clock>,
+    };
+    (sandbox, Box::new(SyncFeed::new(&wide)), roster)
+}
+
+async fn look(feed: &mut Box<dyn Feed>, known: &mut Option<Table<SyncSeen>>) -> Vec<String> {
+    for fact in feed.look().await.unwrap() {
+        apply(known, &delta(fact).unwrap(), Timestamp::UNIX_EPOCH);
+    }
+    known.iter().flat_map(Table::iter).map(|seen| seen.object.to_string()).collect()
+}
+
+#[tokio::test]
+async fn kinds_of_both_operators_lie_in_one_table_and_an_older_version_is_found() {
+    let (sandbox, mut feed, roster) = feeds(OBJECTS, &[]);
+    let mut known = None;
+    let found = look(&mut feed, &mut known).await;
+    assert_eq!(found, ["ClusterSecretStore openbao", "ExternalSecret pay/till", "VaultStaticSecret shop/web"]);
+    let SyncNames::Served { versions, paths } = roster.now().sync else { panic!("{:?}", roster.now().sync) };
+    assert_eq!(versions, ["external-secrets.io/v1beta1", "secrets.hashicorp.com/v1beta1"]);
+    let words: Vec<String> = paths.iter().map(VaultPath::words).collect();
+    assert_eq!(words, ["kv/shop/web", "team/stores/pay/till"]);
+
+    sandbox.advance_by(SignedDuration::from_secs(90));
+    let found = look(&mut feed, &mut known).await;
+    assert_eq!(found, ["ClusterSecretStore openbao", "ExternalSecret pay/till"]);
+    let SyncNames::Served { paths, .. } = roster.now().sync else { panic!() };
+    assert_eq!(paths.len(), 1);
+}
+
+#[tokio::test]
+async fn only_the_namespaces_that_are_watched_are_read() {
+    let (_, mut feed, _) = feeds(OBJECTS, &["pay", "ory"]);
+    let mut known = None;
+    assert_eq!(look(&mut feed, &mut known).await, ["ClusterSecretStore openbao", "ExternalSecret pay/till"]);
+}
+
+#[tokio::test]
+async fn who_may_not_list_stores_of_the_cluster_still_sees_his_namespaces() {
+    let denied = format!("{OBJECTS}\n[[events]]\nat = \"10s\"\ndo = \"rights\"\ndeny = [\"clustersecretstores\"]\n");
+    let (sandbox, mut feed, _) = feeds(&denied, &["pay"]);
+    sandbox.advance_by(SignedDuration::from_secs(20));
+    assert_eq!(look(&mut feed, &mut None).await, ["ExternalSecret pay/till"]);
+    // For the whole cluster it is a right that is missing, and its line is said.
+    let (sandbox, mut feed, roster) = feeds(&denied, &[]);
+    sandbox.advance_by(SignedDuration::from_secs(20));
+    let trouble = feed.look().await.unwrap_err();
+    assert!(trouble.kind == TroubleKind::Denied && trouble.next.contains("clustersecretstores"), "{trouble}");
+    assert!(matches!(roster.now().sync, SyncNames::Unclear(_)));
+}
+
+#[tokio::test]
+async fn without_an_operator_it_is_calm() {
+    let (_, mut feed, roster) = feeds("title = \"t\"\nsays = \"s\"\n", &[]);
+    let trouble = feed.look().await.unwrap_err();
+    assert_eq!((trouble.kind, trouble.what.as_str()), (TroubleKind::Absent, "No sync operator is installed here"));
+    assert_eq!(roster.now().sync, SyncNames::Absent);
+    // The other two stand still as well, and nobody waits for them.
+    let nobody = all(Deps {
+        kube: None,
+        vault: Vault { namespace: String::new(), name: String::new() },
+        members: Vec::new(),
+        selector: None,
+        keys_secret: None,
+        seal: Arc::new(Nothing),
+        digest_fields: Arc::new(|_| Vec::new()),
+        held: super::super::Held::nothing(),
+        aside: Aside::nothing(),
+    });
+    for mut feed in
+        nobody.into_iter().filter(|feed| matches!(feed.id(), FeedId::Sync | FeedId::Operators | FeedId::Paths))
+    {
+        assert_eq!(feed.look().await.unwrap_err().kind, TroubleKind::Absent, "{}", feed.id());
+    }
+}
+
+struct Nothing;
+
+#[async_trait]
+impl super::super::seal::SealReader for Nothing {
+    async fn seal(&self, _: &str) -> Result<crate::app::model::seal::SealSeen, Trouble> {
+        Err(Trouble::unreachable("nobody", "", ""))
+    }
+}
+
+#[test]
+fn a_heartbeat_alone_tells_nobody_anything() {
+    let object = |at: &str| {
+        sync_digest::digest(
+            &serde_json::json!({"apiVersion": "secrets.hashicorp.com/v1beta1", "kind": "VaultStaticSecret",
+            "metadata": {"namespace": "shop", "name": "web"}, "spec": {"type": "kv-v2", "mount": "kv", "path": "a"},
+            "status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": at}]}}),
+        )
+        .unwrap()
+    };
+    let mut book = Book::default();
+    book.noted(Delta::Whole(vec![object("2026-11-22T05:00:00Z")]));
+    assert!(std::mem::take(&mut book.changed));
+    book.noted(Delta::Put(vec![object("2026-11-22T05:00:10Z")]));
+    assert!(!book.changed);
+    book.noted(Delta::Part { kind: "VaultStaticSecret".into(), namespace: Some("shop".into()), rows: Vec::new() });
+    assert!(book.changed && book.named.is_empty());
+}
