@@ -10,6 +10,7 @@ use super::model::Model;
 use super::model::consumers::{ConsumerSeen, PodLife, Rollout, Use};
 use super::model::secrets::{Changed, Evidence, SecretSeen};
 use super::model::sync::{SyncKind, SyncSeen};
+use super::model::table::Table;
 use super::text::count;
 use super::time::{age, moment};
 
@@ -58,19 +59,19 @@ impl<'a> View<'a> {
     /// Of this model.
     pub fn of(model: &'a Model) -> Self {
         let mut pods: HashMap<&ObjectRef, Vec<&PodLife>> = HashMap::new();
-        for pod in model.containers.iter().flat_map(|table| table.iter()) {
+        for pod in model.containers.iter().flat_map(Table::iter) {
             if let Some(owner) = &pod.owner {
                 pods.entry(owner).or_default().push(pod);
             }
         }
-        let writers = model.sync.iter().flat_map(|table| table.iter());
+        let writers = model.sync.iter().flat_map(Table::iter);
         let writers = writers.filter(|sync| sync.kind != SyncKind::PushSecret);
         Self { model, pods, writers: writers.filter_map(|sync| Some((sync.secret.as_ref()?, sync))).collect() }
     }
 
     /// Every workload that uses a Secret.
     pub fn all(&self) -> Vec<Standing<'a>> {
-        self.model.consumers.iter().flat_map(|table| table.iter()).map(|consumer| self.standing(consumer)).collect()
+        self.model.consumers.iter().flat_map(Table::iter).map(|consumer| self.standing(consumer)).collect()
     }
 
     /// The sync object that writes a Secret.
