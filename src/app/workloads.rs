@@ -12,7 +12,7 @@ use super::model::secrets::{Changed, Evidence, SecretSeen};
 use super::model::sync::{SyncKind, SyncSeen};
 use super::model::table::Table;
 use super::text::count;
-use super::time::{age, moment};
+use super::time::{age, moment, within};
 
 /// As VSO calls itself when it writes.
 const VSO: &str = "vault-secrets-operator";
@@ -125,6 +125,11 @@ impl<'a> View<'a> {
         standing
     }
 
+    fn as_new_as_secrets(&self) -> bool {
+        let seen = self.model.secrets.as_ref().zip(self.model.sync.as_ref());
+        seen.is_some_and(|(secrets, sync)| within(secrets.at, sync.at, FeedId::Sync.limit()))
+    }
+
     /// When the data of a Secret last changed: the best evidence that there is.
     pub fn changed(&self, secret: &ObjectRef) -> Option<Changed> {
         let seen = self.secret(secret)?;
@@ -133,6 +138,8 @@ impl<'a> View<'a> {
             Evidence::Created | Evidence::Managed => seen.marks.manager == VSO,
             Evidence::Hash | Evidence::Watched | Evidence::Synced => false,
         };
+        // A status that is older than the Secret would hide its last change.
+        let own = own && self.as_new_as_secrets();
         let Some(written) = self.writer(secret).filter(|_| own).and_then(written) else { return Some(changed) };
         // It compares before it writes, so a later write of its own was one of metadata. And where it says later than the
         // Secret does, the Secret has not changed by that.
