@@ -5,6 +5,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
     reason = "a test that cannot go on should say so at once"
 )]
 
@@ -296,12 +298,20 @@ fn a_watched_change_outweighs_what_the_last_version_says() {
     let mut anew = labelled(secret(9, "hand", 800, &["p"]));
     anew["metadata"]["uid"] = json!("u2");
     assert_eq!(after(&anew).0, Some((at(800), Evidence::Managed)));
-    let mut hashed = secret(3, "eso", 800, &["p"]);
+    let mut hashed = secret(3, "externalsecrets.external-secrets.io/db", 800, &["p"]);
     hashed["metadata"]["annotations"] = json!({"reconcile.external-secrets.io/data-hash": "1"});
     let first = seen(&hashed);
     hashed["metadata"]["resourceVersion"] = json!("4");
     hashed["metadata"]["managedFields"][0]["time"] = json!(time(850));
     assert_eq!(seen(&hashed).after(&first, at(900)).changed, first.changed, "a refresh that changed nothing");
+    let mut shared = hashed.clone();
+    shared["metadata"]["managedFields"][1] =
+        json!({"manager": "kubectl-edit", "time": time(850), "fieldsV1": {"f:data": {"f:p": {}}}});
+    assert_eq!(
+        seen(&shared).after(&first, at(900)).changed.unwrap().by,
+        Evidence::Watched,
+        "the hash is of ESO's part alone"
+    );
     hashed["metadata"]["annotations"] = json!({"reconcile.external-secrets.io/data-hash": "2"});
     assert_eq!(seen(&hashed).after(&first, at(900)).changed.unwrap().by, Evidence::Hash);
 }
@@ -439,6 +449,10 @@ fn a_secret_that_must_exist_and_does_not_comes_first() {
     let all = View::of(&made).all();
     assert_eq!((all[0].missing.len(), all[0].badness()), (1, 5));
     assert!(!fires(&made, "workload-stale"), "nothing says that it is old");
+    let mut undated = secret(1, "hand", -600, &["p"]);
+    undated["metadata"]["managedFields"][0].as_object_mut().unwrap().remove("time");
+    let made = model(&[("Deployment", workload("Deployment", by_env()))], &[undated], &[pod("a", -700, json!({}))]);
+    assert!(matches!(found(&made, "workload-stale", "web"), Finding::Unknown(_)), "nobody can tell");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::id::ObjectRef;
 use super::model::Model;
 use super::model::paths::{PathState, VaultPath};
 use super::model::sync::{SyncKind, SyncSeen};
+use super::model::table::Table;
 use super::sync::{Word, judge};
 use super::time::quiet;
 use super::workloads::{Standing, View, evidence};
@@ -122,7 +123,7 @@ pub fn applications(model: &Model, now: Timestamp) -> Vec<Application> {
             found.entry(consumer.object.namespace.as_str()).or_default().push(Chain { links });
         }
     }
-    for sync in model.sync.iter().flat_map(|table| table.iter()).filter(|sync| brings(sync)) {
+    for sync in model.sync.iter().flat_map(Table::iter).filter(|sync| brings(sync)) {
         if sync.secret.as_ref().is_none_or(|secret| !used.contains(secret)) {
             let links = walk.before(sync);
             found.entry(sync.object.namespace.as_str()).or_default().push(Chain { links });

@@ -10,8 +10,9 @@ use super::model::Model;
 use super::model::consumers::{ConsumerSeen, PodLife, Rollout, Use};
 use super::model::secrets::{Changed, Evidence, SecretSeen};
 use super::model::sync::{SyncKind, SyncSeen};
+use super::model::table::Table;
 use super::text::count;
-use super::time::{age, moment};
+use super::time::{age, moment, within};
 
 /// As VSO calls itself when it writes.
 const VSO: &str = "vault-secrets-operator";
@@ -58,19 +59,19 @@ impl<'a> View<'a> {
     /// Of this model.
     pub fn of(model: &'a Model) -> Self {
         let mut pods: HashMap<&ObjectRef, Vec<&PodLife>> = HashMap::new();
-        for pod in model.containers.iter().flat_map(|table| table.iter()) {
+        for pod in model.containers.iter().flat_map(Table::iter) {
             if let Some(owner) = &pod.owner {
                 pods.entry(owner).or_default().push(pod);
             }
         }
-        let writers = model.sync.iter().flat_map(|table| table.iter());
+        let writers = model.sync.iter().flat_map(Table::iter);
         let writers = writers.filter(|sync| sync.kind != SyncKind::PushSecret);
         Self { model, pods, writers: writers.filter_map(|sync| Some((sync.secret.as_ref()?, sync))).collect() }
     }
 
     /// Every workload that uses a Secret.
     pub fn all(&self) -> Vec<Standing<'a>> {
-        self.model.consumers.iter().flat_map(|table| table.iter()).map(|consumer| self.standing(consumer)).collect()
+        self.model.consumers.iter().flat_map(Table::iter).map(|consumer| self.standing(consumer)).collect()
     }
 
     /// The sync object that writes a Secret.
@@ -124,6 +125,11 @@ impl<'a> View<'a> {
         standing
     }
 
+    fn as_new_as_secrets(&self) -> bool {
+        let seen = self.model.secrets.as_ref().zip(self.model.sync.as_ref());
+        seen.is_some_and(|(secrets, sync)| within(secrets.at, sync.at, FeedId::Sync.limit()))
+    }
+
     /// When the data of a Secret last changed: the best evidence that there is.
     pub fn changed(&self, secret: &ObjectRef) -> Option<Changed> {
         let seen = self.secret(secret)?;
@@ -132,6 +138,8 @@ impl<'a> View<'a> {
             Evidence::Created | Evidence::Managed => seen.marks.manager == VSO,
             Evidence::Hash | Evidence::Watched | Evidence::Synced => false,
         };
+        // A status that is older than the Secret would hide its last change.
+        let own = own && self.as_new_as_secrets();
         let Some(written) = self.writer(secret).filter(|_| own).and_then(written) else { return Some(changed) };
         // It compares before it writes, so a later write of its own was one of metadata. And where it says later than the
         // Secret does, the Secret has not changed by that.

@@ -86,7 +86,9 @@ pub fn uses(namespace: &str, spec: &Value) -> Vec<Use> {
             }
         }
         if !mounted {
-            sources.iter().for_each(|(secret, way, optional)| add(secret, *way, "", *optional));
+            for (secret, way, optional) in &sources {
+                add(secret, *way, "", *optional);
+            }
         }
     }
     for secret in list(spec, "imagePullSecrets") {

@@ -116,12 +116,13 @@ fn metadata(meta: &Value) -> u64 {
 /// Stands for the data, where an annotation says something of it.
 fn data(meta: &Value) -> Option<u64> {
     let notes = meta.get("annotations")?;
-    if let Some(hash) = notes.get(DATA_HASH).and_then(Value::as_str) {
+    // Only where nobody else owns any of it does an annotation speak for all of it.
+    let owners = owners(meta);
+    let all = |word: &str| owners.iter().all(|owner| owner.manager.contains(word));
+    if let Some(hash) = notes.get(DATA_HASH).and_then(Value::as_str).filter(|_| all("external-secrets")) {
         return Some(figure(&hash));
     }
-    // Only where nobody but kubectl's apply owns any of it does the annotation speak for all of it.
-    let owners = owners(meta);
-    if owners.iter().any(|owner| !owner.manager.contains("apply")) {
+    if !all("apply") {
         return None;
     }
     let applied: Value = serde_json::from_str(notes.get(APPLIED)?.as_str()?).ok()?;

@@ -29,9 +29,9 @@ impl Pane for Flow {
 
     fn standing(&self, state: &State) -> (Mark, String) {
         // Without operators there is still the way from a Secret to its workloads.
-        let blind = FEEDS.iter().filter_map(|feed| sight::blindness(state, *feed));
+        let mut blind = FEEDS.iter().filter_map(|feed| sight::blindness(state, *feed));
         let absent = |blind: &sight::Blindness<'_>| blind.feed == FeedId::Sync && blind.word == "absent";
-        if let Some(blind) = blind.filter(|blind| !absent(blind)).next() {
+        if let Some(blind) = blind.find(|blind| !absent(blind)) {
             return (blind.mark, blind.word);
         }
         let all = applications(&state.model, state.now);

@@ -7,6 +7,7 @@ use super::workload_stale::unseen;
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::consumers::{ConsumerSeen, Rollout};
+use crate::app::model::table::Table;
 
 /// The rule.
 pub struct RolloutStuck;
@@ -32,7 +33,7 @@ impl Rule for RolloutStuck {
         if let Some(blind) = unseen(model, &[FeedId::Consumers], now) {
             return blind;
         }
-        let all = model.consumers.iter().flat_map(|table| table.iter());
+        let all = model.consumers.iter().flat_map(Table::iter);
         all.map(|consumer| (consumer.object.clone(), judge(consumer))).collect()
     }
 }

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{Finding, Firing, Rule, Severity};
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
+use crate::app::model::consumers::Use;
 use crate::app::model::observed::FeedState;
 use crate::app::time::quiet;
 use crate::app::verdict::sight;
@@ -55,7 +56,13 @@ pub(super) fn unseen(model: &Model, feeds: &[FeedId], now: Timestamp) -> Option<
 }
 
 fn judge(model: &Model, view: &View<'_>, standing: &Standing<'_>, now: Timestamp) -> Finding {
-    let Some((stale, behind)) = standing.stale.first().zip(standing.behind(now)) else { return Finding::Clear };
+    let Some((stale, behind)) = standing.stale.first().zip(standing.behind(now)) else {
+        // A Secret that holds nothing has nothing that could be older.
+        let holds = |used: &&&Use| view.secret(&used.secret).is_some_and(|secret| !secret.keys.is_empty());
+        return standing.undated.iter().find(holds).map_or(Finding::Clear, |used| {
+            Finding::Unknown(format!("nothing says when the data of Secret {} changed", used.secret.name))
+        });
+    };
     let object = &standing.consumer.object;
     let used = stale.used;
     let older = stale.pods.len();

@@ -14,7 +14,7 @@ pub(super) fn rows(state: &State) -> Vec<Row> {
             Row {
                 words: names.fold(words, |words, name| format!("{words} {name}")).to_lowercase(),
                 badness: application.grade() as u8,
-                figures: vec![("chains", application.chains.len() as i64)],
+                figures: vec![("chains", i64::try_from(application.chains.len()).unwrap_or(i64::MAX))],
                 ..Row::new(application.name.clone(), application.subject())
             }
         })
