@@ -1,0 +1,1 @@
+//! Where figures come from when something is missing, denied or down.
