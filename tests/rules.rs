@@ -82,6 +82,12 @@ fn the_registry_is_the_list_of_the_documents() {
             "custody-missing",
             "custody-mismatch",
             "custody-permissions",
+            "vault-on-pressured-node",
+            "node-memory",
+            "memory-forecast",
+            "node-pressure",
+            "node-not-ready",
+            "longhorn-memory",
             "clock-skew",
             "feed-stale",
         ]

@@ -48,6 +48,12 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("custody-missing", Scenario("key-files"), Test("tests/rules_held.rs", "custody_missing")),
     ("custody-mismatch", Scenario("key-files"), Test("tests/rules_held.rs", "custody_mismatch")),
     ("custody-permissions", Scenario("key-files"), Test("tests/rules_held.rs", "custody_permissions")),
+    ("vault-on-pressured-node", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("node-memory", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("memory-forecast", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("node-pressure", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("node-not-ready", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("longhorn-memory", Scenario("node-fills-up"), Scenario("node-fills-up")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];
