@@ -55,7 +55,7 @@ impl Pane for Nodes {
             () if high > 0 => (Mark::Warn, format!("{high} of {} high", all.len())),
             () => match sight::blindness(state, FeedId::Usage) {
                 Some(blind) => (blind.mark, format!("memory {}", blind.word)),
-                None => (Mark::Ok, count(all.len(), "node")),
+                None => (Mark::Ok, format!("{}{}", count(all.len(), "node"), by(state))),
             },
         }
     }
@@ -75,6 +75,15 @@ impl Pane for Nodes {
         }
         entries.extend(sight::entries(state, look, FEEDS, room));
         entries
+    }
+}
+
+/// Where the figures come from, where that is no metrics API.
+fn by(state: &State) -> &'static str {
+    match fresh_usage(&state.model, state.now).map(|usage| usage.source) {
+        Some(Source::Requests) => ", requests only",
+        Some(Source::Kubelet) => ", by kubelets",
+        Some(Source::Metrics) | None => "",
     }
 }
 

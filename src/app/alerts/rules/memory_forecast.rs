@@ -68,7 +68,10 @@ fn judge(model: &Model, node: &NodeSeen, now: Timestamp) -> Option<Finding> {
     let sits = if vault.is_empty() { String::new() } else { format!("; {} sits there", vault.join(" and ")) };
     Some(Finding::Firing(Firing {
         severity: Severity::Warning,
-        sentence: format!("{name} is at {percent}% and reaches {FULL}% in {}", about(left)),
+        sentence: match about(left).as_str() {
+            "now" => format!("{name} is at {percent}% and reaches {FULL}% any moment"),
+            left => format!("{name} is at {percent}% and reaches {FULL}% in {left}"),
+        },
         why: format!("it grew by {hourly} an hour over the last minutes{}{sits}", big.unwrap_or_default()),
         next: format!("Find what grows on {name} and stop it while there is room: kubectl top pods -A --sort-by=memory"),
         action: None,
