@@ -60,8 +60,7 @@ fn memory_pressure_and_figures_that_are_gone() {
     let figures = |d: &Value| usage_feed(d)["state"] == "live" && alert(d, "node-memory", &node).is_none();
     vault.check_until("60 % and nothing to say", &RULES, |_, d| figures(d));
     annotate(lab, &node, "62915Mi");
-    let (code, document) =
-        vault.check_until("96 %", &RULES, |_, d| fires(d, "node-memory", &node, "critical"));
+    let (code, document) = vault.check_until("96 %", &RULES, |_, d| fires(d, "node-memory", &node, "critical"));
     assert_eq!(code, 2, "{document:#}");
     let said = alert(&document, "node-memory", &node).unwrap();
     assert_eq!(said["sentence"], format!("{node} uses 96% of its memory"), "{said:#}");
@@ -84,8 +83,7 @@ fn memory_pressure_and_figures_that_are_gone() {
     vault.check_until("30 %", &RULES, |_, d| quiet(d));
 
     condition(lab, &node, "MemoryPressure", "True", "KubeletHasInsufficientMemory");
-    let (_, document) =
-        vault.check_until("pressure", &RULES, |_, d| fires(d, "node-pressure", &node, "critical"));
+    let (_, document) = vault.check_until("pressure", &RULES, |_, d| fires(d, "node-pressure", &node, "critical"));
     assert!(alert(&document, "vault-on-pressured-node", &node).is_some(), "{document:#}");
     condition(lab, &node, "MemoryPressure", "False", "KubeletHasSufficientMemory");
     vault.check_until("no pressure", &RULES, |_, d| alert(d, "node-pressure", &node).is_none());

@@ -118,7 +118,8 @@ impl Kubelets {
             self.refused = refused.unwrap_or_else(|| "no kubelet is known".to_owned());
             return None;
         }
-        let rounds = names.len().div_ceil(BUDGET.saturating_sub(first.len().min(BUDGET - 1))) as i64;
+        let rounds = names.len().div_ceil(BUDGET.saturating_sub(first.len().min(BUDGET - 1)));
+        let rounds = i64::try_from(rounds).unwrap_or(i64::MAX);
         let round = rounds.saturating_mul(FeedId::Usage.period().as_secs());
         Some(UsageSeen {
             source: Source::Kubelet,
@@ -169,7 +170,9 @@ mod tests {
             let chosen = kubelets.chosen(&names, &first);
             assert_eq!(chosen.len(), BUDGET);
             assert_eq!(chosen[..2], ["node-050", "node-099"]);
-            chosen.into_iter().for_each(|name| *asked.entry(name).or_default() += 1);
+            for name in chosen {
+                *asked.entry(name).or_default() += 1;
+            }
         }
         assert_eq!(asked.len(), 100, "each has had its turn");
         assert!(asked.iter().all(|(name, times)| first.contains(name) || *times <= 2));

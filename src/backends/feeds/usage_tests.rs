@@ -19,7 +19,8 @@ fn a_figure_told_again_grows_no_younger() {
 
 #[test]
 fn a_metrics_server_that_is_down_is_named() {
-    let down = told(Trouble::unreachable("x", "the API server answers 503: service unavailable", "Check the API server"));
+    let down =
+        told(Trouble::unreachable("x", "the API server answers 503: service unavailable", "Check the API server"));
     assert!(down.what.contains("metrics-server") && down.next.contains("v1beta1.metrics.k8s.io"), "{down}");
     let other = Trouble::denied("x", "403", "Allow it");
     assert_eq!(told(other.clone()), other);
