@@ -104,6 +104,12 @@ fn the_registry_is_the_list_of_the_documents() {
             "vaultauth-invalid",
             "generator-never-rotates",
             "pushsecret-rotates-on-edit",
+            "vault-on-pressured-node",
+            "node-memory",
+            "memory-forecast",
+            "node-pressure",
+            "node-not-ready",
+            "longhorn-memory",
             "clock-skew",
             "feed-stale",
         ]

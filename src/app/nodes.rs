@@ -9,6 +9,7 @@ use super::model::Model;
 use super::model::consumers::PodLife;
 use super::model::nodes::{Figure, Longhorn, NodeSeen, PodUse, Source, UsageSeen};
 use super::model::reopens::{Mechanism, reopens};
+use super::model::table::Table;
 use super::text::count;
 use super::time::age;
 use super::verdict::Standing;
@@ -80,7 +81,7 @@ pub fn view<'a>(model: &'a Model, node: &'a NodeSeen, now: Timestamp) -> NodeVie
 /// All nodes, worst first; equals by what they use, those with the vault's pods first.
 pub fn views(model: &Model, now: Timestamp) -> Vec<NodeView<'_>> {
     let mut all: Vec<NodeView<'_>> =
-        model.nodes.iter().flat_map(|table| table.iter()).map(|node| view(model, node, now)).collect();
+        model.nodes.iter().flat_map(Table::iter).map(|node| view(model, node, now)).collect();
     all.sort_by(|a, b| {
         let full = |one: &NodeView<'_>| one.percent.or(one.requested).unwrap_or(0);
         let key = |one: &NodeView<'_>| (one.badness, full(one), one.vault.len());
@@ -189,7 +190,7 @@ pub fn biggest<'a>(model: &'a Model, node: &str, now: Timestamp) -> Vec<&'a PodU
 }
 
 fn lives(model: &Model) -> impl Iterator<Item = &PodLife> {
-    model.containers.iter().flat_map(|table| table.iter())
+    model.containers.iter().flat_map(Table::iter)
 }
 
 /// Pods on this node that were killed for memory in the last hour, with when, the newest first.
@@ -234,7 +235,11 @@ pub fn blast<'a>(model: &'a Model, longhorn: &'a Longhorn, node: &str) -> Blast<
     let mut pods: Vec<&str> = here.iter().flat_map(|volume| volume.pods.iter().map(String::as_str)).collect();
     pods.sort_unstable();
     pods.dedup();
-    Blast { volumes: here.len(), pods, vault: here.iter().filter_map(|volume| volume.claim.as_ref()).filter(own).collect() }
+    Blast {
+        volumes: here.len(),
+        pods,
+        vault: here.iter().filter_map(|volume| volume.claim.as_ref()).filter(own).collect(),
+    }
 }
 
 /// Bytes in the unit that people name memory in: `62.3 GiB`, `640 MiB`.
@@ -271,6 +276,9 @@ mod tests {
 
     #[test]
     fn memory_in_the_unit_that_people_use() {
-        assert_eq!([memory(0), memory(640 << 20), memory(62_915 << 20), memory(512 << 30)], ["0 KiB", "640 MiB", "61.4 GiB", "512 GiB"]);
+        assert_eq!(
+            [memory(0), memory(640 << 20), memory(62_915 << 20), memory(512 << 30)],
+            ["0 KiB", "640 MiB", "61.4 GiB", "512 GiB"]
+        );
     }
 }

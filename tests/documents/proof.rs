@@ -65,6 +65,12 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("vaultauth-invalid", Test("tests/sync_captured.rs", "each_rule_fires_and_clears"), Test("tests/sync_captured.rs", "each_rule_fires_and_clears")),
     ("generator-never-rotates", Test("tests/sync_captured.rs", "each_rule_fires_and_clears"), Test("tests/sync_captured.rs", "each_rule_fires_and_clears")),
     ("pushsecret-rotates-on-edit", Test("tests/sync_captured.rs", "each_rule_fires_and_clears"), Test("tests/sync_captured.rs", "each_rule_fires_and_clears")),
+    ("vault-on-pressured-node", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("node-memory", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("memory-forecast", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("node-pressure", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("node-not-ready", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("longhorn-memory", Scenario("node-fills-up"), Scenario("node-fills-up")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];

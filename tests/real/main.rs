@@ -19,6 +19,7 @@ mod crash;
 mod emptied;
 mod incident;
 mod keys;
+mod nodes;
 mod outage;
 mod prove;
 mod prove_crash;

@@ -93,20 +93,21 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
                     stream.store(FOLLOWING, Ordering::Release);
                     listing.take().map(|rows| {
                         told = Told::default();
-                        rows.iter().for_each(|row| {
+                        for row in &rows {
                             told.news(row);
-                        });
+                        }
                         Delta::Whole(rows)
                     })
                 }
-                Ok(Step::Put(object)) => match digest(&object) {
-                    Some(row) => told.news(&row).then(|| Delta::Put(vec![row])),
-                    // An object that nobody needs any more is as good as gone; one that nobody ever needed is nothing.
-                    None => {
+                Ok(Step::Put(object)) => {
+                    if let Some(row) = digest(&object) {
+                        told.news(&row).then(|| Delta::Put(vec![row]))
+                    } else {
+                        // One that nobody needs any more is as good as gone; one that nobody ever needed is nothing.
                         let object = named(kind, &object);
                         told.forget(&object).then(|| Delta::Gone(vec![object]))
                     }
-                },
+                }
                 Ok(Step::Gone { namespace, name }) => {
                     let object = ObjectRef::new(kind.kind, &namespace, &name);
                     told.forget(&object);

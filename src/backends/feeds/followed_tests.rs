@@ -28,11 +28,7 @@ impl Kube for Steps {
     async fn vaults(&self, _: Option<&str>) -> Result<Vec<k8s_openapi::api::apps::v1::StatefulSet>, Trouble> {
         Ok(Vec::new())
     }
-    async fn stateful_set(
-        &self,
-        _: &str,
-        _: &str,
-    ) -> Result<Option<k8s_openapi::api::apps::v1::StatefulSet>, Trouble> {
+    async fn stateful_set(&self, _: &str, _: &str) -> Result<Option<k8s_openapi::api::apps::v1::StatefulSet>, Trouble> {
         Ok(None)
     }
     async fn pods(&self, _: &str, _: &str) -> Result<Vec<k8s_openapi::api::core::v1::Pod>, Trouble> {
@@ -47,11 +43,7 @@ impl Kube for Steps {
     async fn cron_jobs(&self, _: &str) -> Result<Vec<k8s_openapi::api::batch::v1::CronJob>, Trouble> {
         Ok(Vec::new())
     }
-    async fn config_map(
-        &self,
-        _: &str,
-        _: &str,
-    ) -> Result<Option<k8s_openapi::api::core::v1::ConfigMap>, Trouble> {
+    async fn config_map(&self, _: &str, _: &str) -> Result<Option<k8s_openapi::api::core::v1::ConfigMap>, Trouble> {
         Ok(None)
     }
     async fn secret(&self, _: &str, _: &str) -> Result<Option<k8s_openapi::api::core::v1::Secret>, Trouble> {
@@ -128,7 +120,8 @@ async fn a_thousand_heartbeats_are_no_fact() {
 #[tokio::test(start_paused = true)]
 async fn what_comes_back_as_it_was_is_told_again() {
     let a = |ready| Step::Put(node("a", "2", ready));
-    let steps = vec![Step::Began, Step::Listed, a("True"), a("False"), a("True"), gone("a"), gone("a"), gone("b"), a("True")];
+    let steps =
+        vec![Step::Began, Step::Listed, a("True"), a("False"), a("True"), gone("a"), gone("a"), gone("b"), a("True")];
     let facts = told(&followed(steps)).await;
     let (mut model, now) = (Model::default(), jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(facts.len(), 8, "{facts:?}");
@@ -174,7 +167,10 @@ fn only_a_change_of_what_is_kept_is_news() {
     }
     let mut told = Told::default();
     let row = |value| Row(ObjectRef::secret("n", "x"), value);
-    assert_eq!([told.news(&row(1)), told.news(&row(1)), told.news(&row(2)), told.news(&row(1))], [true, false, true, true]);
+    assert_eq!(
+        [told.news(&row(1)), told.news(&row(1)), told.news(&row(2)), told.news(&row(1))],
+        [true, false, true, true]
+    );
     assert_eq!([told.forget(&ObjectRef::secret("n", "y")), told.forget(&ObjectRef::secret("n", "x"))], [false, true]);
     assert!(told.news(&row(1)));
 }

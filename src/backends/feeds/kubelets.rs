@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -16,12 +18,13 @@ use crate::app::model::nodes::{PodUse, Source, UsageSeen};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::node_digest;
 use crate::backends::kube::port::{Kube, Many};
-use futures::stream::BoxStream;
 
 /// Kubelets that are asked in one look, the vault's included.
 const BUDGET: usize = 8;
 /// Looks that pass before kubelets that may not be asked, or that do not answer, are asked again: five minutes.
 const REST: u32 = 20;
+/// A kubelet that takes longer is left out of this look.
+const LONGEST: Duration = Duration::from_secs(5);
 /// A figure counts at least this many seconds.
 const COUNTS: i64 = 300;
 
@@ -84,7 +87,10 @@ impl Kubelets {
             let allow = allow.clone();
             async move {
                 let path = format!("/api/v1/nodes/{node}/proxy/stats/summary");
-                let answer = kube.raw(&path, &allow).await;
+                // One that hangs must not cost the others their figures.
+                let answer = tokio::time::timeout(LONGEST, kube.raw(&path, &allow)).await.unwrap_or_else(|_| {
+                    Err(Trouble::unreachable(&format!("the kubelet of {node}"), "nothing came within 5 s", ""))
+                });
                 (node, answer)
             }
         }))
@@ -112,7 +118,8 @@ impl Kubelets {
             self.refused = refused.unwrap_or_else(|| "no kubelet is known".to_owned());
             return None;
         }
-        let rounds = names.len().div_ceil(BUDGET.saturating_sub(first.len().min(BUDGET - 1))) as i64;
+        let rounds = names.len().div_ceil(BUDGET.saturating_sub(first.len().min(BUDGET - 1)));
+        let rounds = i64::try_from(rounds).unwrap_or(i64::MAX);
         let round = rounds.saturating_mul(FeedId::Usage.period().as_secs());
         Some(UsageSeen {
             source: Source::Kubelet,
@@ -163,7 +170,9 @@ mod tests {
             let chosen = kubelets.chosen(&names, &first);
             assert_eq!(chosen.len(), BUDGET);
             assert_eq!(chosen[..2], ["node-050", "node-099"]);
-            chosen.into_iter().for_each(|name| *asked.entry(name).or_default() += 1);
+            for name in chosen {
+                *asked.entry(name).or_default() += 1;
+            }
         }
         assert_eq!(asked.len(), 100, "each has had its turn");
         assert!(asked.iter().all(|(name, times)| first.contains(name) || *times <= 2));

@@ -115,8 +115,7 @@ pub fn volume(object: &Value) -> Option<VolumeSeen> {
     Some(VolumeSeen {
         name: clean(text(object, "/metadata/name")),
         node,
-        claim: (!claim.is_empty())
-            .then(|| ObjectRef::new("PersistentVolumeClaim", &clean(namespace), &clean(claim))),
+        claim: (!claim.is_empty()).then(|| ObjectRef::new("PersistentVolumeClaim", &clean(namespace), &clean(claim))),
         pods: each(object, "/status/kubernetesStatus/workloadsStatus")
             .map(|one| clean(text(one, "/podName")))
             .filter(|name| !name.is_empty())
@@ -162,7 +161,8 @@ mod tests {
     fn requests_count_as_the_scheduler_does() {
         let of = |memory: &str| json!({"resources": {"requests": {"memory": memory}}});
         let mut init = of("5Gi");
-        let mut pod = json!({"spec": {"nodeName": "a", "containers": [of("1Gi"), of("512Mi"), {}], "initContainers": [init]}});
+        let mut pod =
+            json!({"spec": {"nodeName": "a", "containers": [of("1Gi"), of("512Mi"), {}], "initContainers": [init]}});
         assert_eq!(request(&pod), Some(("a".to_owned(), 5 << 30)));
         init["restartPolicy"] = json!("Always");
         pod["spec"]["initContainers"] = json!([init]);

@@ -107,7 +107,10 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity() {
-        for text in ["", ".", "-1", "1 Gi", "Gi", "1gi", "1K", "0x10", "1.2.3", "1e", "1e+", "1e99999", "20Ei", "１", "1Gi\n", "++1"] {
+        for text in [
+            "", ".", "-1", "1 Gi", "Gi", "1gi", "1K", "0x10", "1.2.3", "1e", "1e+", "1e99999", "20Ei", "１", "1Gi\n",
+            "++1",
+        ] {
             assert_eq!(units(text), None, "{text:?}");
         }
     }

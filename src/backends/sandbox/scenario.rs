@@ -36,6 +36,7 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "workload-rollouts",
         "leader-killed",
         "namespace-sealed"
+        "node-fills-up"
     ]
 }
 

@@ -70,7 +70,9 @@ fn in_use(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         page.fact("last hour", &spark);
     }
     match view.full_in {
-        Some(left) => page.state("forecast", Mark::Warn, &format!("{FULL}% in {} if it goes on like this", about(left))),
+        Some(left) => {
+            page.state("forecast", Mark::Warn, &format!("{FULL}% in {} if it goes on like this", about(left)));
+        }
         None if view.used.is_some() && view.way.is_none() => page.fact("forecast", "takes 5 min of figures"),
         None => {}
     }

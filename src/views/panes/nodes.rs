@@ -55,7 +55,7 @@ impl Pane for Nodes {
             () if high > 0 => (Mark::Warn, format!("{high} of {} high", all.len())),
             () => match sight::blindness(state, FeedId::Usage) {
                 Some(blind) => (blind.mark, format!("memory {}", blind.word)),
-                None => (Mark::Ok, count(all.len(), "node")),
+                None => (Mark::Ok, format!("{}{}", count(all.len(), "node"), by(state))),
             },
         }
     }
@@ -63,7 +63,7 @@ impl Pane for Nodes {
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
         let known = |row: &Row| state.model.nodes.as_ref().and_then(|nodes| nodes.get(&row.subject));
         let cells = |row: &Row| known(row).map_or_else(Vec::new, |node| cells(state, look, node, room));
-        let mut entries = listing::entries(state, look, PaneId::Nodes, &COLUMNS, room, cells, |left| folded(left));
+        let mut entries = listing::entries(state, look, PaneId::Nodes, &COLUMNS, room, cells, folded);
         let instead = fresh_usage(&state.model, state.now).and_then(instead);
         if let Some(why) = instead.filter(|_| state.model.nodes.is_some()) {
             let most = if room.zoomed { 4 } else { 2 };
@@ -75,6 +75,15 @@ impl Pane for Nodes {
         }
         entries.extend(sight::entries(state, look, FEEDS, room));
         entries
+    }
+}
+
+/// Where the figures come from, where that is no metrics API.
+fn by(state: &State) -> &'static str {
+    match fresh_usage(&state.model, state.now).map(|usage| usage.source) {
+        Some(Source::Requests) => ", requests only",
+        Some(Source::Kubelet) => ", by kubelets",
+        Some(Source::Metrics) | None => "",
     }
 }
 
@@ -94,7 +103,13 @@ pub fn mark(view: &NodeView<'_>, source: Option<Source>) -> Mark {
         (2, _) => Mark::Warn,
         // Nothing wrong is seen, and not everything is.
         (_, None) => Mark::Unknown,
-        (_, Some(Source::Requests)) => if view.node.ready.is_none() { Mark::Unknown } else { Mark::Ok },
+        (_, Some(Source::Requests)) => {
+            if view.node.ready.is_none() {
+                Mark::Unknown
+            } else {
+                Mark::Ok
+            }
+        }
         (_, Some(Source::Metrics | Source::Kubelet)) if view.used.is_none() => Mark::Unknown,
         (_, Some(Source::Metrics | Source::Kubelet)) => Mark::Ok,
     }
@@ -105,7 +120,8 @@ fn cells(state: &State, look: &Look, node: &NodeSeen, room: Room) -> Vec<Cell> {
     let usage = fresh_usage(&state.model, state.now);
     let mark = mark(&view, usage.map(|usage| usage.source));
     let name = format!("{} {}", look.glyph(mark), node.object.name);
-    let (percent, role) = (view.percent.or(view.requested), if view.percent.is_some() { mark.role() } else { Role::Dim });
+    let (percent, role) =
+        (view.percent.or(view.requested), if view.percent.is_some() { mark.role() } else { Role::Dim });
     let used = match (view.percent, view.requested) {
         (Some(percent), _) => format!("{percent}%"),
         (None, Some(percent)) => format!("req {percent}%"),

@@ -33,7 +33,8 @@ impl Rule for LonghornMemory {
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
         if let Err(unseen) = nodes(model, &[FeedId::Usage], now, |_| false) {
             let known = model.usage.iter().filter_map(|usage| usage.value.longhorn.as_ref());
-            let was_big = known.flat_map(|longhorn| &longhorn.managers).filter(|manager| over(model, manager).is_some());
+            let was_big =
+                known.flat_map(|longhorn| &longhorn.managers).filter(|manager| over(model, manager).is_some());
             let why = unseen.iter().find_map(|(_, finding)| match finding {
                 Finding::Unknown(why) => Some(why.clone()),
                 Finding::Firing(_) | Finding::Clear => None,

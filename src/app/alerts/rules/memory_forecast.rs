@@ -57,7 +57,7 @@ fn judge(model: &Model, node: &NodeSeen, now: Timestamp) -> Option<Finding> {
     };
     // In minutes; there is nothing critical about what may still not come.
     let (minutes, _) = model.expect.limits("memory-forecast", 60, u64::MAX);
-    let ahead = SignedDuration::from_mins(minutes.min(100_000) as i64);
+    let ahead = SignedDuration::from_mins(i64::try_from(minutes).unwrap_or(i64::MAX).min(100_000));
     let Some(left) = full_in(model, node, now).filter(|left| percent < FULL && *left <= ahead) else {
         return Some(Finding::Clear);
     };
@@ -68,9 +68,14 @@ fn judge(model: &Model, node: &NodeSeen, now: Timestamp) -> Option<Finding> {
     let sits = if vault.is_empty() { String::new() } else { format!("; {} sits there", vault.join(" and ")) };
     Some(Finding::Firing(Firing {
         severity: Severity::Warning,
-        sentence: format!("{name} is at {percent}% and reaches {FULL}% in {}", about(left)),
+        sentence: match about(left).as_str() {
+            "now" => format!("{name} is at {percent}% and reaches {FULL}% any moment"),
+            left => format!("{name} is at {percent}% and reaches {FULL}% in {left}"),
+        },
         why: format!("it grew by {hourly} an hour over the last minutes{}{sits}", big.unwrap_or_default()),
-        next: format!("Find what grows on {name} and stop it while there is room: kubectl top pods -A --sort-by=memory"),
+        next: format!(
+            "Find what grows on {name} and stop it while there is room: kubectl top pods -A --sort-by=memory"
+        ),
         action: None,
         evidence_since: None,
     }))

@@ -65,9 +65,14 @@ fn judge(model: &Model, node: &NodeSeen, now: Timestamp) -> Option<Finding> {
     }
     let vault = vault_pods(model, name);
     let next = if vault.is_empty() {
-        format!("Find what grows: kubectl top pods -A --sort-by=memory; then move it away from {name}, or give it a limit")
+        format!(
+            "Find what grows: kubectl top pods -A --sort-by=memory; then move it away from {name}, or give it a limit"
+        )
     } else {
-        format!("{} sits there: move what grows away from {name} before the kubelet chooses whom to evict", vault.join(" and "))
+        format!(
+            "{} sits there: move what grows away from {name} before the kubelet chooses whom to evict",
+            vault.join(" and ")
+        )
     };
     Some(Finding::Firing(Firing {
         severity: if percent >= critical { Severity::Critical } else { Severity::Warning },

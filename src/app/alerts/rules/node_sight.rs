@@ -7,7 +7,8 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::nodes::NodeSeen;
 use crate::app::model::observed::FeedState;
-use crate::app::nodes::{HIGH, full_in, fresh_usage, vault_pods};
+use crate::app::model::table::Table;
+use crate::app::nodes::{HIGH, fresh_usage, full_in, vault_pods};
 use crate::app::verdict::sight;
 
 /// Every node, or what to say where they are not all in sight: nothing where there is nothing to see. `bad` are nodes that
@@ -18,14 +19,15 @@ pub(super) fn nodes<'a>(
     now: Timestamp,
     bad: impl Fn(&NodeSeen) -> bool,
 ) -> Result<Vec<&'a NodeSeen>, Vec<(ObjectRef, Finding)>> {
-    let all: Vec<&NodeSeen> = model.nodes.iter().flat_map(|table| table.iter()).collect();
+    let all: Vec<&NodeSeen> = model.nodes.iter().flat_map(Table::iter).collect();
     for feed in feeds {
         let Some(unseen) = sight::missing(model, *feed, now) else { continue };
         if model.feed_state(*feed, now) == FeedState::Absent {
             return Err(Vec::new());
         }
         let says = unseen.says();
-        let each = all.iter().filter(|node| bad(node)).map(|node| (node.object.clone(), Finding::Unknown(says.clone())));
+        let each =
+            all.iter().filter(|node| bad(node)).map(|node| (node.object.clone(), Finding::Unknown(says.clone())));
         return Err(std::iter::once((model.vault_ref(), Finding::Unknown(says.clone()))).chain(each).collect());
     }
     Ok(all)

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::Row;
+use crate::app::model::table::Table;
 use crate::app::nodes::{NodeView, views};
 use crate::app::state::State;
 
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
     let mut pods: BTreeMap<&str, i64> = BTreeMap::new();
-    for life in state.model.containers.iter().flat_map(|lives| lives.iter()) {
+    for life in state.model.containers.iter().flat_map(Table::iter) {
         *pods.entry(life.node.as_str()).or_default() += 1;
     }
     let count = |view: &NodeView<'_>| {
-        pods.get(view.node.object.name.as_str()).copied().unwrap_or(view.vault.len() as i64)
+        pods.get(view.node.object.name.as_str()).copied().unwrap_or(view.vault.len().cast_signed() as i64)
     };
     views(&state.model, state.now).iter().map(|view| row(view, count(view))).collect()
 }
@@ -32,7 +33,7 @@ fn row(view: &NodeView<'_>, pods: i64) -> Row {
     Row {
         words: words.join(" "),
         badness: view.badness,
-        figures: vec![("used %", view.percent.or(view.requested).unwrap_or(0) as i64), ("pods", pods)],
+        figures: vec![("used %", view.percent.or(view.requested).unwrap_or(0).cast_signed()), ("pods", pods)],
         ..Row::new(name.clone(), view.node.object.clone())
     }
 }

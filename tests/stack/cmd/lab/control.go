@@ -78,6 +78,12 @@ func (l *lab) control(ctx context.Context) error {
 	handle("POST /unsealer", l.setUnsealer)
 	handle("POST /apiserver/stop", func(*http.Request) (any, error) { return map[string]any{}, conflict(l.plane.down()) })
 	handle("POST /apiserver/start", func(r *http.Request) (any, error) { return map[string]any{}, conflict(l.plane.up(r.Context())) })
+	handle("POST /metrics/start", func(r *http.Request) (any, error) { return map[string]any{}, l.startMetrics(r.Context()) })
+	handle("POST /metrics/stop", func(*http.Request) (any, error) {
+		l.plane.stopMetrics()
+		return map[string]any{}, nil
+	})
+	handle("POST /metrics/remove", func(r *http.Request) (any, error) { return map[string]any{}, l.removeMetrics(r.Context()) })
 	handle("GET /state", func(*http.Request) (any, error) { return l.state(), nil })
 	handle("POST /shutdown", func(*http.Request) (any, error) {
 		time.AfterFunc(50*time.Millisecond, l.stop)

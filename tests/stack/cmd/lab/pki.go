@@ -117,6 +117,14 @@ func writePKI(dir string) (*authority, pair, error) {
 	if err != nil {
 		return nil, pair{}, err
 	}
+	front, err := newAuthority("lab-front-proxy-ca")
+	if err != nil {
+		return nil, pair{}, err
+	}
+	proxy, err := front.issue("front-proxy-client", nil, nil)
+	if err != nil {
+		return nil, pair{}, err
+	}
 	accounts, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, pair{}, err
@@ -136,6 +144,7 @@ func writePKI(dir string) (*authority, pair, error) {
 		"ca.crt": ca.pem, "apiserver.crt": server.cert, "apiserver.key": server.key,
 		"kubelet.crt": kubelet.cert, "kubelet.key": kubelet.key,
 		"admin.crt": admin.cert, "admin.key": admin.key,
+		"front-proxy-ca.crt": front.pem, "front-proxy.crt": proxy.cert, "front-proxy.key": proxy.key,
 		"sa.key": accountsKey, "sa.pub": encode("PUBLIC KEY", accountsPub),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {

@@ -22,22 +22,24 @@ var stages []byte
 
 // plane is etcd, the API server and, unless only the API is wanted, what makes pods out of StatefulSets.
 type plane struct {
-	spawn      *spawner
-	bin        string // the folder with control and kwok
-	dir        string
-	ca         *authority
-	client     *http.Client
-	kubeconfig string
-	url        string
-	apiPort    int
-	nodePort   int
-	etcdURL    string
-	failed     chan error
+	spawn       *spawner
+	bin         string // the folder with control and kwok
+	dir         string
+	ca          *authority
+	client      *http.Client
+	kubeconfig  string
+	url         string
+	apiPort     int
+	nodePort    int
+	metricsPort int // 0 until a test asks for metrics-server
+	etcdURL     string
+	failed      chan error
 
 	mu      sync.Mutex
 	etcd    *proc
 	api     *proc
 	workers []*proc // scheduler, controller manager, kwok
+	metrics *proc
 }
 
 func freePort() (int, error) {
@@ -76,7 +78,7 @@ func newPlane(spawn *spawner, bin, dir string) (*plane, error) {
 		TLSClientConfig:   &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}},
 		DisableKeepAlives: true,
 	}}
-	return p, os.WriteFile(filepath.Join(dir, "kwok.yaml"), stages, 0o600)
+	return p, os.WriteFile(filepath.Join(dir, "kwok.yaml"), append(stages, figures...), 0o600)
 }
 
 func adminKubeconfig(url string, ca []byte, admin pair) []byte {
@@ -145,7 +147,12 @@ func (p *plane) startServer(ctx context.Context) error {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-cluster-ip-range=10.0.0.0/24",
 		"--endpoint-reconciler-type=none", // its address would be a loopback one, which validation refuses
-		"--authorization-mode=RBAC,Node", "--allow-privileged=true", "--profiling=false")
+		"--authorization-mode=RBAC,Node", "--allow-privileged=true", "--profiling=false",
+		// Other servers behind this one, such as metrics-server, know it by this certificate.
+		"--requestheader-client-ca-file="+pki("front-proxy-ca.crt"), "--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file="+pki("front-proxy.crt"), "--proxy-client-key-file="+pki("front-proxy.key"))
 	if err != nil {
 		return err
 	}
@@ -220,7 +227,7 @@ func (p *plane) down() error {
 	if p.api == nil || !p.api.alive() {
 		return errors.New("the API server is not running")
 	}
-	p.stopAll(append(p.workers, p.api))
+	p.stopAll(append(p.workers, p.api, p.metrics))
 	p.workers = nil
 	return nil
 }
@@ -257,7 +264,7 @@ func (p *plane) stopAll(children []*proc) {
 func (p *plane) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stopAll(append([]*proc{p.etcd, p.api}, p.workers...))
+	p.stopAll(append([]*proc{p.etcd, p.api, p.metrics}, p.workers...))
 }
 
 // children is every process of the plane, for GET /state.
@@ -265,7 +272,7 @@ func (p *plane) children() []*proc {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []*proc
-	for _, child := range append([]*proc{p.etcd, p.api}, p.workers...) {
+	for _, child := range append([]*proc{p.etcd, p.api, p.metrics}, p.workers...) {
 		if child != nil && child.alive() {
 			all = append(all, child)
 		}

@@ -235,7 +235,7 @@ func (l *lab) furnish(ctx context.Context) error {
 	}
 	for n := range l.nodes {
 		name := fmt.Sprintf("lab-%d", n+1)
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: metricsPath(name), Labels: map[string]string{
 			"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}}}
 		if _, err := l.admin.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 			return err

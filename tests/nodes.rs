@@ -1,0 +1,177 @@
+//! Nodes: the rules about them fire, clear, and answer Unknown where figures are gone; what an eviction costs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
+
+mod world;
+
+use std::collections::BTreeMap;
+
+use baowatch::app::alerts::{Finding, Severity, rules};
+use baowatch::app::id::{FeedId, ObjectRef};
+use baowatch::app::model::Model;
+use baowatch::app::model::fact::{Fact, Report};
+use baowatch::app::model::fold;
+use baowatch::app::model::nodes::{Figure, Longhorn, Manager, NodeSeen, Source, UsageSeen, VolumeSeen};
+use baowatch::app::model::table::Delta;
+use baowatch::app::nodes::{evicted, views};
+use baowatch::app::trouble::{Trouble, TroubleKind};
+use world::at;
+use world::fed::healthy_at;
+
+const GI: u64 = 1 << 30;
+
+fn node(name: &str) -> NodeSeen {
+    NodeSeen {
+        object: ObjectRef::new("Node", "", name),
+        capacity: 64 * GI,
+        ready: Some(true),
+        reason: String::new(),
+        pressures: Vec::new(),
+        unready_since: None,
+        cordoned: false,
+    }
+}
+
+fn usage(seconds: i64, percent: u64) -> UsageSeen {
+    let figure = |percent: u64| Figure { bytes: 64 * GI * percent / 100, at: at(seconds) };
+    UsageSeen {
+        source: Source::Metrics,
+        why: String::new(),
+        nodes: BTreeMap::from([("node-0".to_owned(), figure(percent)), ("node-1".to_owned(), figure(40))]),
+        limit: 300,
+        requested: BTreeMap::new(),
+        pods: Vec::new(),
+        longhorn: None,
+    }
+}
+
+fn told(model: &mut Model, feed: FeedId, fact: Fact, seconds: i64) {
+    fold::apply(model, &Report { feed, outcome: Ok(vec![fact]) }, at(seconds));
+}
+
+fn of(percent: u64) -> Model {
+    let mut model = healthy_at(0);
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Whole(vec![node("node-0"), node("node-1")])), 0);
+    told(&mut model, FeedId::Usage, Fact::Usage(usage(0, percent)), 0);
+    model
+}
+
+fn finds(model: &Model, rule: &str, subject: &str, seconds: i64) -> Finding {
+    let judged = rules::find(rule).unwrap().judge(model, at(seconds));
+    judged.into_iter().find(|(object, _)| object.name == subject).map_or(Finding::Clear, |(_, finding)| finding)
+}
+
+fn severity(model: &Model, rule: &str, subject: &str) -> Option<Severity> {
+    match finds(model, rule, subject, 1) {
+        Finding::Firing(firing) => Some(firing.severity),
+        Finding::Clear => None,
+        Finding::Unknown(why) => panic!("{rule}: {why}"),
+    }
+}
+
+#[test]
+fn memory_by_its_limits() {
+    assert_eq!(severity(&of(84), "node-memory", "node-0"), None);
+    assert_eq!(severity(&of(85), "node-memory", "node-0"), Some(Severity::Warning));
+    assert_eq!(severity(&of(95), "node-memory", "node-0"), Some(Severity::Critical));
+    assert_eq!(severity(&of(95), "node-memory", "node-1"), None);
+}
+
+#[test]
+fn a_figure_that_is_gone_is_unknown_and_one_that_never_was_is_nothing() {
+    let mut model = of(96);
+    assert!(matches!(finds(&model, "node-memory", "node-0", 60), Finding::Unknown(_)), "stale");
+    let mut gone = usage(10, 96);
+    gone.nodes.clear();
+    gone.source = Source::Requests;
+    told(&mut model, FeedId::Usage, Fact::Usage(gone.clone()), 1);
+    for rule in ["node-memory", "vault-on-pressured-node"] {
+        assert!(matches!(finds(&model, rule, "node-0", 1), Finding::Unknown(_)), "{rule}");
+    }
+    // A cluster without any figures has no finding about memory.
+    let mut model = healthy_at(0);
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Whole(vec![node("node-0")])), 0);
+    told(&mut model, FeedId::Usage, Fact::Usage(gone), 0);
+    assert!(rules::find("node-memory").unwrap().judge(&model, at(1)).is_empty());
+}
+
+#[test]
+fn without_a_cluster_nothing_is_said() {
+    let mut model = healthy_at(0);
+    for feed in [FeedId::Nodes, FeedId::Usage] {
+        let trouble = Trouble::new(TroubleKind::Absent, "no cluster", "", "");
+        fold::apply(&mut model, &Report { feed, outcome: Err(trouble) }, at(0));
+    }
+    for rule in ["node-memory", "memory-forecast", "node-pressure", "node-not-ready", "longhorn-memory"] {
+        assert!(rules::find(rule).unwrap().judge(&model, at(1)).is_empty(), "{rule}");
+    }
+}
+
+#[test]
+fn a_rise_is_forecast_after_five_minutes() {
+    let mut model = of(60);
+    for minute in 1..=8 {
+        let seconds = minute * 60;
+        told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Same), seconds);
+        told(&mut model, FeedId::Usage, Fact::Usage(usage(seconds, 60 + minute as u64)), seconds);
+        let fires = matches!(finds(&model, "memory-forecast", "node-0", seconds), Finding::Firing(_));
+        assert_eq!(fires, minute >= 5, "minute {minute}");
+    }
+    let view = views(&model, at(480)).remove(0);
+    let left = view.full_in.unwrap().as_secs();
+    assert!((1_560..=1_680).contains(&left), "27 minutes, not {left} s");
+}
+
+#[test]
+fn pressure_on_the_vaults_node_is_joined_with_the_verdict() {
+    let mut model = of(40);
+    let mut pressed = node("node-0");
+    pressed.pressures = vec![("MemoryPressure".to_owned(), Some(at(-60)))];
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Put(vec![pressed])), 0);
+    assert_eq!(severity(&model, "node-pressure", "node-0"), Some(Severity::Critical));
+    let Finding::Firing(firing) = finds(&model, "vault-on-pressured-node", "node-0", 1) else { panic!("quiet") };
+    assert!(firing.sentence.contains("openbao-0"), "{firing:?}");
+    assert!(firing.why.contains("evicting openbao-0 leaves it one restart from an outage"), "{firing:?}");
+    assert_eq!(firing.evidence_since, Some(at(-60)));
+    let both = evicted(&model, &["openbao-0", "openbao-1"], at(1)).unwrap();
+    assert!(both.contains("is an outage"), "{both}");
+}
+
+#[test]
+fn a_node_that_is_not_ready_is_critical_where_the_vault_sits() {
+    let mut model = of(40);
+    let mut away = [node("node-0"), node("node-9")];
+    for one in &mut away {
+        (one.ready, one.unready_since) = (Some(false), Some(at(-90)));
+    }
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Put(away.into())), 0);
+    assert_eq!(severity(&model, "node-not-ready", "node-0"), Some(Severity::Critical));
+    assert_eq!(severity(&model, "node-not-ready", "node-9"), Some(Severity::Warning));
+}
+
+#[test]
+fn longhorns_manager_is_told_with_what_hangs_on_it() {
+    let mut model = of(40);
+    let mut seen = usage(0, 40);
+    let claim = ObjectRef::new("PersistentVolumeClaim", "data", "data-openbao-0");
+    let volume = VolumeSeen { name: "pvc-1".into(), node: "node-0".into(), claim: Some(claim), pods: vec!["openbao-0".into()] };
+    let manager = |bytes| Manager {
+        object: ObjectRef::pod("longhorn-system", "instance-manager-1"),
+        node: "node-0".into(),
+        bytes,
+    };
+    for (bytes, wanted) in [(Some(9_000_000_000), None), (Some(10_100_000_000), Some(Severity::Warning)), (None, None)] {
+        seen.longhorn = Some(Longhorn { managers: vec![manager(bytes)], volumes: vec![volume.clone()] });
+        told(&mut model, FeedId::Usage, Fact::Usage(seen.clone()), 0);
+        assert_eq!(severity(&model, "longhorn-memory", "instance-manager-1"), wanted, "{bytes:?}");
+    }
+    seen.longhorn = Some(Longhorn { managers: vec![manager(Some(12_000_000_000))], volumes: vec![volume] });
+    told(&mut model, FeedId::Usage, Fact::Usage(seen), 0);
+    let Finding::Firing(firing) = finds(&model, "longhorn-memory", "instance-manager-1", 1) else { panic!("quiet") };
+    assert!(firing.why.contains("1 attached volume") && firing.why.contains("data/data-openbao-0"), "{firing:?}");
+}

@@ -1,0 +1,103 @@
+//! Nodes over a real metrics-server: memory that moves, pressure, readiness, and what is said when the figures are gone.
+//! In a lab of its own: nodes belong to the whole cluster.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, Vault, left_out};
+
+/// The rules about nodes alone: what else is wrong with this vault is another test's.
+const RULES: [&str; 2] =
+    ["--rules", "node-memory,node-pressure,node-not-ready,vault-on-pressured-node,memory-forecast,longhorn-memory"];
+
+fn alert<'a>(document: &'a Value, rule: &str, node: &str) -> Option<&'a Value> {
+    document["alerts"].as_array()?.iter().find(|alert| alert["rule"] == rule && alert["subject"]["name"] == node)
+}
+
+fn fires(document: &Value, rule: &str, node: &str, severity: &str) -> bool {
+    alert(document, rule, node).is_some_and(|alert| alert["state"] == "firing" && alert["severity"] == severity)
+}
+
+fn usage_feed(document: &Value) -> &Value {
+    document["feeds"].as_array().and_then(|feeds| feeds.iter().find(|feed| feed["name"] == "usage")).unwrap()
+}
+
+fn annotate(lab: &Lab, node: &str, memory: &str) {
+    lab.kubectl(&["annotate", "node", node, &format!("lab.test/memory={memory}"), "--overwrite"], "");
+}
+
+/// Conditions as a kubelet writes them; kwok leaves a node alone whose Ready is not True only for a moment.
+fn condition(lab: &Lab, node: &str, kind: &str, status: &str, reason: &str) {
+    let patch = json!({"status": {"conditions": [{"type": kind, "status": status, "reason": reason, "message": "by a test",
+        "lastTransitionTime": "2026-11-22T04:00:00Z"}]}});
+    let patch = patch.to_string();
+    lab.kubectl(&["patch", "node", node, "--subresource=status", "--type=strategic", "-p", &patch], "");
+}
+
+fn node_of(vault: &Vault, n: u32) -> String {
+    vault.kubectl(&["get", "pod", &vault.pod(n), "-o", "jsonpath={.spec.nodeName}"], "")
+}
+
+#[test]
+fn memory_pressure_and_figures_that_are_gone() {
+    if left_out() {
+        return;
+    }
+    let lab: &'static Lab = Box::leak(Box::new(Lab::start()));
+    let vault = lab.vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys"}));
+    let node = node_of(&vault, 0);
+
+    // Nobody installed a metrics API, and these kubelets have no stats/summary: said so, and no finding.
+    let (_, document) = vault.check_until("a first look", &RULES, |_, d| usage_feed(d)["state"] == "live");
+    assert!(alert(&document, "node-memory", &node).is_none(), "{document:#}");
+    let screen = vault.baowatch(&["--print", "120x40"]).output().unwrap();
+    let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+    assert!(screen.contains("requests only"), "{screen}");
+
+    lab.call("POST", "/metrics/start", &Value::Null);
+    annotate(lab, &node, "39322Mi");
+    let figures = |d: &Value| usage_feed(d)["state"] == "live" && alert(d, "node-memory", &node).is_none();
+    vault.check_until("60 % and nothing to say", &RULES, |_, d| figures(d));
+    annotate(lab, &node, "62915Mi");
+    let (code, document) = vault.check_until("96 %", &RULES, |_, d| fires(d, "node-memory", &node, "critical"));
+    assert_eq!(code, 2, "{document:#}");
+    let said = alert(&document, "node-memory", &node).unwrap();
+    assert_eq!(said["sentence"], format!("{node} uses 96% of its memory"), "{said:#}");
+    // The vault's pod on it, and what its eviction would cost.
+    let joined = alert(&document, "vault-on-pressured-node", &node).unwrap_or_else(|| panic!("{document:#}"));
+    assert!(joined["sentence"].as_str().unwrap().contains(&vault.pod(0)), "{joined:#}");
+    assert!(joined["why"].as_str().unwrap().contains("one restart from an outage"), "{joined:#}");
+
+    // metrics-server ends: a trouble, and nothing is clear.
+    lab.call("POST", "/metrics/stop", &Value::Null);
+    let (code, document) = vault.check_until("503", &RULES, |_, d| usage_feed(d)["state"] == "unreachable");
+    assert_eq!(code, 3, "{document:#}");
+    let what = usage_feed(&document)["trouble"]["what"].as_str().unwrap_or_default();
+    assert!(what.contains("cannot be read"), "{document:#}");
+    lab.call("POST", "/metrics/start", &Value::Null);
+    vault.check_until("96 % again", &RULES, |_, d| fires(d, "node-memory", &node, "critical"));
+
+    annotate(lab, &node, "20Gi");
+    let quiet = |d: &Value| figures(d) && alert(d, "vault-on-pressured-node", &node).is_none();
+    vault.check_until("30 %", &RULES, |_, d| quiet(d));
+
+    condition(lab, &node, "MemoryPressure", "True", "KubeletHasInsufficientMemory");
+    let (_, document) = vault.check_until("pressure", &RULES, |_, d| fires(d, "node-pressure", &node, "critical"));
+    assert!(alert(&document, "vault-on-pressured-node", &node).is_some(), "{document:#}");
+    condition(lab, &node, "MemoryPressure", "False", "KubeletHasSufficientMemory");
+    vault.check_until("no pressure", &RULES, |_, d| alert(d, "node-pressure", &node).is_none());
+
+    // kwok makes a node ready again at once: it is ended by holding the condition for a look.
+    let mut seen = false;
+    for _ in 0..20 {
+        condition(lab, &node, "Ready", "False", "KubeletNotReady");
+        let (_, document) = vault.check(&RULES);
+        seen = alert(&document, "node-not-ready", &node).is_some();
+        if seen {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(seen, "a node that is not ready was never told");
+}
