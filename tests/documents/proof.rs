@@ -48,6 +48,11 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("custody-missing", Scenario("key-files"), Test("tests/rules_held.rs", "custody_missing")),
     ("custody-mismatch", Scenario("key-files"), Test("tests/rules_held.rs", "custody_mismatch")),
     ("custody-permissions", Scenario("key-files"), Test("tests/rules_held.rs", "custody_permissions")),
+    ("token-expiring", Scenario("token-runs-out"), Scenario("token-runs-out")),
+    ("token-drift", Scenario("token-clobbered"), Scenario("token-clobbered")),
+    ("token-weak", Scenario("token-runs-out"), Scenario("token-runs-out")),
+    ("token-capped", Scenario("token-runs-out"), Scenario("token-runs-out")),
+    ("root-in-use", Scenario("token-runs-out"), Scenario("token-runs-out")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];

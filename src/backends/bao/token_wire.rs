@@ -267,6 +267,13 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(body, serde_json::json!({"token": "s.\"x", "paths": ["kv/data/x"]}));
         let lookup = About::Lookup(&token).request(Access::none());
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(lookup.body.as_deref().unwrap()).unwrap().as_object().unwrap().len(), 1);
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(lookup.body.as_deref().unwrap())
+                .unwrap()
+                .as_object()
+                .unwrap()
+                .len(),
+            1
+        );
     }
 }

@@ -83,9 +83,7 @@ async fn by_itself(question: &Question<'_>) -> Result<Answered, Trouble> {
             );
             heard(TokenAnswer::Unseen(trouble), true, false)
         }
-        Heard::Other if answer.status == 200 => {
-            heard(TokenAnswer::Unseen(ask_rubbish(&answer)), true, false)
-        }
+        Heard::Other if answer.status == 200 => heard(TokenAnswer::Unseen(ask_rubbish(&answer)), true, false),
         Heard::Other => Answered::Unreached(classify("the vault", "/v1/auth/token/lookup-self", &answer)),
     })
 }

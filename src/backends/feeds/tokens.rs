@@ -245,9 +245,7 @@ impl Inner {
             }
             Answered::NotAsked(trouble) => match known {
                 // What it said the first time stands; its time runs on.
-                Some(known) => {
-                    Look { seen: seen(known.answer.clone(), known.at), known: Some(known), unreached: None }
-                }
+                Some(known) => Look { seen: seen(known.answer.clone(), known.at), known: Some(known), unreached: None },
                 None => Look { seen: seen(TokenAnswer::Unseen(trouble), now), known: None, unreached: None },
             },
             Answered::Unreached(trouble) => {

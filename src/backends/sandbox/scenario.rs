@@ -30,7 +30,9 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "keystore-lost",
         "keystore-damaged",
         "key-files",
-        "seal-key-lost"
+        "seal-key-lost",
+        "token-clobbered",
+        "token-runs-out"
     ]
 }
 
