@@ -150,8 +150,8 @@ pub fn seen(state: &State) -> Option<String> {
     let mut bound = 0;
     let mut late: Option<SignedDuration> = None;
     for (feed, health) in &state.model.feeds {
-        // What we may do, and how copies stand, is looked at once a minute and says nothing about the vault.
-        if matches!(feed, FeedId::Rights | FeedId::Copies) {
+        // What we may do, how copies and tokens stand, is looked at once a minute and says nothing about the vault.
+        if matches!(feed, FeedId::Rights | FeedId::Copies | FeedId::Tokens) {
             continue;
         }
         let gone = match (health.state(state.now, *feed), health.answered) {

@@ -25,5 +25,6 @@ mod prove_crash;
 mod restore;
 mod rights;
 mod target;
+mod tokens;
 mod unseal;
 mod verdict;

@@ -53,7 +53,11 @@ struct Inner {
 struct Memory {
     known: BTreeMap<TokenOrigin, Known>,
     stamps: BTreeMap<PathBuf, Stamp>,
+    cap: Cap,
 }
+
+/// `max_lease_ttl` of the token store, where it may be read, and when that was asked.
+type Cap = Option<(Timestamp, Option<SignedDuration>)>;
 
 /// What was learned of a token, for as long as it is the same one.
 #[derive(Clone)]
@@ -142,15 +146,25 @@ impl Inner {
         });
         looks.extend(join_all(rest).await);
         let cap = match asker {
-            Some(ask) => ask.answer("", &Question::TokenTune).await.ok().and_then(|answer| token_wire::cap(&answer)),
+            Some(ask) => self.cap(ask, memory.cap).await,
             None => None,
         };
+        memory.cap = cap;
         if let Some(trouble) = unreached(&looks) {
             return Err(trouble);
         }
         memory.known = looks.iter().filter_map(|look| Some((look.seen.origin.clone(), look.known.clone()?))).collect();
-        let seen = looks.into_iter().map(|look| TokenSeen { cap, ..look.seen });
+        let seen = looks.into_iter().map(|look| TokenSeen { cap: cap.and_then(|(_, cap)| cap), ..look.seen });
         Ok(vec![Fact::Tokens(seen.collect())])
+    }
+
+    async fn cap(&self, ask: &Ask, known: Cap) -> Cap {
+        let now = self.wide.clock.now();
+        if known.is_some_and(|(at, _)| age(now, at) < PACE) {
+            return known;
+        }
+        let answer = ask.answer("", &Question::TokenTune).await.ok()?;
+        Some((now, token_wire::cap(&answer)))
     }
 
     /// Every token there is, read for this look.
