@@ -10,6 +10,7 @@
 //! - [`app::text`], [`app::time`]: foreign text made safe to draw; moments and ages
 //! - [`app::model`]: what is known, each thing with its age; facts are folded into it
 //! - [`app::alerts`]: rules judge the model, the book remembers since when
+//! - [`app::tokens`]: what follows from what is known of tokens
 //! - [`app::verdict`]: the model into one sentence, its reasons, and what to do next
 //! - [`app::actions`]: the guided actions: each makes a plan from what is known, or says why not
 //! - [`app::runbook`]: the engine of every change: plan, guard, challenge, journal, step, evidence

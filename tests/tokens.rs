@@ -113,11 +113,9 @@ type Change = fn(&mut TokenSeen, &mut TokenSays);
 #[test]
 fn each_rule_has_its_token() {
     use Severity::{Critical, Info, Warning};
-    let hour = |n| Some(SignedDuration::from_hours(n));
-    let _ = hour(1);
     let rows: [(&str, Change, &[(&str, Severity)]); 18] = [
         ("well", |_, _| {}, &[]),
-        ("a quarter", |_, s| s.ttl = Some(SignedDuration::from_secs(8 * DAY)), &[]),
+        ("a quarter", |_, s| s.ttl = Some(SignedDuration::from_secs(8 * DAY + 60)), &[]),
         ("below it", |_, s| s.ttl = Some(SignedDuration::from_secs(7 * DAY)), &[("token-expiring", Warning)]),
         ("near the end", |_, s| s.ttl = Some(SignedDuration::from_secs(DAY)), &[("token-expiring", Critical)]),
         ("dead", |_, s| s.display_name = "dead".into(), &[("token-expiring", Critical)]),

@@ -235,7 +235,7 @@ pub fn standing(model: &Model, token: &TokenSeen, now: Timestamp) -> (Grade, Str
         TokenAnswer::Says(says) => says,
     };
     let (warning, critical) = model.expect.limits("token-expiring", EXPIRING.0, EXPIRING.1);
-    let percent = percent_left(token, says, now).filter(|_| !secret);
+    let percent = percent_left(token, says, now);
     let drift = drift(model, token).filter(|_| !secret);
     if percent.is_some_and(|percent| percent < critical) {
         return (Grade::Bad, "ends soon".to_owned());
