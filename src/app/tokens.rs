@@ -45,7 +45,7 @@ pub fn left(token: &TokenSeen, says: &TokenSays, now: Timestamp) -> Option<Signe
 
 /// What it had, or will have, right after it was made or renewed.
 pub fn whole(says: &TokenSays) -> Option<SignedDuration> {
-    says.period.or(says.creation_ttl).filter(|whole| whole.is_positive())
+    says.period.or(says.creation_ttl).filter(SignedDuration::is_positive)
 }
 
 /// `31d of 32d`, `no end`.

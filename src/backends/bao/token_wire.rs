@@ -149,7 +149,7 @@ pub fn cap(answer: &Response) -> Option<SignedDuration> {
         max_lease_ttl: i64,
     }
     let tune = serde_json::from_slice::<Envelope<Tune>>(&answer.body).ok().filter(|_| answer.status == 200)?;
-    Some(SignedDuration::from_secs(tune.data.max_lease_ttl)).filter(|cap| cap.is_positive())
+    Some(SignedDuration::from_secs(tune.data.max_lease_ttl)).filter(SignedDuration::is_positive)
 }
 
 /// Asks about another token than the one that asks: this spends none of its uses.

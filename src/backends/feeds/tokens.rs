@@ -107,7 +107,7 @@ impl Feed for TokensFeed {
             looks.push(self.see(candidate, None, known).await);
         }
         // Our own asks about the others, unless that would spend it.
-        let asker = looks.iter().any(|look| look.alive()).then_some(&self.wide.ask);
+        let asker = looks.iter().any(Look::alive).then_some(&self.wide.ask);
         let rest = others.into_iter().map(|candidate| {
             let known = self.known.get(&candidate.origin).cloned();
             self.see(candidate, asker, known)
