@@ -419,3 +419,22 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn tokens_that_are_looked_after_are_named_and_absolute() {
+    let read = |entry: &str| file(&format!("clusters:\n  fra:\n    tokens:\n{entry}"));
+    let all = "      - {name: a, path: /t/a, displayName: wizard, policies: [p], needs: {kv/data/x: [read, update]}}\n\
+               \u{20}     - {name: b, path: /t/b, limited: true, namespace: team}\n";
+    let tokens = read(all).unwrap().clusters["fra"].tokens.clone();
+    assert_eq!(tokens[0].needs["kv/data/x"], ["read", "update"]);
+    assert!(tokens[1].limited && !tokens[0].limited && tokens[1].namespace.as_deref() == Some("team"));
+    for (entry, says) in [
+        ("      - {name: own, path: /t/a}\n", "tokens[0] has no name of its own"),
+        ("      - {name: a, path: t/a}\n", "not absolute"),
+        ("      - {name: a, path: /t/a}\n      - {name: a, path: /t/b}\n", "tokens[1] has the name of another one"),
+        ("      - {name: a, path: /t/a, dispalyName: x}\n", "displayName"),
+    ] {
+        let trouble = read(entry).unwrap_err();
+        assert!(trouble.to_string().contains(says), "{trouble}");
+    }
+}

@@ -45,7 +45,7 @@ pub fn left(token: &TokenSeen, says: &TokenSays, now: Timestamp) -> Option<Signe
 
 /// What it had, or will have, right after it was made or renewed.
 pub fn whole(says: &TokenSays) -> Option<SignedDuration> {
-    says.period.or(says.creation_ttl).filter(|whole| whole.is_positive())
+    says.period.or(says.creation_ttl).filter(SignedDuration::is_positive)
 }
 
 /// `31d of 32d`, `no end`.
@@ -104,7 +104,10 @@ pub fn capped(token: &TokenSeen, says: &TokenSays) -> Option<Capped> {
         return says.ttl.and_then(|_| ends(end, "it is not renewable".to_owned()));
     }
     let cap = token.cap?;
-    ends(after(cap), format!("it is not periodic: renewing it reaches to max_lease_ttl of {} and no further", spoken(cap)))
+    ends(
+        after(cap),
+        format!("it is not periodic: renewing it reaches to max_lease_ttl of {} and no further", spoken(cap)),
+    )
 }
 
 /// What lacks of `wanted`: capabilities by path. `None` where nobody could be asked.
@@ -195,7 +198,8 @@ fn same_name(wanted: &str, has: &str) -> bool {
 /// Who wrote its file, as far as a file tells: `written 3m ago; a login without -no-store overwrites …`.
 pub fn written(token: &TokenSeen, now: Timestamp) -> String {
     let Some(file) = &token.file else { return String::new() };
-    let when = file.modified.map_or_else(String::new, |at| format!("{} was written {} ago", file.path, quiet(age(now, at))));
+    let when =
+        file.modified.map_or_else(String::new, |at| format!("{} was written {} ago", file.path, quiet(age(now, at))));
     let login = file.path.ends_with("/.vault-token");
     let TokenAnswer::Says(says) = &token.answer else { return when };
     match (says.made_by.contains("/login"), login) {
@@ -231,7 +235,7 @@ pub fn standing(model: &Model, token: &TokenSeen, now: Timestamp) -> (Grade, Str
         TokenAnswer::Says(says) => says,
     };
     let (warning, critical) = model.expect.limits("token-expiring", EXPIRING.0, EXPIRING.1);
-    let percent = percent_left(token, says, now).filter(|_| !secret);
+    let percent = percent_left(token, says, now);
     let drift = drift(model, token).filter(|_| !secret);
     if percent.is_some_and(|percent| percent < critical) {
         return (Grade::Bad, "ends soon".to_owned());

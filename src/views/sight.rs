@@ -152,6 +152,8 @@ pub fn seen(state: &State) -> Option<String> {
     for (feed, health) in &state.model.feeds {
         // What we may do, and how copies stand, is looked at once a minute and says nothing about the vault.
         if matches!(feed, FeedId::Rights | FeedId::Copies | FeedId::Estate) {
+        // What we may do, how copies and tokens stand, is looked at once a minute and says nothing about the vault.
+        if matches!(feed, FeedId::Rights | FeedId::Copies | FeedId::Tokens) {
             continue;
         }
         let gone = match (health.state(state.now, *feed), health.answered) {

@@ -71,6 +71,11 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("node-pressure", Scenario("node-fills-up"), Scenario("node-fills-up")),
     ("node-not-ready", Scenario("node-fills-up"), Scenario("node-fills-up")),
     ("longhorn-memory", Scenario("node-fills-up"), Scenario("node-fills-up")),
+    ("token-expiring", Scenario("token-runs-out"), Scenario("token-runs-out")),
+    ("token-drift", Scenario("token-clobbered"), Scenario("token-clobbered")),
+    ("token-weak", Scenario("token-runs-out"), Scenario("token-runs-out")),
+    ("token-capped", Scenario("token-runs-out"), Scenario("token-runs-out")),
+    ("root-in-use", Scenario("token-runs-out"), Scenario("token-runs-out")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];

@@ -27,6 +27,7 @@ mod restore;
 mod rights;
 mod sync;
 mod target;
+mod tokens;
 mod unseal;
 mod verdict;
 mod workloads;

@@ -40,6 +40,7 @@ pub fn kept() -> Model {
     let mut model = healthy();
     keep(&mut model, KeystoreLook::Present(Box::new(super::keystore(&[&[KEY]]))));
     model.proofs.push(super::proof(Method::CameBack, Answer::Accepted, &[KEY]));
+    feed(&mut model, at(0), vec![report(FeedId::Tokens, vec![Fact::Tokens(Vec::new())])]);
     model
 }
 

@@ -13,6 +13,7 @@ use super::cli::{ThemeName, duration};
 use super::nearest::nearest;
 use crate::app::model::fact::Environment;
 use crate::app::model::reopens::Mechanism;
+use crate::app::model::tokens::{KEYS_SECRET, OWN};
 use crate::app::trouble::Trouble;
 
 /// No config file is longer; what is longer is not a config file.
@@ -346,6 +347,7 @@ impl ConfigFile {
                     "Keep people: true only where share holders unseal",
                 );
             }
+            cluster.sensible_tokens().or_else(|(what, why, next)| wrong(&what, why, next))?;
             let addresses = vault.address.iter().chain(vault.members.iter().map(|member| &member.address));
             for address in addresses {
                 if !super::resolve::is_url(address) {
@@ -355,6 +357,38 @@ impl ConfigFile {
                         "Write it with its scheme, e.g. https://vault.example:8200",
                     );
                 }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What of a key is wrong, why, and what to do.
+type Wrong = (String, &'static str, &'static str);
+
+impl Cluster {
+    fn sensible_tokens(&self) -> Result<(), Wrong> {
+        for (index, token) in self.tokens.iter().enumerate() {
+            let of = |what: &str| format!("tokens[{index}] {what}");
+            if token.name.trim().is_empty() || [OWN, KEYS_SECRET].contains(&token.name.as_str()) {
+                let next =
+                    "Write another name: `own` and `root-token` are those of our own and of the one in the keys Secret";
+                return Err((of("has no name of its own"), "its row and its alerts are found by it", next));
+            }
+            if self.tokens.iter().take(index).any(|other| other.name == token.name) {
+                return Err((
+                    of("has the name of another one"),
+                    "its row and its alerts are found by it",
+                    "Write another",
+                ));
+            }
+            if !token.path.is_absolute() {
+                let why = "a token file must be the same from whichever folder it is asked for; ~ is not expanded";
+                return Err((
+                    of("has a path that is not absolute"),
+                    why,
+                    "Write it from the root: /home/me/.vault-token",
+                ));
             }
         }
         Ok(())

@@ -149,7 +149,7 @@ pub fn cap(answer: &Response) -> Option<SignedDuration> {
         max_lease_ttl: i64,
     }
     let tune = serde_json::from_slice::<Envelope<Tune>>(&answer.body).ok().filter(|_| answer.status == 200)?;
-    Some(SignedDuration::from_secs(tune.data.max_lease_ttl)).filter(|cap| cap.is_positive())
+    Some(SignedDuration::from_secs(tune.data.max_lease_ttl)).filter(SignedDuration::is_positive)
 }
 
 /// Asks about another token than the one that asks: this spends none of its uses.
@@ -267,6 +267,13 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(body, serde_json::json!({"token": "s.\"x", "paths": ["kv/data/x"]}));
         let lookup = About::Lookup(&token).request(Access::none());
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(lookup.body.as_deref().unwrap()).unwrap().as_object().unwrap().len(), 1);
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(lookup.body.as_deref().unwrap())
+                .unwrap()
+                .as_object()
+                .unwrap()
+                .len(),
+            1
+        );
     }
 }

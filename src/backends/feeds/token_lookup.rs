@@ -1,6 +1,6 @@
 //! One token asked about: through our own where that is allowed, else by itself, and never so that counted uses are spent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
@@ -56,7 +56,9 @@ async fn through_own(question: &Question<'_>) -> Result<Option<Answered>, Troubl
     let answer = match token_wire::lookup(&answer, question.salt, true) {
         Heard::Says(says) => says,
         Heard::Dead => return Ok(Some(heard(TokenAnswer::Dead, false, question.counted))),
-        Heard::MayNot | Heard::Other => return Ok(None),
+        Heard::MayNot => return Ok(None),
+        // Not a no: asking the token itself instead could spend a use of it.
+        Heard::Other => return Err(classify("the vault", "/v1/auth/token/lookup", &answer)),
     };
     let uses_counted = answer.uses_left > 0 || question.counted;
     let capabilities = capabilities(question, uses_counted).await?;
@@ -83,9 +85,7 @@ async fn by_itself(question: &Question<'_>) -> Result<Answered, Trouble> {
             );
             heard(TokenAnswer::Unseen(trouble), true, false)
         }
-        Heard::Other if answer.status == 200 => {
-            heard(TokenAnswer::Unseen(ask_rubbish(&answer)), true, false)
-        }
+        Heard::Other if answer.status == 200 => heard(TokenAnswer::Unseen(ask_rubbish(&answer)), true, false),
         Heard::Other => Answered::Unreached(classify("the vault", "/v1/auth/token/lookup-self", &answer)),
     })
 }
@@ -99,8 +99,9 @@ async fn capabilities(
     question: &Question<'_>,
     counted: bool,
 ) -> Result<Option<BTreeMap<String, Vec<String>>>, Trouble> {
-    let mut paths: Vec<String> = question.wants.needs.keys().chain(question.wants.asks.keys()).cloned().collect();
-    paths.dedup();
+    let wants = question.wants;
+    let paths: BTreeSet<&String> = wants.needs.keys().chain(wants.asks.keys()).collect();
+    let paths: Vec<String> = paths.into_iter().cloned().collect();
     if paths.is_empty() {
         return Ok(Some(BTreeMap::new()));
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +14,6 @@ use futures::future::join_all;
 use futures::stream::{self, BoxStream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Mutex;
 
 use super::token_file::{self, Stamp};
 use super::token_lookup::{Answered, Question as Wanted, lookup};
@@ -35,25 +34,25 @@ use zeroize::Zeroize as _;
 /// How often files are looked at for a change, by their metadata alone.
 const GLANCE: Duration = Duration::from_secs(5);
 /// What other feeds find out first is waited for this long.
-const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// A token is asked about at most this often, however often somebody asks this feed to look.
 const PACE: SignedDuration = SignedDuration::from_secs(45);
 /// A root token asks for itself at most this often: each time it stands in the audit log.
 const ROOT_PACE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The feed.
-pub struct TokensFeed(Arc<Inner>);
-
-struct Inner {
+pub struct TokensFeed {
     wide: Wide,
-    memory: Mutex<Memory>,
+    known: BTreeMap<TokenOrigin, Known>,
+    cap: Cap,
+    stamps: Stamps,
 }
 
-#[derive(Default)]
-struct Memory {
-    known: BTreeMap<TokenOrigin, Known>,
-    stamps: BTreeMap<PathBuf, Stamp>,
-}
+/// The files as they were when they were read last.
+type Stamps = Arc<Mutex<BTreeMap<PathBuf, Stamp>>>;
+
+/// `max_lease_ttl` of the token store, where it may be read, and when that was asked.
+type Cap = Option<(Timestamp, Option<SignedDuration>)>;
 
 /// What was learned of a token, for as long as it is the same one.
 #[derive(Clone)]
@@ -81,7 +80,7 @@ struct Candidate {
 impl TokensFeed {
     /// Looks after everything that the scope names.
     pub fn new(wide: Wide) -> Self {
-        Self(Arc::new(Inner { wide, memory: Mutex::default() }))
+        Self { wide, known: BTreeMap::new(), cap: None, stamps: Stamps::default() }
     }
 }
 
@@ -92,37 +91,10 @@ impl Feed for TokensFeed {
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
-        self.0.look().await
-    }
-
-    fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
-        let inner = Arc::clone(&self.0);
-        let files = stream::unfold(inner, |inner| async move {
-            loop {
-                tokio::time::sleep(GLANCE).await;
-                if inner.moved().await {
-                    let facts = inner.look().await;
-                    return Some((facts, inner));
-                }
-            }
-        });
-        Some(files.boxed())
-    }
-}
-
-impl Inner {
-    /// Whether a file is not as it was when it was read last.
-    async fn moved(&self) -> bool {
-        let memory = self.memory.lock().await;
-        memory.stamps.iter().any(|(path, stamp)| token_file::stamp(path) != *stamp)
-    }
-
-    async fn look(&self) -> Result<Vec<Fact>, Trouble> {
-        let mut memory = self.memory.lock().await;
         let (candidates, stamps) = self.candidates().await;
-        memory.stamps = stamps;
+        *self.stamps.lock().unwrap_or_else(PoisonError::into_inner) = stamps;
         if candidates.is_empty() {
-            memory.known.clear();
+            self.known.clear();
             return Err(Ask::no_token());
         }
         let members = self.wide.roster.until(|shared| shared.members.clone());
@@ -131,26 +103,58 @@ impl Inner {
             candidates.into_iter().partition(|candidate| candidate.origin == TokenOrigin::Own);
         let mut looks = Vec::new();
         for candidate in own {
-            let known = memory.known.get(&candidate.origin).cloned();
+            let known = self.known.get(&candidate.origin).cloned();
             looks.push(self.see(candidate, None, known).await);
         }
         // Our own asks about the others, unless that would spend it.
-        let asker = looks.iter().any(|look| look.alive()).then_some(&self.wide.ask);
+        let asker = looks.iter().any(Look::alive).then_some(&self.wide.ask);
         let rest = others.into_iter().map(|candidate| {
-            let known = memory.known.get(&candidate.origin).cloned();
+            let known = self.known.get(&candidate.origin).cloned();
             self.see(candidate, asker, known)
         });
         looks.extend(join_all(rest).await);
         let cap = match asker {
-            Some(ask) => ask.answer("", &Question::TokenTune).await.ok().and_then(|answer| token_wire::cap(&answer)),
+            Some(ask) => self.cap(ask).await,
             None => None,
         };
+        self.cap = cap;
         if let Some(trouble) = unreached(&looks) {
             return Err(trouble);
         }
-        memory.known = looks.iter().filter_map(|look| Some((look.seen.origin.clone(), look.known.clone()?))).collect();
-        let seen = looks.into_iter().map(|look| TokenSeen { cap, ..look.seen });
+        self.known = looks.iter().filter_map(|look| Some((look.seen.origin.clone(), look.known.clone()?))).collect();
+        let seen = looks.into_iter().map(|look| TokenSeen { cap: cap.and_then(|(_, cap)| cap), ..look.seen });
         Ok(vec![Fact::Tokens(seen.collect())])
+    }
+
+    /// A file that changed is said as a trouble of the stream: the supervisor then looks at once.
+    fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
+        let files = stream::unfold(Arc::clone(&self.stamps), |stamps| async move {
+            loop {
+                tokio::time::sleep(GLANCE).await;
+                if let Some(path) = moved(&stamps) {
+                    let what = format!("{} was written", path.display());
+                    return Some((Err(Trouble::local(&what, "", "It is read again by itself")), stamps));
+                }
+            }
+        });
+        Some(files.boxed())
+    }
+}
+
+/// A file that is not as it was when it was read last.
+fn moved(stamps: &Stamps) -> Option<PathBuf> {
+    let stamps = stamps.lock().unwrap_or_else(PoisonError::into_inner);
+    stamps.iter().find(|(path, stamp)| token_file::stamp(path) != **stamp).map(|(path, _)| path.clone())
+}
+
+impl TokensFeed {
+    async fn cap(&self, ask: &Ask) -> Cap {
+        let (now, known) = (self.wide.clock.now(), self.cap);
+        if known.is_some_and(|(at, _)| age(now, at) < PACE) {
+            return known;
+        }
+        let answer = ask.answer("", &Question::TokenTune).await.ok()?;
+        Some((now, token_wire::cap(&answer)))
     }
 
     /// Every token there is, read for this look.
@@ -245,9 +249,7 @@ impl Inner {
             }
             Answered::NotAsked(trouble) => match known {
                 // What it said the first time stands; its time runs on.
-                Some(known) => {
-                    Look { seen: seen(known.answer.clone(), known.at), known: Some(known), unreached: None }
-                }
+                Some(known) => Look { seen: seen(known.answer.clone(), known.at), known: Some(known), unreached: None },
                 None => Look { seen: seen(TokenAnswer::Unseen(trouble), now), known: None, unreached: None },
             },
             Answered::Unreached(trouble) => {

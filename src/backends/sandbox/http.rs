@@ -53,10 +53,19 @@ pub(super) fn answer(vault: &mut Vault, at: usize, request: &Request, now: Times
             | "/v1/sys/seal",
             Method::Get | Method::Put | Method::Delete | Method::List,
         ) => reply(405, &json!({"errors": []})),
+        (
+            "/v1/auth/token/lookup-self"
+            | "/v1/auth/token/lookup"
+            | "/v1/sys/capabilities-self"
+            | "/v1/sys/auth/token/tune",
+            _,
+        ) if open(vault, at) => super::token::answer(vault, request, now),
         (path, _) if path.starts_with("/v1/sys/rotate/") => super::rotation::answer(vault, at, request),
         (path, _) if path.starts_with("/v1/sys/rekey") && open(vault, at) => refuse(405, "unsupported operation"),
         (_, Method::Get | Method::Put | Method::Delete | Method::List) => {
-            if open(vault, at) {
+            if open(vault, at) && super::is_own(request.access.token.as_ref()) {
+                refuse(403, "1 error occurred:\n\t* permission denied\n\n")
+            } else if open(vault, at) {
                 refuse(403, "permission denied")
             } else {
                 refuse(503, "Vault is sealed")

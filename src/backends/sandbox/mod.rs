@@ -20,6 +20,7 @@ mod secret;
 mod seed;
 mod server;
 mod shelf;
+mod token;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -39,6 +40,11 @@ use world::World;
 /// The token with which the sandbox is asked: it knows nobody, and lets everybody read what a scenario wrote down.
 pub fn token() -> Option<secrecy::SecretString> {
     Some(secrecy::SecretString::from("s.sandbox"))
+}
+
+/// Whether this is that token: what a scenario writes down is answered to it alone.
+fn is_own(token: Option<&secrecy::SecretString>) -> bool {
+    token.is_some_and(|token| secrecy::ExposeSecret::expose_secret(token) == "s.sandbox")
 }
 
 /// One simulated cluster with its vault.

@@ -37,6 +37,8 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "leader-killed",
         "namespace-sealed"
         "node-fills-up"
+        "token-clobbered",
+        "token-runs-out"
     ]
 }
 

@@ -18,6 +18,7 @@ mod node;
 mod namespace;
 mod replica;
 mod sync;
+mod token;
 mod vault;
 mod workload;
 
@@ -77,6 +78,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "VaultAuth" | "VaultConnection"
         | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" => sync::facts(state, subject, page),
         "Node" => node::facts(state, subject, page),
+        "Token" => token::facts(state, subject, page),
         "KeyFile" => custody::facts(state, subject, page),
         "Application" => application::facts(state, subject, page),
         "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" => workload::facts(state, subject, page),

@@ -47,10 +47,12 @@ fn drifted(token: &TokenSeen, drift: &Drift, now: Timestamp) -> Finding {
     let parts = [drift.was.clone(), written(token, now)];
     let why = parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("; ");
     let (severity, next) = if drift.certain {
-        let next = "Write the right token back into the file (mode 0600), and keep logins out of it: bao login -no-store";
+        let next =
+            "Write the right token back into the file (mode 0600), and keep logins out of it: bao login -no-store";
         (Severity::Critical, next)
     } else {
-        let next = "If this was not meant, put the other token back; if it was, write its displayName into the configuration";
+        let next =
+            "If this was not meant, put the other token back; if it was, write its displayName into the configuration";
         (Severity::Warning, next)
     };
     fires(severity, sentence, &why, next, None)

@@ -50,7 +50,7 @@ fn lacks(token: &TokenSeen, says: &TokenSays) -> Option<Finding> {
     let name = token.origin.name();
     let Some(lacks) = lacking(says, &token.wants.needs) else {
         return Some(Finding::Unknown(format!(
-            "{name}: what it may do is not known: its uses are counted, and asking would spend one"
+            "{name}: what it may do is not known: asking would spend one of its uses, or it may not ask"
         )));
     };
     let (path, caps) = lacks.iter().next()?;
