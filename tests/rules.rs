@@ -82,6 +82,10 @@ fn the_registry_is_the_list_of_the_documents() {
             "custody-missing",
             "custody-mismatch",
             "custody-permissions",
+            "rotation-overdue",
+            "lease-irrevocable",
+            "lease-expiring",
+            "cert-expiring",
             "clock-skew",
             "feed-stale",
         ]

@@ -48,6 +48,10 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("custody-missing", Scenario("key-files"), Test("tests/rules_held.rs", "custody_missing")),
     ("custody-mismatch", Scenario("key-files"), Test("tests/rules_held.rs", "custody_mismatch")),
     ("custody-permissions", Scenario("key-files"), Test("tests/rules_held.rs", "custody_permissions")),
+    ("rotation-overdue", Scenario("rotation-stopped"), Scenario("rotation-stopped")),
+    ("lease-irrevocable", Scenario("rotation-left-behind"), Scenario("rotation-left-behind")),
+    ("lease-expiring", Test("tests/rotation.rs", "lease_expiring"), Test("tests/rotation.rs", "lease_expiring")),
+    ("cert-expiring", Scenario("rotation-left-behind"), Scenario("rotation-left-behind")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];

@@ -17,10 +17,12 @@ use baowatch::app::model::copies::{CopyKind, CopySeen, CopyState};
 use baowatch::app::model::custody::{CustodySeen, CustodyState};
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report, RightSeen};
 use baowatch::app::model::keys_secret::{FieldSeen, Fingerprint, KeysSecret, KeysSeen, OwnerSeen, Purpose, Shape};
+use baowatch::app::model::engines::EnginesSeen;
 use baowatch::app::model::keystore::{GenerationSeen, KeyKind, KeystoreLook, KeystoreSeen, SlotKind, SlotSeen};
 use baowatch::app::model::proof::{Answer, Method, Proof};
 use baowatch::app::model::register::{Holding, RegisterSeen};
 use baowatch::app::model::seal::{Role, SealAnswer, SealKind, SealSeen};
+use baowatch::app::model::table::Delta;
 use baowatch::app::model::unsealer::{Liveness, SecretUse, UnsealerSeen, UnsealersSeen, UseHow};
 use baowatch::app::model::workload::{ContainerSeen, PodSeen, WorkloadSeen};
 use baowatch::app::msg::Msg;
@@ -346,5 +348,7 @@ pub fn healthy() -> Vec<Msg> {
         keys("100", &["7f3a91c2aabbccdd"]),
         rights(),
         seals([false, false, false]),
+        report(FeedId::Sync, vec![Fact::Sync(Delta::Whole(Vec::new()))]),
+        report(FeedId::Engines, vec![Fact::Engines(EnginesSeen { irrevocable: Some(0), ..EnginesSeen::default() })]),
     ]
 }

@@ -30,7 +30,9 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "keystore-lost",
         "keystore-damaged",
         "key-files",
-        "seal-key-lost"
+        "seal-key-lost",
+        "rotation-stopped",
+        "rotation-left-behind"
     ]
 }
 

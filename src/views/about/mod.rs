@@ -14,6 +14,7 @@ mod custody;
 mod kept;
 mod keys;
 mod replica;
+mod rotation;
 mod vault;
 
 /// Lines of at most `room` columns about `subject`.
@@ -69,6 +70,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "Copy" => kept::copy(state, subject, page),
         "Holding" => kept::holding(state, subject, page),
         "ConfigMap" => kept::register(state, subject, page),
+        "StaticRole" | "Leases" | "Issuer" => rotation::facts(state, subject, page),
         "KeyFile" => custody::facts(state, subject, page),
         _ => {}
     }
