@@ -271,8 +271,9 @@ impl EnginesFeed {
         }
         let ids: BTreeSet<String> = found.unwrap_or_default().into_iter().collect();
         let (_, mut known) = self.leases.remove(&(place.clone(), role.clone())).unwrap_or_default();
-        known.retain(|id, ends| ids.contains(id) && *ends > now);
-        let soonest = known.iter().min_by_key(|(_, ends)| **ends).map(|(id, _)| id.clone());
+        known.retain(|id, _| ids.contains(id));
+        // One whose end is past cannot be revoked, and is not looked up again.
+        let soonest = known.iter().filter(|(_, ends)| **ends > now).min_by_key(|(_, ends)| **ends).map(|(id, _)| id.clone());
         let fresh: Vec<String> = ids.iter().filter(|id| !known.contains_key(*id)).take(SAMPLE).cloned().collect();
         for id in soonest.into_iter().chain(fresh) {
             let question = Question::Lease { id: format!("{prefix}{id}") };
@@ -359,11 +360,11 @@ impl EnginesFeed {
         Ok(())
     }
 
-    fn seen(&self) -> EnginesSeen {
+    fn seen(&self, now: Timestamp) -> EnginesSeen {
         let leases = self.leases.iter().map(|((place, role), (count, known))| LeasesSeen {
             prefix: place.under(&format!("creds/{role}")),
             count: *count,
-            next_expiry: known.values().min().copied(),
+            next_expiry: known.values().filter(|ends| **ends > now).min().copied(),
             sampled: known.len() as u64,
         });
         let counts = self.irrevocable.values().map(|(count, _)| *count);
@@ -420,6 +421,6 @@ impl Feed for EnginesFeed {
             let Some(job) = self.jobs.pop_front() else { break };
             self.work(job, now).await?;
         }
-        Ok(vec![Fact::Engines(self.seen())])
+        Ok(vec![Fact::Engines(self.seen(now))])
     }
 }
