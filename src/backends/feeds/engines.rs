@@ -117,16 +117,22 @@ impl EnginesFeed {
                 Ok(found)
             }
             Err(trouble) if trouble.kind == TroubleKind::Unreachable => Err(trouble),
-            Err(trouble) if trouble.kind == TroubleKind::Refused && trouble.why.contains("429") => {
-                let until = self.clock.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
-                self.paused = Some((until, trouble.clone()));
-                Err(trouble)
-            }
+            Err(trouble) if self.pauses(&trouble) => Err(trouble),
             Err(trouble) => {
                 self.blind.insert(key, trouble);
                 Ok(None)
             }
         }
+    }
+
+    /// Whether this was a 429: then nothing is asked for a while.
+    fn pauses(&mut self, trouble: &Trouble) -> bool {
+        let quota = trouble.kind == TroubleKind::Refused && trouble.why.contains("429");
+        if quota {
+            let until = self.clock.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
+            self.paused = Some((until, trouble.clone()));
+        }
+        quota
     }
 
     fn is_blind(&self, part: Part, place: &Place, name: &str) -> bool {
@@ -190,7 +196,11 @@ impl EnginesFeed {
                 self.asked += 1;
                 self.ask.ask(namespace, &Question::VisibleMounts).await?
             }
-            found => found?,
+            Err(trouble) => {
+                self.pauses(&trouble);
+                return Err(trouble);
+            }
+            Ok(found) => found,
         };
         Ok(found.map(|data| wire::mounts(namespace, &data)).unwrap_or_default())
     }
