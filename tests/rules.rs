@@ -110,6 +110,10 @@ fn the_registry_is_the_list_of_the_documents() {
             "node-pressure",
             "node-not-ready",
             "longhorn-memory",
+            "rotation-overdue",
+            "lease-irrevocable",
+            "lease-expiring",
+            "cert-expiring",
             "clock-skew",
             "feed-stale",
         ]

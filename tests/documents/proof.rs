@@ -76,6 +76,10 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("token-weak", Scenario("token-runs-out"), Scenario("token-runs-out")),
     ("token-capped", Scenario("token-runs-out"), Scenario("token-runs-out")),
     ("root-in-use", Scenario("token-runs-out"), Scenario("token-runs-out")),
+    ("rotation-overdue", Scenario("rotation-stopped"), Scenario("rotation-stopped")),
+    ("lease-irrevocable", Scenario("rotation-left-behind"), Scenario("rotation-left-behind")),
+    ("lease-expiring", Test("tests/rotation.rs", "lease_expiring"), Test("tests/rotation.rs", "lease_expiring")),
+    ("cert-expiring", Scenario("rotation-left-behind"), Scenario("rotation-left-behind")),
     ("clock-skew", Scenario("quorum-lost"), Scenario("quorum-lost")),
     ("feed-stale", Scenario("api-server-gone"), Scenario("api-server-gone")),
 ];

@@ -19,6 +19,7 @@ use baowatch::app::model::copies::{CopyKind, CopySeen, CopyState};
 use baowatch::app::model::custody::{CustodySeen, CustodyState};
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report, RightSeen};
 use baowatch::app::model::keys_secret::{FieldSeen, Fingerprint, KeysSecret, KeysSeen, OwnerSeen, Purpose, Shape};
+use baowatch::app::model::engines::EnginesSeen;
 use baowatch::app::model::keystore::{GenerationSeen, KeyKind, KeystoreLook, KeystoreSeen, SlotKind, SlotSeen};
 use baowatch::app::model::proof::{Answer, Method, Proof};
 use baowatch::app::model::register::{Holding, RegisterSeen};
@@ -353,6 +354,8 @@ pub fn healthy() -> Vec<Msg> {
         report(FeedId::Containers, vec![Fact::Containers(Delta::Whole(Vec::new()))]),
         report(FeedId::Raft, vec![Fact::Raft(raft())]),
         report(FeedId::Estate, vec![Fact::Estate(estate())]),
+        report(FeedId::Sync, vec![Fact::Sync(Delta::Whole(Vec::new()))]),
+        report(FeedId::Engines, vec![Fact::Engines(EnginesSeen { irrevocable: Some(0), ..EnginesSeen::default() })]),
     ]
 }
 

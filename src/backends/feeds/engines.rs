@@ -117,16 +117,22 @@ impl EnginesFeed {
                 Ok(found)
             }
             Err(trouble) if trouble.kind == TroubleKind::Unreachable => Err(trouble),
-            Err(trouble) if trouble.kind == TroubleKind::Refused && trouble.why.contains("429") => {
-                let until = self.clock.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
-                self.paused = Some((until, trouble.clone()));
-                Err(trouble)
-            }
+            Err(trouble) if self.pauses(&trouble) => Err(trouble),
             Err(trouble) => {
                 self.blind.insert(key, trouble);
                 Ok(None)
             }
         }
+    }
+
+    /// Whether this was a 429: then nothing is asked for a while.
+    fn pauses(&mut self, trouble: &Trouble) -> bool {
+        let quota = trouble.kind == TroubleKind::Refused && trouble.why.contains("429");
+        if quota {
+            let until = self.clock.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
+            self.paused = Some((until, trouble.clone()));
+        }
+        quota
     }
 
     fn is_blind(&self, part: Part, place: &Place, name: &str) -> bool {
@@ -190,7 +196,11 @@ impl EnginesFeed {
                 self.asked += 1;
                 self.ask.ask(namespace, &Question::VisibleMounts).await?
             }
-            found => found?,
+            Err(trouble) => {
+                self.pauses(&trouble);
+                return Err(trouble);
+            }
+            Ok(found) => found,
         };
         Ok(found.map(|data| wire::mounts(namespace, &data)).unwrap_or_default())
     }
@@ -271,8 +281,9 @@ impl EnginesFeed {
         }
         let ids: BTreeSet<String> = found.unwrap_or_default().into_iter().collect();
         let (_, mut known) = self.leases.remove(&(place.clone(), role.clone())).unwrap_or_default();
-        known.retain(|id, ends| ids.contains(id) && *ends > now);
-        let soonest = known.iter().min_by_key(|(_, ends)| **ends).map(|(id, _)| id.clone());
+        known.retain(|id, _| ids.contains(id));
+        // One whose end is past cannot be revoked, and is not looked up again.
+        let soonest = known.iter().filter(|(_, ends)| **ends > now).min_by_key(|(_, ends)| **ends).map(|(id, _)| id.clone());
         let fresh: Vec<String> = ids.iter().filter(|id| !known.contains_key(*id)).take(SAMPLE).cloned().collect();
         for id in soonest.into_iter().chain(fresh) {
             let question = Question::Lease { id: format!("{prefix}{id}") };
@@ -359,11 +370,11 @@ impl EnginesFeed {
         Ok(())
     }
 
-    fn seen(&self) -> EnginesSeen {
+    fn seen(&self, now: Timestamp) -> EnginesSeen {
         let leases = self.leases.iter().map(|((place, role), (count, known))| LeasesSeen {
             prefix: place.under(&format!("creds/{role}")),
             count: *count,
-            next_expiry: known.values().min().copied(),
+            next_expiry: known.values().filter(|ends| **ends > now).min().copied(),
             sampled: known.len() as u64,
         });
         let counts = self.irrevocable.values().map(|(count, _)| *count);
@@ -420,6 +431,6 @@ impl Feed for EnginesFeed {
             let Some(job) = self.jobs.pop_front() else { break };
             self.work(job, now).await?;
         }
-        Ok(vec![Fact::Engines(self.seen())])
+        Ok(vec![Fact::Engines(self.seen(now))])
     }
 }

@@ -39,6 +39,8 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "node-fills-up"
         "token-clobbered",
         "token-runs-out"
+        "rotation-stopped",
+        "rotation-left-behind"
     ]
 }
 

@@ -19,6 +19,7 @@ mod namespace;
 mod replica;
 mod sync;
 mod token;
+mod rotation;
 mod vault;
 mod workload;
 
@@ -79,6 +80,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" => sync::facts(state, subject, page),
         "Node" => node::facts(state, subject, page),
         "Token" => token::facts(state, subject, page),
+        "StaticRole" | "Leases" | "Issuer" => rotation::facts(state, subject, page),
         "KeyFile" => custody::facts(state, subject, page),
         "Application" => application::facts(state, subject, page),
         "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" => workload::facts(state, subject, page),

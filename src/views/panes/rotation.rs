@@ -194,6 +194,7 @@ pub fn lease_words(leases: &LeasesSeen, now: Timestamp) -> String {
     match leases.next_expiry {
         Some(at) => format!("next {}", ends(Some(at), now)),
         None if leases.count == 0 => String::new(),
+        None if leases.sampled > 0 => "none ends by itself".to_owned(),
         None => "not looked up".to_owned(),
     }
 }

@@ -26,6 +26,11 @@ impl Rotating {
         format!("{sort} {}", subject.name)
     }
 
+    /// What it is called in alerts.
+    pub fn subject(&self) -> ObjectRef {
+        self.named().1
+    }
+
     fn named(&self) -> (&'static str, ObjectRef) {
         match self {
             Self::Role(role, _) => ("role", rotation::role_ref(role)),
@@ -42,7 +47,7 @@ impl Rotating {
             Self::Issuer(_) => "pki issuer certificate".to_owned(),
             Self::Leases(_) => "leases dynamic".to_owned(),
         };
-        let mut row = Row::new(self.key(), self.named().1);
+        let mut row = Row::new(self.key(), self.subject());
         row.words = words.to_lowercase();
         row.badness = badness(state, self);
         row.figures = figures(state, self);

@@ -1,0 +1,143 @@
+//! A real PostgreSQL behind the real database engine: it stops, and only the time of the last rotation stands still.
+
+use serde_json::{Value, json};
+
+use crate::lab::{Vault, alert, lab, left_out};
+use crate::postgres::{PASSWORD, Postgres};
+use crate::prove::{ask, root};
+
+const CLUSTER: [&str; 2] = ["--cluster", "lab"];
+
+/// What a token needs to see all of the pane, and no more.
+const POLICY: &str = r#"
+path "database/static-roles" { capabilities = ["list"] }
+path "database/static-roles/*" { capabilities = ["read"] }
+path "database/roles" { capabilities = ["list"] }
+path "database/config" { capabilities = ["list"] }
+path "database/config/*" { capabilities = ["read"] }
+path "pki/certs" { capabilities = ["list"] }
+path "sys/leases/lookup/*" { capabilities = ["list", "sudo"] }
+path "sys/leases/lookup" { capabilities = ["update"] }
+path "sys/leases/count" { capabilities = ["read"] }
+"#;
+
+fn put(vault: &Vault, path: &str, body: &Value) {
+    let (status, answer) = ask(vault, 0, "POST", path, &root(vault), body);
+    assert!(matches!(status, 200 | 204), "{path}: {status} {answer}");
+}
+
+/// A vault with a database engine on this server: a static role of ten seconds, and a dynamic one.
+fn vault_on(postgres: &Postgres) -> Vault {
+    let vault = lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
+    put(&vault, "sys/mounts/database", &json!({"type": "database"}));
+    let url =
+        format!("postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{}/postgres?sslmode=disable", postgres.port);
+    let connection = json!({
+        "plugin_name": "postgresql-database-plugin", "allowed_roles": ["*"], "connection_url": url,
+        "username": "vault", "password": PASSWORD,
+    });
+    put(&vault, "database/config/pg", &connection);
+    put(
+        &vault,
+        "database/static-roles/fleet",
+        &json!({"db_name": "pg", "username": "fleet", "rotation_period": "10s"}),
+    );
+    let statements = ["CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"];
+    let app = json!({"db_name": "pg", "creation_statements": statements, "default_ttl": "1h", "max_ttl": "2h"});
+    put(&vault, "database/roles/app", &app);
+    vault
+}
+
+/// A token of this policy, in the file that the configuration names.
+fn token(vault: &mut Vault, policy: &str) {
+    put(vault, "sys/policies/acl/looks", &json!({"policy": policy}));
+    let body = json!({"policies": ["looks"]});
+    let (_, made) = ask(vault, 0, "POST", "auth/token/create", &root(vault), &body);
+    let file = vault.home.path().join("token");
+    std::fs::write(&file, made["auth"]["client_token"].as_str().unwrap()).unwrap();
+    let (namespace, name, file) = (&vault.namespace, &vault.name, file.display());
+    let yaml = format!(
+        "clusters:\n  lab:\n    vault:\n      namespace: {namespace}\n      name: {name}\n      tokenFile: {file}\n"
+    );
+    vault.configure(&yaml);
+}
+
+fn engines_live(document: &Value) -> bool {
+    document["feeds"].as_array().unwrap().iter().any(|feed| feed["name"] == "engines" && feed["state"] == "live")
+}
+
+fn password(vault: &Vault, path: &str) -> String {
+    let (_, body) = ask(vault, 0, "GET", path, &root(vault), &Value::Null);
+    body["data"]["password"].as_str().unwrap_or_else(|| panic!("{path}: no password")).to_owned()
+}
+
+#[test]
+fn a_database_that_stops_is_found_by_the_rotation_that_stands_still() {
+    if left_out() {
+        return;
+    }
+    let mut postgres = Postgres::start();
+    let mut vault = vault_on(&postgres);
+    put(&vault, "sys/mounts/pki", &json!({"type": "pki", "config": {"max_lease_ttl": "87600h"}}));
+    put(&vault, "pki/root/generate/internal", &json!({"common_name": "lab", "ttl": "36h"}));
+    token(&mut vault, POLICY);
+
+    // The policy of those lines is enough, and the authority that ends tomorrow is found with it.
+    let (_, document) = vault.check_until("the issuer's end", &CLUSTER, |_, d| alert(d, "cert-expiring").is_some());
+    assert!(engines_live(&document), "{document:#}");
+    let told = alert(&document, "cert-expiring").unwrap();
+    assert_eq!((&told["severity"], &told["state"]), (&json!("critical"), &json!("firing")), "{told:#}");
+    for quiet in ["rotation-overdue", "lease-irrevocable", "lease-expiring"] {
+        assert!(alert(&document, quiet).is_none(), "{quiet}: {document:#}");
+    }
+
+    postgres.stop();
+    let (code, document) =
+        vault.check_until("the late rotation", &CLUSTER, |_, d| alert(d, "rotation-overdue").is_some());
+    let told = alert(&document, "rotation-overdue").unwrap();
+    // The vault itself says nothing: it goes on handing out the password.
+    password(&vault, "database/static-creds/fleet");
+    assert_eq!((code, &told["severity"]), (2, &json!("critical")), "{told:#}");
+    assert!(told["sentence"].as_str().unwrap().starts_with("database/fleet is overdue"), "{told:#}");
+
+    postgres.again();
+    vault.check_until("the rotation made up for", &CLUSTER, |_, d| {
+        engines_live(d) && alert(d, "rotation-overdue").is_none()
+    });
+}
+
+#[test]
+fn without_rights_the_policy_line_is_said_and_no_password_comes_out() {
+    if left_out() {
+        return;
+    }
+    let postgres = Postgres::start();
+    let mut vault = vault_on(&postgres);
+    // It sees that the engine is there, and may do nothing else.
+    token(&mut vault, "path \"database/roles\" { capabilities = [\"list\"] }");
+    let (code, document) =
+        vault.check_until("what is denied", &CLUSTER, |_, d| alert(d, "rotation-overdue").is_some());
+    let told = alert(&document, "rotation-overdue").unwrap();
+    assert_eq!((code, &told["state"]), (3, &json!("unknown")), "{document:#}");
+    let line = "path \"database/static-roles\" { capabilities = [\"list\"] }";
+    assert!(told.to_string().contains(&line.replace('"', "\\\"")), "{told:#}");
+
+    // With rights to everything, passwords included, none of them is asked for or shown.
+    token(&mut vault, "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\", \"sudo\"] }");
+    let mut secrets = vec![PASSWORD.to_owned(), password(&vault, "database/creds/app")];
+    secrets.push(password(&vault, "database/static-creds/fleet"));
+    let log = vault.home.path().join("trace.log");
+    let mut out = Vec::new();
+    for args in [&["check", "--output", "json"][..], &["check"], &["--print", "200x60"]] {
+        let mut command = vault.baowatch(&["--log-file", &log.display().to_string(), "--cluster", "lab"]);
+        let output = command.args(args).env("BAOWATCH_LOG", "trace").output().unwrap();
+        out.extend(output.stdout.into_iter().chain(output.stderr));
+        secrets.push(password(&vault, "database/static-creds/fleet"));
+    }
+    out.extend(std::fs::read(&log).unwrap());
+    let text = String::from_utf8_lossy(&out);
+    assert!(text.contains("rotation-overdue") || text.contains("engines"), "the commands said something");
+    for secret in secrets {
+        assert!(!text.contains(&secret), "a password came out");
+    }
+}
