@@ -220,7 +220,11 @@ fn logins(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
         match role.wrong.first() {
             Some(wrong) => notes.push((2, Mark::Warn, format!("login {}/{}: {wrong}", method.path, role.name))),
             None if method.configured == Some(false) => {
-                notes.push((2, Mark::Warn, format!("login {}/{}: the method is not configured", method.path, role.name)));
+                notes.push((
+                    2,
+                    Mark::Warn,
+                    format!("login {}/{}: the method is not configured", method.path, role.name),
+                ));
             }
             None => well += 1,
         }
