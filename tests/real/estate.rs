@@ -68,7 +68,7 @@ fn a_sealed_namespace_is_found_behind_a_health_of_200() {
     let key = sealed_namespace(&vault, "team");
     let (_, document) = vault.check_until("the sealed one", &ARGS, |_, document| fires(document, "namespace-sealed"));
     let found = alert(&document, "namespace-sealed").unwrap();
-    assert_eq!(found["subject"], json!({"kind": "Namespace", "name": "team"}), "{document:#}");
+    assert_eq!((&found["subject"]["kind"], &found["subject"]["name"]), (&json!("Namespace"), &json!("team")));
     assert_eq!(ask(&vault, 0, "GET", "sys/health", "", &Value::Null).0, 200);
     put(&vault, "sys/namespaces/team/unseal", &json!({"key": key}));
     vault.check_until("the open one", &ARGS, |code, document| {
@@ -242,6 +242,7 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
     vault.lab.kubectl(&["create", "clusterrolebinding", &public, discovery, "--group=system:unauthenticated"], "");
     let reviewer = vault.kubectl(&["create", "token", "reviewer"], "").trim().to_owned();
     let web = vault.kubectl(&["create", "token", "web"], "").trim().to_owned();
+    let for_jwt = vault.kubectl(&["create", "token", "web", "--audience=vault"], "").trim().to_owned();
 
     put(&vault, "sys/mounts/kv", &json!({"type": "kv", "options": {"version": "2"}}));
     let policy = "path \"kv/data/shop/*\" { capabilities = [\"read\"] }";
@@ -265,14 +266,15 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
         &vault,
         "auth/jwt/role/web",
         &json!({"role_type": "jwt", "user_claim": "sub", "bound_subject": format!("system:serviceaccount:{namespace}:web"),
-            "token_policies": ["shop", "gone"], "bound_audiences": []}),
+            "token_policies": ["shop", "gone"], "bound_audiences": ["vault"]}),
     );
     put(&vault, "sys/auth/unready", &json!({"type": "kubernetes"}));
     put(&vault, "kv/data/shop/web", &json!({"data": {"a": "b"}}));
 
     // What the vault itself says to whoever logs in.
     let login = |mount: &str, role: &str| {
-        ask(&vault, 0, "PUT", &format!("auth/{mount}/login"), "", &json!({"role": role, "jwt": web}))
+        let jwt = if mount == "jwt" { &for_jwt } else { &web };
+        ask(&vault, 0, "PUT", &format!("auth/{mount}/login"), "", &json!({"role": role, "jwt": jwt}))
     };
     let (status, answer) = login("kubernetes", "web");
     assert_eq!(status, 200, "{answer}");

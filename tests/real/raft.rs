@@ -50,7 +50,7 @@ fn a_killed_leader_takes_the_tolerance_and_its_return_gives_it_back() {
     let vault = with_token(lab().vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys"})));
     let quiet = |_: i32, document: &Value| alert(document, "raft-tolerance").is_none();
     vault.check_until("three healthy peers", &ARGS, quiet);
-    let screen = vault.baowatch(&["--cluster", "lab", "--print", "120x40"]).output().unwrap();
+    let screen = vault.baowatch(&["--cluster", "lab", "--print", "200x60"]).output().unwrap();
     let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
     assert!(screen.contains("raft tolerates 1"), "{screen}");
 

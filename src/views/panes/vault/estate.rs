@@ -32,6 +32,15 @@ pub(super) fn lag(state: &State, replica: &str) -> Cell {
     }
 }
 
+/// Raft can lose no further replica.
+pub(super) fn spent(state: &State) -> bool {
+    let InSight::Here(seen) = raft::raft(&state.model, state.now) else { return false };
+    let view = seen.cluster.as_ref().ok();
+    view.is_some_and(|view| {
+        matches!(raft::tolerance(view, state.model.replicas.len()), Tolerance::Nothing { .. } | Tolerance::Untold)
+    })
+}
+
 /// `✓ raft tolerates 1`, for the summary's line.
 pub(super) fn tolerance(state: &State, look: &Look) -> Vec<Span<'static>> {
     let InSight::Here(seen) = raft::raft(&state.model, state.now) else { return Vec::new() };
