@@ -46,7 +46,8 @@ fn found(model: &Model, rule: &str) -> Vec<(String, Finding)> {
 }
 
 fn firing(model: &Model, rule: &str) -> Vec<(String, Severity)> {
-    let firing = |(name, finding)| if let Finding::Firing(firing) = finding { Some((name, firing.severity)) } else { None };
+    let firing =
+        |(name, finding)| if let Finding::Firing(firing) = finding { Some((name, firing.severity)) } else { None };
     found(model, rule).into_iter().filter_map(firing).collect()
 }
 
@@ -66,7 +67,8 @@ fn audit_silent() {
 
 #[test]
 fn namespace_sealed() {
-    let one = |path: &str, sealed| NamespaceSeen { path: path.into(), sealed, progress: Some((1, 2)), shares: Some((2, 3)) };
+    let one =
+        |path: &str, sealed| NamespaceSeen { path: path.into(), sealed, progress: Some((1, 2)), shares: Some((2, 3)) };
     let all = vec![one("plain", None), one("open", Some(false)), one("shut/inner", Some(true))];
     let model = seen(EstateSeen { namespaces: Ok(all), ..estate() });
     assert_eq!(firing(&model, "namespace-sealed"), [("shut/inner".to_owned(), Severity::Warning)]);

@@ -229,7 +229,9 @@ fn proof(second: i64) -> Proof {
         at: at(second),
         replica: "openbao-0".into(),
         cluster_id: Some("vault-id".into()),
-        prints: vec![Fingerprint("7f3a91c200000000".into())], namespace: None }
+        prints: vec![Fingerprint("7f3a91c200000000".into())],
+        namespace: None,
+    }
 }
 
 fn glimpse(second: i64) -> Glimpse {

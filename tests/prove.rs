@@ -121,7 +121,8 @@ impl Bench {
             of: RotationOf::Root,
             threshold,
             total: 3,
-            token: TokenRef::Secret { object }, namespace: None
+            token: TokenRef::Secret { object },
+            namespace: None,
         }
     }
 

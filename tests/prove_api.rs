@@ -140,7 +140,8 @@ impl Server {
             of: RotationOf::Root,
             threshold: 2,
             total: 3,
-            token: TokenRef::Configured, namespace: None
+            token: TokenRef::Configured,
+            namespace: None,
         };
         perform(&op, &tools).await
     }

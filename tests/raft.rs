@@ -99,10 +99,8 @@ fn raft_lag() {
     assert_eq!(severity(&found[0].1), None);
     assert_eq!(severity(&found[1].1), Some(Severity::Warning), "each replica says it without a token");
     assert_eq!(severity(&found[2].1), Some(Severity::Critical));
-    let found = judged(
-        RaftSeen { logs: logs([9, 9, 9]), cluster: Ok(view(Some(0), all([true, true, false]))) },
-        "raft-lag",
-    );
+    let found =
+        judged(RaftSeen { logs: logs([9, 9, 9]), cluster: Ok(view(Some(0), all([true, true, false]))) }, "raft-lag");
     assert_eq!((severity(&found[1].1), severity(&found[2].1)), (None, Some(Severity::Warning)));
 }
 
@@ -126,7 +124,8 @@ fn what_is_absent_is_no_finding_and_what_is_denied_is_unknown() {
 #[test]
 fn one_server_was_never_meant_to_survive_its_own_loss() {
     let mut model = world::fed::of(1);
-    let seen = RaftSeen { logs: logs([9, 9, 9])[..1].to_vec(), cluster: Ok(view(Some(0), vec![peer("openbao-0", true)])) };
+    let seen =
+        RaftSeen { logs: logs([9, 9, 9])[..1].to_vec(), cluster: Ok(view(Some(0), vec![peer("openbao-0", true)])) };
     told(&mut model, seen);
     for (_, finding) in rules::find("raft-tolerance").unwrap().judge(&model, at(1)) {
         assert_eq!(finding, Finding::Clear);

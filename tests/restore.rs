@@ -93,7 +93,9 @@ fn proven(prints: &[&str], answer: Answer, at: i64) -> Msg {
         at: world::at(at),
         replica: "openbao-0".into(),
         cluster_id: Some("c1".into()),
-        prints: prints.iter().map(|print| world::print(print)).collect(), namespace: None };
+        prints: prints.iter().map(|print| world::print(print)).collect(),
+        namespace: None,
+    };
     world::report(FeedId::KeysSecret, vec![Fact::Recalled { history: Vec::new(), proofs: vec![proof] }])
 }
 
@@ -411,7 +413,9 @@ fn keys_that_the_vault_has_just_refused_are_not_saved() {
                     at,
                     replica: "openbao-0".into(),
                     cluster_id: Some("c1".into()),
-                    prints: vec![world::print(THEIRS)], namespace: None },
+                    prints: vec![world::print(THEIRS)],
+                    namespace: None,
+                },
             },
             _ => Outcome::Done { evidence: "done".into() },
         });

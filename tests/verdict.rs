@@ -38,7 +38,9 @@ fn came_back(days: i64, prints: &[&str]) -> Proof {
         at: at(-days * 86_400),
         replica: "openbao-1".into(),
         cluster_id: Some("c1".into()),
-        prints: prints.iter().map(|text| print(text)).collect(), namespace: None }
+        prints: prints.iter().map(|text| print(text)).collect(),
+        namespace: None,
+    }
 }
 
 fn now(model: &Model) -> Verdict {

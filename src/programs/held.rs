@@ -152,7 +152,9 @@ mod tests {
             at: at(0),
             replica: "openbao-0".into(),
             cluster_id: Some("c1".into()),
-            prints: vec![crate::app::model::keys_secret::Fingerprint("7f3a91c2aabbccdd".into())], namespace: None }
+            prints: vec![crate::app::model::keys_secret::Fingerprint("7f3a91c2aabbccdd".into())],
+            namespace: None,
+        }
     }
 
     #[test]

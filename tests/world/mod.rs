@@ -13,15 +13,15 @@ pub mod fed;
 pub mod kept;
 
 use baowatch::app::id::{FeedId, Identity, ObjectRef};
-use baowatch::app::model::estate::EstateSeen;
-use baowatch::app::model::raft::{ClusterView, LogSeen, PeerSeen, RaftSeen};
 use baowatch::app::model::copies::{CopyKind, CopySeen, CopyState};
 use baowatch::app::model::custody::{CustodySeen, CustodyState};
+use baowatch::app::model::estate::EstateSeen;
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report, RightSeen};
 use baowatch::app::model::keys_secret::{FieldSeen, Fingerprint, KeysSecret, KeysSeen, OwnerSeen, Purpose, Shape};
 use baowatch::app::model::engines::EnginesSeen;
 use baowatch::app::model::keystore::{GenerationSeen, KeyKind, KeystoreLook, KeystoreSeen, SlotKind, SlotSeen};
 use baowatch::app::model::proof::{Answer, Method, Proof};
+use baowatch::app::model::raft::{ClusterView, LogSeen, PeerSeen, RaftSeen};
 use baowatch::app::model::register::{Holding, RegisterSeen};
 use baowatch::app::model::seal::{Role, SealAnswer, SealKind, SealSeen};
 use baowatch::app::model::table::Delta;
@@ -327,7 +327,9 @@ pub fn proof(method: Method, answer: Answer, shares: &[&str]) -> Proof {
         at: at(-86_400),
         replica: "openbao-1".into(),
         cluster_id: Some("c1".into()),
-        prints: shares.iter().map(|share| print(share)).collect(), namespace: None }
+        prints: shares.iter().map(|share| print(share)).collect(),
+        namespace: None,
+    }
 }
 
 /// What is held of the keys elsewhere.

@@ -93,16 +93,19 @@ fn threshold(state: &State, path: &str) -> Result<u32, Trouble> {
     match all.iter().find(|one| one.path == path) {
         None => {
             let names: Vec<&str> = all.iter().filter(|one| one.sealable()).map(|one| one.path.as_str()).collect();
-            let next = if names.is_empty() { "There is none that could".to_owned() } else { format!("There are: {}", names.join(", ")) };
+            let next = if names.is_empty() {
+                "There is none that could".to_owned()
+            } else {
+                format!("There are: {}", names.join(", "))
+            };
             no("the vault has no such namespace", &next)
         }
         Some(NamespaceSeen { sealed: None, .. }) => {
             no("it has no seal of its own: it opens with the vault", "Prove the vault's own keys: prove-keys")
         }
-        Some(NamespaceSeen { sealed: Some(true), .. }) => no(
-            "it is sealed: opening it with its shares proves them",
-            &format!("Open it: bao namespace unseal {path}"),
-        ),
+        Some(NamespaceSeen { sealed: Some(true), .. }) => {
+            no("it is sealed: opening it with its shares proves them", &format!("Open it: bao namespace unseal {path}"))
+        }
         Some(NamespaceSeen { shares: Some((threshold, _)), .. }) if *threshold > 0 => Ok(*threshold),
         Some(_) => no("it does not say how many shares it takes", "Look at sys/namespaces/NAME/seal-status"),
     }
@@ -111,9 +114,7 @@ fn threshold(state: &State, path: &str) -> Result<u32, Trouble> {
 fn rests_on(state: &State, replica: &str, seen: &SealSeen, path: &str) -> Vec<Rest> {
     let answer = state.model.replica(replica).and_then(|replica| replica.answer.as_ref());
     let active = answer.map(|answer| Rest { what: format!("{replica} active, {}", seen.version), seen: answer.at });
-    let open = state.model.estate.as_ref().map(|estate| Rest {
-        what: format!("namespace {path} open"),
-        seen: estate.at,
-    });
+    let open =
+        state.model.estate.as_ref().map(|estate| Rest { what: format!("namespace {path} open"), seen: estate.at });
     active.into_iter().chain(open).collect()
 }

@@ -90,7 +90,8 @@ pub fn policies(role: &Value) -> Vec<String> {
 /// Whether a role of Kubernetes auth lets this ServiceAccount in; `None` where it does not say in names.
 pub fn lets_in(role: &Value, namespace: &str, account: &str) -> Option<bool> {
     let list = |key: &str| role.get(key).and_then(Value::as_array).filter(|all| !all.is_empty());
-    let holds = |all: &Vec<Value>, name: &str| all.iter().filter_map(Value::as_str).any(|one| one == "*" || one == name);
+    let holds =
+        |all: &Vec<Value>, name: &str| all.iter().filter_map(Value::as_str).any(|one| one == "*" || one == name);
     let names = list("bound_service_account_names")?;
     // A selector of namespaces' labels cannot be judged from here.
     let selector = role.get("bound_service_account_namespace_selector").and_then(Value::as_str).unwrap_or_default();
@@ -113,7 +114,8 @@ mod tests {
         let data = json!({"to-file/": {"type": "file", "path": "to-file/"}, "request_id": "x", "type": "x"});
         assert_eq!(audit(&data), [("to-file".to_owned(), "file".to_owned())]);
         assert!(audit(&json!({})).is_empty());
-        let data = json!({"kv/": {"type": "kv", "options": {"version": "2"}}, "pg/": {"type": "database", "options": null}});
+        let data =
+            json!({"kv/": {"type": "kv", "options": {"version": "2"}}, "pg/": {"type": "database", "options": null}});
         let seen: Vec<_> = mounts(&data).into_iter().map(|mount| (mount.path, mount.version)).collect();
         assert_eq!(seen, [("kv".to_owned(), Some(2)), ("pg".to_owned(), None)]);
         assert_eq!(names(&json!({"keys": ["a/", "b/", 3]})), ["a", "b"]);

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn a_dead_peer_is_unhealthy_whatever_its_status_says() {
         let server = |id: &str, leader: bool| json!({"node_id": id, "address": format!("{id}:8201"), "leader": leader, "voter": true});
-        let configuration = json!({"config": {"index": 0, "servers": [server("a", true), server("b", false), server("c", false)]}});
+        let configuration =
+            json!({"config": {"index": 0, "servers": [server("a", true), server("b", false), server("c", false)]}});
         let state = json!({"failure_tolerance": 0, "healthy": false, "leader": "a", "servers": {
             "a": {"last_contact": "0s", "last_index": 90, "healthy": true, "node_status": "alive", "version": "2.7.2"},
             "b": {"last_contact": "1.5s", "last_index": 88, "healthy": true, "node_status": "alive", "version": "2.7.2"},

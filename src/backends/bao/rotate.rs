@@ -202,7 +202,9 @@ impl BaoRead {
             200 => {
                 let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
                 let data = body.as_ref().map(|body| body.get("data").unwrap_or(body));
-                data.and_then(|data| estate_wire::seal(path, data)).map(Some).ok_or_else(|| rubbish(replica, &asked, &answer))
+                data.and_then(|data| estate_wire::seal(path, data))
+                    .map(Some)
+                    .ok_or_else(|| rubbish(replica, &asked, &answer))
             }
             400 | 404 => Ok(None),
             _ => Err(classify(replica, &asked, &answer)),

@@ -106,8 +106,7 @@ impl EstateFeed {
         let mut waiting = vec![(String::new(), 0)];
         while let Some((parent, depth)) = waiting.pop() {
             let listed = match self.ask.ask(&parent, &Question::Namespaces).await {
-                Ok(Some(data)) => estate_wire::names(&data),
-                Ok(None) => Vec::new(),
+                Ok(data) => data.as_ref().map(estate_wire::names).unwrap_or_default(),
                 // Servers without namespaces know no such path, or not this verb on it.
                 Err(trouble) if parent.is_empty() && trouble.kind == TroubleKind::Refused => {
                     return Err(Trouble { kind: TroubleKind::Absent, ..trouble });
@@ -154,24 +153,25 @@ impl EstateFeed {
         let mut texts: BTreeMap<(String, String), Result<Option<String>, String>> = BTreeMap::new();
         for login in merged(self.roster.now().logins).into_iter().take(ROLES) {
             let seen = self.role(&login, &mut texts).await;
-            let path = if login.namespace.is_empty() { login.mount.clone() } else { format!("{}/{}", login.namespace, login.mount) };
-            match methods.iter_mut().find(|method| method.path == path) {
-                Some(method) => {
-                    if method.configured.is_none() {
-                        method.configured = self.configured(&login).await;
-                    }
-                    method.roles.push(seen);
+            let path = if login.namespace.is_empty() {
+                login.mount.clone()
+            } else {
+                format!("{}/{}", login.namespace, login.mount)
+            };
+            if let Some(method) = methods.iter_mut().find(|method| method.path == path) {
+                if method.configured.is_none() {
+                    method.configured = self.configured(&login).await;
                 }
-                None => {
-                    let mut seen = seen;
-                    if login.namespace.is_empty() {
-                        seen.wrong = vec![format!("no auth method is mounted at {}", login.mount)];
-                        seen.untold.clear();
-                    }
-                    let kind = String::new();
-                    methods.push(AuthSeen { path, kind, configured: None, roles: vec![seen] });
-                }
+                method.roles.push(seen);
+                continue;
             }
+            let mut seen = seen;
+            // Methods of the root were listed: one that is not among them is not there.
+            if login.namespace.is_empty() {
+                seen.wrong = vec![format!("no auth method is mounted at {}", login.mount)];
+                seen.untold.clear();
+            }
+            methods.push(AuthSeen { path, kind: String::new(), configured: None, roles: vec![seen] });
         }
         methods
     }
@@ -228,7 +228,8 @@ impl EstateFeed {
                 Says::Allowed if whole => {}
                 Says::Refused if whole => seen.wrong.push(format!("no policy allows {capability} on {}", clean(path))),
                 Says::Untold if whole => {
-                    seen.untold.push(format!("whether {capability} on {} is allowed: a policy has templates", clean(path)));
+                    seen.untold
+                        .push(format!("whether {capability} on {} is allowed: a policy has templates", clean(path)));
                 }
                 // A policy that could not be read may deny or allow.
                 Says::Allowed | Says::Refused | Says::Untold => {}
@@ -259,25 +260,25 @@ fn plain(path: &str) -> NamespaceSeen {
 
 /// One login for each role, with all that is read through it.
 fn merged(logins: Vec<Login>) -> Vec<Login> {
-    let mut all: BTreeMap<(String, String, String, Option<(String, String)>), Login> = BTreeMap::new();
-    for login in logins {
-        let key = (login.namespace.clone(), login.mount.clone(), login.role.clone(), login.account.clone());
-        match all.get_mut(&key) {
-            Some(known) => known.needs.extend(login.needs),
-            None => drop(all.insert(key, login)),
-        }
+    let mut all: BTreeMap<Login, Vec<(String, String)>> = BTreeMap::new();
+    for mut login in logins {
+        let needs = std::mem::take(&mut login.needs);
+        all.entry(login).or_default().extend(needs);
     }
-    for login in all.values_mut() {
-        login.needs.sort();
-        login.needs.dedup();
-    }
-    all.into_values().collect()
+    let whole = all.into_iter().map(|(login, mut needs)| {
+        needs.sort();
+        needs.dedup();
+        Login { needs, ..login }
+    });
+    whole.collect()
 }
 
 /// Files that end in `.snap`, oldest first.
 async fn snapshots(folder: PathBuf) -> Result<Vec<SnapshotSeen>, Trouble> {
     let read = tokio::task::spawn_blocking(move || listed(&folder)).await;
-    read.unwrap_or_else(|_| Err(Trouble::local("The folder of snapshots could not be read", "the reading failed inside", "")))
+    read.unwrap_or_else(|_| {
+        Err(Trouble::local("The folder of snapshots could not be read", "the reading failed inside", ""))
+    })
 }
 
 fn listed(folder: &Path) -> Result<Vec<SnapshotSeen>, Trouble> {

@@ -201,9 +201,9 @@ async fn look(replica: &str, of: RotationOf, threshold: u32, tools: &Tools) -> R
 /// be another's, or nobody's.
 async fn own_seal(replica: &str, path: &str, threshold: u32, access: &Access, tools: &Tools) -> Result<(), Trouble> {
     let seen = tools.read.namespace_seal(replica, access, path).await?;
-    let fits = seen.as_ref().is_some_and(|seen| {
-        seen.sealed == Some(false) && seen.shares.is_some_and(|(needed, _)| needed == threshold)
-    });
+    let fits = seen
+        .as_ref()
+        .is_some_and(|seen| seen.sealed == Some(false) && seen.shares.is_some_and(|(needed, _)| needed == threshold));
     if fits {
         return Ok(());
     }

@@ -197,7 +197,9 @@ mod tests {
                 at: jiff::Timestamp::UNIX_EPOCH,
                 replica: "openbao-0".into(),
                 cluster_id: None,
-                prints: vec![Fingerprint("7f3a91c2aabbccdd".into())], namespace: None }],
+                prints: vec![Fingerprint("7f3a91c2aabbccdd".into())],
+                namespace: None,
+            }],
         }
     }
 

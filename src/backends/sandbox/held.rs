@@ -66,7 +66,9 @@ impl Holdings {
                 at: scenario.start.checked_sub(age).ok()?,
                 replica: scenario.vault.members().pop()?,
                 cluster_id: Some(vault.cluster_id.clone()),
-                prints: prints.clone(), namespace: None })
+                prints: prints.clone(),
+                namespace: None,
+            })
         });
         Self {
             held: Held {

@@ -25,7 +25,9 @@ pub(super) fn facts(state: &State, path: &str, page: &mut Page<'_>) {
     } else {
         page.state("proof", Mark::Absent, "it is sealed and opened with the vault");
     }
-    for proof in state.model.namespace_proofs.iter().rev().filter(|proof| proof.namespace.as_deref() == Some(path)).take(8) {
+    for proof in
+        state.model.namespace_proofs.iter().rev().filter(|proof| proof.namespace.as_deref() == Some(path)).take(8)
+    {
         page.blank();
         super::keys::proof(state, proof, page);
     }

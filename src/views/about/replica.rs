@@ -54,7 +54,8 @@ fn raft(state: &State, name: &str, page: &mut Page<'_>) {
         match peer.healthy {
             Some(true) => page.state("raft health", Mark::Ok, "healthy"),
             Some(false) => {
-                let gone = peer.last_contact.map_or_else(String::new, |gone| format!(", last heard {} ago", quiet(gone)));
+                let gone =
+                    peer.last_contact.map_or_else(String::new, |gone| format!(", last heard {} ago", quiet(gone)));
                 page.state("raft health", Mark::Bad, &format!("unhealthy{gone}"));
             }
             None => page.state("raft health", Mark::Unknown, "autopilot does not say"),

@@ -86,7 +86,9 @@ impl Pane for Vault {
         entries.extend(estate::blind(state, look, room));
         if let Some(line) = summary(state, look) {
             entries.push(Entry::blank());
-            entries.push(Entry::note(4, line));
+            // A tolerance that is spent must not be the first thing to drop out of a small card.
+            let weight = if estate::spent(state) { 1 } else { 4 };
+            entries.push(Entry::note(weight, line));
         }
         entries.extend(estate::notes(state, look, room));
         entries

@@ -43,9 +43,10 @@ impl Rule for AuditSilent {
                     severity: Severity::Warning,
                     sentence: "The vault has no audit device".to_owned(),
                     why: "no request is written down anywhere: who read or changed what cannot be told".to_owned(),
-                    next: "Declare one in the server's configuration: audit \"file\" \"to-file\" { options { file_path = \
+                    next:
+                        "Declare one in the server's configuration: audit \"file\" \"to-file\" { options { file_path = \
                            \"stdout\" } }"
-                        .to_owned(),
+                            .to_owned(),
                     action: None,
                     evidence_since: None,
                 }),

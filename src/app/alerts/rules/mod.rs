@@ -159,7 +159,8 @@ fn advised(model: &Model, kind: Kind, now: Timestamp) -> Vec<(ObjectRef, Finding
     let versions: std::collections::BTreeSet<&str> =
         model.answers(now).map(|(_, seen)| seen.version.as_str()).collect();
     if versions.is_empty() {
-        let why = format!("no replica says which version it runs ({})", sight::feed(model, FeedId::Seal, None, now).why);
+        let why =
+            format!("no replica says which version it runs ({})", sight::feed(model, FeedId::Seal, None, now).why);
         return vec![(model.vault_ref(), Finding::Unknown(why))];
     }
     let versions = versions.into_iter().collect::<Vec<_>>().join(", ");

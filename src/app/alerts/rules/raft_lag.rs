@@ -90,7 +90,8 @@ fn unhealthy(name: &str, peer: &PeerSeen) -> Option<Firing> {
         severity: Severity::Warning,
         sentence: format!("Raft calls {name} unhealthy"),
         why,
-        next: "Bring it back; if it is gone for good, take it out: bao operator raft remove-peer ".to_owned() + &peer.id,
+        next: "Bring it back; if it is gone for good, take it out: bao operator raft remove-peer ".to_owned()
+            + &peer.id,
         action: None,
         evidence_since: None,
     })

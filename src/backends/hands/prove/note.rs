@@ -17,8 +17,9 @@ pub const ATTEMPT: &str = "proof-attempt.json";
 fn attempt(namespace: Option<&str>) -> String {
     use sha2::{Digest as _, Sha256};
     let Some(path) = namespace else { return ATTEMPT.to_owned() };
-    let digest: String = Sha256::digest(path.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("proof-attempt-{digest}.json")
+    let digest = Sha256::digest(path.as_bytes());
+    let head = digest.iter().take(8).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
+    format!("proof-attempt-{head:016x}.json")
 }
 
 /// Whether a rotation of ours may be open: a note of one lies there.

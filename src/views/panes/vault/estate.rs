@@ -32,6 +32,15 @@ pub(super) fn lag(state: &State, replica: &str) -> Cell {
     }
 }
 
+/// Raft can lose no further replica.
+pub(super) fn spent(state: &State) -> bool {
+    let InSight::Here(seen) = raft::raft(&state.model, state.now) else { return false };
+    let view = seen.cluster.as_ref().ok();
+    view.is_some_and(|view| {
+        matches!(raft::tolerance(view, state.model.replicas.len()), Tolerance::Nothing { .. } | Tolerance::Untold)
+    })
+}
+
 /// `✓ raft tolerates 1`, for the summary's line.
 pub(super) fn tolerance(state: &State, look: &Look) -> Vec<Span<'static>> {
     let InSight::Here(seen) = raft::raft(&state.model, state.now) else { return Vec::new() };
@@ -220,7 +229,11 @@ fn logins(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
         match role.wrong.first() {
             Some(wrong) => notes.push((2, Mark::Warn, format!("login {}/{}: {wrong}", method.path, role.name))),
             None if method.configured == Some(false) => {
-                notes.push((2, Mark::Warn, format!("login {}/{}: the method is not configured", method.path, role.name)));
+                notes.push((
+                    2,
+                    Mark::Warn,
+                    format!("login {}/{}: the method is not configured", method.path, role.name),
+                ));
             }
             None => well += 1,
         }
