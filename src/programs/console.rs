@@ -201,12 +201,7 @@ enum Ended {
 }
 
 /// One session on the screen. `said` is what stood in the way of another one.
-async fn live(
-    aim: &Aim,
-    mut screen: Screen,
-    room: &Room,
-    said: Option<Trouble>,
-) -> std::io::Result<Ended> {
+async fn live(aim: &Aim, mut screen: Screen, room: &Room, said: Option<Trouble>) -> std::io::Result<Ended> {
     let began = clock::now();
     let mut state = State::new(fleet::settings(aim), began);
     state.size = crossterm::terminal::size()?;

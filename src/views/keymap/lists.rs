@@ -40,7 +40,7 @@ pub(super) const SORT: Binding = Binding {
 pub(super) const PALETTE: Binding = Binding {
     keys: &[":"],
     shown: None,
-    label: |_| "palette",
+    label: |_| "go to",
     says: "type where to go or what to do: a pane, an action, a cluster, any object by name",
     rank: 3,
     available: ALWAYS,
