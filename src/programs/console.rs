@@ -236,9 +236,8 @@ async fn live(aim: &Aim, mut screen: Screen, room: &Room, said: Option<Trouble>)
     let next = program.0.next.take().map(|name| Ended::Next(name, screen));
     match found {
         Found::Session(session) => session.close().await,
-        Found::Nothing => {}
         Found::Failed(failed) if next.is_none() => return Ok(Ended::Failed(failed)),
-        Found::Failed(_) => {}
+        Found::Nothing | Found::Failed(_) => {}
     }
     Ok(next.unwrap_or(Ended::Left))
 }
