@@ -134,7 +134,9 @@ fn acknowledged_silenced_and_worse() {
     assert_eq!(state(&book, rule.0), Some(AlertState::Acknowledged));
     book.review(&sealed_at(1), &settings, at(1));
     assert_eq!(state(&book, rule.0), Some(AlertState::Acknowledged));
-    book.silence(&rule, &subject, at(60));
+    book.silence(&rule, &subject, at(60), "node-a is being replaced".to_owned());
+    let said = book.silence_of(book.get(rule.0, &subject).unwrap()).unwrap();
+    assert_eq!((said.until, said.reason.as_str()), (at(60), "node-a is being replaced"));
     book.review(&sealed_at(2), &settings, at(2));
     assert_eq!(state(&book, rule.0), Some(AlertState::Silenced));
     // A silence outlives a moment of quiet, and ends when it ends.

@@ -74,6 +74,12 @@ fn intents() -> impl Strategy<Value = Intent> {
         Just(Intent::Accept),
         Just(Intent::Acknowledge),
         Just(Intent::Silence),
+        Just(Intent::Filter),
+        Just(Intent::Sort),
+        Just(Intent::Palette),
+        Just(Intent::Clusters),
+        "[a-c]".prop_map(Intent::Switch),
+        (0_u32..4).prop_map(|n| Intent::Find { pane: PaneId::Vault, key: format!("openbao-{n}") }),
         Just(Intent::Copy),
         Just(Intent::Quit),
     ]
@@ -253,6 +259,8 @@ proptest! {
             prop_assert!(session.forgotten.contains(&slot) || used.contains(&slot), "{:?} was never forgotten", slot);
         }
         prop_assert_eq!(session.state.zoom, None);
+        prop_assert!(!session.state.filtering);
+        prop_assert_eq!(session.state.filter(session.state.focus), None);
     }
 
     #[test]

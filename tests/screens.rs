@@ -14,12 +14,14 @@ mod world;
 
 use baowatch::app::id::{FeedId, ObjectRef, PaneId};
 use baowatch::app::intent::Intent;
-use baowatch::app::model::fact::Fact;
+use baowatch::app::model::fact::{Environment, Fact};
 use baowatch::app::model::seal::Role as Does;
 use baowatch::app::msg::Pending;
+use baowatch::app::settings::{Cluster, LastSeen};
 use baowatch::app::state::State;
 use baowatch::app::state::layers::Layer;
 use baowatch::app::trouble::{Trouble, TroubleKind};
+use baowatch::app::verdict::Standing;
 use baowatch::views::console::{print, render, rows};
 use baowatch::views::terminal::Screen;
 use baowatch::views::theme::{Glyphs, Look, Role, Theme};
@@ -44,6 +46,26 @@ fn about(make: Make, key: &str) -> Night {
     let mut night = with(make, vec![Intent::Zoom(PaneId::Keys)]);
     night.state.selected.insert(PaneId::Keys, key.to_owned());
     night.ask(vec![Intent::Open]);
+    night
+}
+
+fn typed(mut night: Night, text: &str) -> Night {
+    night.ask(text.chars().map(Intent::Type).collect());
+    night
+}
+
+/// Three clusters of a config file, of which one has been left in trouble and one was never looked at.
+fn clusters() -> Night {
+    let mut night = fixture::healthy();
+    let sentence = "3 of 3 replicas are sealed".to_owned();
+    let last = LastSeen { state: Standing::Down, sentence, at: night.state.now };
+    let cluster = |name: &str, environment, last| Cluster { name: name.to_owned(), environment, here: false, last };
+    night.state.settings.fleet = vec![
+        Cluster { here: true, ..cluster("prod-fra", Environment::Production, None) },
+        cluster("prod-ams", Environment::Production, Some(last)),
+        cluster("lab", Environment::Lab, None),
+    ];
+    night.ask(vec![Intent::Clusters, Intent::Move(1)]);
     night
 }
 
@@ -87,6 +109,16 @@ fn screens() -> Vec<(&'static str, Make)> {
         }),
         ("help", || with(fixture::healthy, vec![Intent::Help])),
         ("shares", || fixture::shares(1, Pending::Plausible)),
+        ("palette", || typed(with(fixture::sealed_standby, vec![Intent::Palette]), "open")),
+        ("filter", || typed(with(fixture::keys_wiped, vec![Intent::Zoom(PaneId::Timeline), Intent::Filter]), "lost")),
+        ("filter-of-nothing", || typed(with(fixture::healthy, vec![Intent::Filter]), "nobody")),
+        ("silence", || typed(with(fixture::keys_wiped, vec![Intent::Alerts, Intent::Silence]), "restored by hand")),
+        ("silenced", || {
+            let mut night = typed(with(fixture::keys_wiped, vec![Intent::Alerts, Intent::Silence]), "restored by hand");
+            night.ask(vec![Intent::NextField, Intent::Accept]);
+            night
+        }),
+        ("clusters", clusters),
         ("actions", || with(fixture::sealed_standby, vec![Intent::Actions])),
         ("leave", || with(fixture::run, vec![Intent::Quit])),
         ("refused", || {

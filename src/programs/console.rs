@@ -201,12 +201,7 @@ enum Ended {
 }
 
 /// One session on the screen. `said` is what stood in the way of another one.
-async fn live(
-    aim: &Aim,
-    mut screen: Screen,
-    room: &Room,
-    said: Option<Trouble>,
-) -> std::io::Result<Ended> {
+async fn live(aim: &Aim, mut screen: Screen, room: &Room, said: Option<Trouble>) -> std::io::Result<Ended> {
     let began = clock::now();
     let mut state = State::new(fleet::settings(aim), began);
     state.size = crossterm::terminal::size()?;
@@ -241,9 +236,8 @@ async fn live(
     let next = program.0.next.take().map(|name| Ended::Next(name, screen));
     match found {
         Found::Session(session) => session.close().await,
-        Found::Nothing => {}
         Found::Failed(failed) if next.is_none() => return Ok(Ended::Failed(failed)),
-        Found::Failed(_) => {}
+        Found::Nothing | Found::Failed(_) => {}
     }
     Ok(next.unwrap_or(Ended::Left))
 }

@@ -56,6 +56,14 @@ pub fn question(plan: &Plan) -> String {
     }
 }
 
+/// What a step found, and when; what was seen says its time already.
+fn timed(evidence: &str, at: Timestamp) -> String {
+    if evidence.trim_end_matches('.').ends_with('Z') && evidence.contains(" at ") {
+        return evidence.to_owned();
+    }
+    format!("{evidence} at {}", clock(at))
+}
+
 /// How a run went, step by step.
 pub fn run(run: &Run) -> String {
     let mut out = String::new();
@@ -66,9 +74,9 @@ pub fn run(run: &Run) -> String {
             StepState::Waiting | StepState::Announced => ("-", "not reached".to_owned()),
             StepState::Running(_) | StepState::Closing(_) => ("?", "under way".to_owned()),
             StepState::Done(evidence, at) if refused.contains(&index) => {
-                ("!!", format!("the vault does not take these keys: {evidence} at {}", clock(*at)))
+                ("!!", format!("the vault does not take these keys: {}", timed(evidence, *at)))
             }
-            StepState::Done(evidence, at) => ("ok", format!("{evidence} at {}", clock(*at))),
+            StepState::Done(evidence, at) => ("ok", timed(evidence, *at)),
             StepState::Skipped(why) => ("--", why.clone()),
             StepState::Failed(trouble) => ("!!", trouble.to_string()),
             StepState::InDoubt(finding) => {
@@ -89,4 +97,17 @@ pub fn run(run: &Run) -> String {
     };
     let _ = writeln!(out, "{}", clean(&end));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_said_once() {
+        let at = Timestamp::from_second(1_795_320_547).unwrap();
+        assert_eq!(timed("resourceVersion 8813", at), format!("resourceVersion 8813 at {}", clock(at)));
+        let seen = "seen in place by the custody feed at 15:39:07Z";
+        assert_eq!(timed(seen, at), seen);
+    }
 }

@@ -186,7 +186,9 @@ fn rows(state: &State) -> usize {
 /// The key of the overview that asks for this, where one does: the palette names it.
 pub fn home_key(state: &State, intent: &Intent) -> Option<String> {
     table::own(Context::Home).iter().chain(table::everywhere(Context::Home)).find_map(|binding| match binding.does {
-        Does::Ask(ask) => binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).map(|name| keys::shown(name)),
+        Does::Ask(ask) => {
+            binding.keys.iter().find(|name| ask(state, name).as_ref() == Some(intent)).map(|name| keys::shown(name))
+        }
         Does::Slot => None,
     })
 }

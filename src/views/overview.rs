@@ -9,8 +9,8 @@ use super::panes::{self, Pane, Room};
 use super::theme::{Look, Role};
 use super::{about, canvas, fmt};
 use crate::app::id::PaneId;
-use crate::app::state::lists::{self, Sort};
 use crate::app::state::State;
+use crate::app::state::lists::{self, Sort};
 
 /// From this width on the details of the selected row stand beside the cards.
 const BESIDE: u16 = 150;

@@ -38,16 +38,13 @@ pub fn lines(state: &State, look: &Look, room: usize, most: usize) -> Vec<Line<'
     let mut left = most.saturating_sub(lines.len());
     let keep_next = next.len().min(left);
     left -= keep_next;
-    let causes: Vec<Line<'static>> = state
-        .verdict
-        .because
-        .iter()
-        .flat_map(|because| fmt::wrap_most(because, prose, 2))
-        .map(|text| Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Plain, text)]))
-        .collect();
-    let keep_causes = causes.len().min(left);
-    left -= keep_causes;
-    lines.extend(causes.into_iter().take(keep_causes));
+    for because in &state.verdict.because {
+        // What does not fit ends with an ellipsis, never in the middle of nothing.
+        let told = fmt::wrap_most(because, prose, left.min(2));
+        left -= told.len();
+        let indented = |text| Line::from(vec![Span::raw(" ".repeat(indent)), look.span(Role::Plain, text)]);
+        lines.extend(told.into_iter().map(indented));
+    }
     lines.extend(figures.into_iter().take(left));
     lines.extend(next.into_iter().take(keep_next));
     lines

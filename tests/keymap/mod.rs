@@ -50,11 +50,15 @@ fn every_name_in_the_table_is_a_key() {
 fn home_keys() {
     let state = fixture::sealed_standby().state;
     assert_eq!(press(&state, "1"), Some(Intent::Zoom(PaneId::Vault)));
-    assert_eq!(press(&state, "9"), None);
+    assert_eq!(press(&state, "9"), Some(Intent::Zoom(PaneId::Timeline)));
+    assert_eq!(press(&state, "0"), None);
     assert_eq!(press(&state, "r"), Some(Intent::Suggested));
     assert_eq!(press(&state, "<C-c>"), Some(Intent::Quit));
     assert_eq!(press(&state, "<C-z>"), Some(Intent::Suspend));
-    assert_eq!(press(&state, "/"), None);
+    assert_eq!(press(&state, "/"), Some(Intent::Filter));
+    assert_eq!(press(&state, ":"), Some(Intent::Palette));
+    assert_eq!(press(&state, "s"), None, "replicas keep their order");
+    assert_eq!(press(&state, "c"), None, "there is no other cluster");
     let mut looking = fixture::sealed_standby();
     looking.state.settings.read_only = true;
     assert_eq!(press(&looking.state, "a"), None);
@@ -147,4 +151,58 @@ fn what_is_typed_into_a_secret_field_passes_the_keymap_by() {
         assert_eq!(press(&state, "<Esc>"), Some(Intent::Back));
         assert_eq!(press(&state, "<C-c>"), Some(Intent::Quit));
     }
+}
+
+#[test]
+fn going_to_another_cluster_ends_the_session_and_asks_while_something_runs() {
+    let mut night = crate::clusters();
+    assert_eq!(press(&night.state, "<Enter>"), Some(Intent::Accept));
+    night.ask(vec![Intent::Accept]);
+    assert!(night.state.ended);
+    assert_eq!(night.state.next.as_deref(), Some("prod-ams"));
+    let mut running = fixture::run();
+    running.state.settings.fleet = crate::clusters().state.settings.fleet;
+    running.ask(vec![Intent::Switch("prod-ams".into())]);
+    assert!(matches!(running.state.top(), Some(Layer::Leave)) && !running.state.ended);
+    // Staying forgets where somebody wanted to go: to quit later must not lead there.
+    running.ask(vec![Intent::Back]);
+    assert_eq!(running.state.next, None);
+    running.ask(vec![Intent::Switch("prod-ams".into()), Intent::Accept]);
+    assert!(running.state.ended && running.state.next.is_some());
+}
+
+#[test]
+fn a_typed_command_goes_there_and_an_action_shows_its_plan() {
+    let run = |text: &str| {
+        let mut night = fixture::sealed_standby();
+        night.ask(vec![Intent::Palette]);
+        night.ask(text.chars().map(Intent::Type).collect());
+        assert_eq!(press(&night.state, "<Enter>"), Some(Intent::Accept));
+        assert_eq!(press(&night.state, "q"), Some(Intent::Type('q')), "typing is text");
+        night.ask(vec![Intent::Accept]);
+        night.state
+    };
+    assert_eq!(run("timeline").zoom, Some(PaneId::Timeline));
+    assert_eq!(run("2").zoom, Some(PaneId::Keys));
+    assert!(matches!(run("alerts").top(), Some(Layer::Alerts { .. })));
+    assert!(matches!(run("help").top(), Some(Layer::Help { .. })));
+    assert!(run("q").ended);
+    let unseal = run("unseal");
+    assert!(matches!(unseal.top(), Some(Layer::Plan(_))) && unseal.runs.is_empty(), "{:?}", unseal.top());
+    let found = run("bao-1");
+    assert!(matches!(found.top(), Some(Layer::Details { subject, .. }) if subject.name == "openbao-1"));
+    assert_eq!(found.zoom, Some(PaneId::Vault));
+}
+
+#[test]
+fn a_silence_needs_a_reason() {
+    let mut night = fixture::keys_wiped();
+    night.ask(vec![Intent::Alerts, Intent::Silence]);
+    assert_eq!(press(&night.state, "<Enter>"), None);
+    night.ask(vec![Intent::Accept]);
+    assert!(matches!(night.state.top(), Some(Layer::Silence(_))));
+    night.ask("why not".chars().map(Intent::Type).collect());
+    night.ask(vec![Intent::Accept]);
+    let silenced = night.state.alerts.all().iter().find(|alert| alert.silenced_until.is_some()).unwrap();
+    assert_eq!(night.state.alerts.silence_of(silenced).unwrap().reason, "why not");
 }

@@ -156,12 +156,7 @@ pub fn selected(state: &State, pane: PaneId) -> Option<&Row> {
 pub fn sorts(pane: PaneId) -> bool {
     match pane {
         PaneId::Vault | PaneId::Keys | PaneId::Timeline => false,
-        PaneId::Sync
-        | PaneId::Workloads
-        | PaneId::Nodes
-        | PaneId::Tokens
-        | PaneId::Rotation
-        | PaneId::Flow => true,
+        PaneId::Sync | PaneId::Workloads | PaneId::Nodes | PaneId::Tokens | PaneId::Rotation | PaneId::Flow => true,
     }
 }
 
@@ -244,5 +239,55 @@ impl State {
             view.sort = next;
             view.held = None;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::id::ObjectRef;
+
+    fn row(name: &str, badness: u8, lag: i64) -> Row {
+        Row {
+            badness,
+            words: "late".to_owned(),
+            figures: vec![("lag", lag)],
+            ..Row::new(name, ObjectRef::new("ExternalSecret", "ory", name))
+        }
+    }
+
+    fn names(rows: &[Row]) -> Vec<&str> {
+        rows.iter().map(|row| row.key.as_str()).collect()
+    }
+
+    #[test]
+    fn a_filter_takes_rows_with_all_of_its_words() {
+        let all = [row("Kratos", 1, 7), row("hydra", 0, 9)];
+        let of = |filter: &str| {
+            let view = View { filter: filter.to_owned(), ..View::default() };
+            names(&view.apply(PaneId::Sync, &all)).join(" ")
+        };
+        assert_eq!(of("kratos"), "Kratos");
+        assert_eq!(of("ORY late"), "Kratos hydra");
+        assert_eq!(of("externalsecret hyd"), "hydra");
+        assert_eq!(of("nobody"), "");
+    }
+
+    #[test]
+    fn rows_are_sorted_by_name_and_by_figure() {
+        let all = [row("b", 1, 7), row("c", 0, 9), row("a", 0, 8)];
+        let of = |sort| View { sort, ..View::default() }.apply(PaneId::Sync, &all);
+        assert_eq!(names(&of(Sort::Worst)), ["b", "c", "a"]);
+        assert_eq!(names(&of(Sort::Name)), ["a", "b", "c"]);
+        assert_eq!(names(&of(Sort::Figure("lag"))), ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn rows_that_are_held_keep_their_place_and_new_ones_come_after_them() {
+        let held = Held { order: ["a", "b", "gone"].map(str::to_owned).to_vec(), worst: Some(("a".to_owned(), 1)) };
+        let view = View { held: Some(held), ..View::default() };
+        let all = [row("new", 3, 0), row("b", 2, 0), row("a", 0, 0)];
+        assert_eq!(names(&view.apply(PaneId::Sync, &all)), ["a", "b", "new"]);
+        assert_eq!(names(&view.apply(PaneId::Timeline, &all)), ["a", "b"], "newer lines would push it down");
     }
 }

@@ -75,7 +75,8 @@ fn commands(state: &State) -> Vec<(Candidate, Option<String>)> {
     commands.push(plain("alerts", "the alerts, worst first", Intent::Alerts));
     if !state.settings.read_only {
         for action in actions::all() {
-            let target = actions::aim(action.id(), super::lists::selected(state, state.pane()).map(|r| r.subject.clone()));
+            let target =
+                actions::aim(action.id(), super::lists::selected(state, state.pane()).map(|r| r.subject.clone()));
             let says = match action.offer(state, &actions::Request { target: target.clone(), ..Default::default() }) {
                 Offer::Refused(trouble) => format!("not now: {}", trouble.what),
                 Offer::Ready(_) | Offer::NeedsShares { .. } | Offer::NeedsUnlock { .. } => {
@@ -96,7 +97,8 @@ fn commands(state: &State) -> Vec<(Candidate, Option<String>)> {
         }
     }
     commands.push(plain("help", "the keys that work", Intent::Help));
-    commands.push((Candidate::new("quit", "leave; asks first while something runs", Intent::Quit), Some("q".to_owned())));
+    commands
+        .push((Candidate::new("quit", "leave; asks first while something runs", Intent::Quit), Some("q".to_owned())));
     commands
 }
 

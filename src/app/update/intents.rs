@@ -201,7 +201,10 @@ fn suggested(state: &mut State) -> Vec<Effect> {
         effects.extend(dialogs::offer(state, action, Request { target, ..Request::default() }));
         return effects;
     }
-    if matches!(state.layers.last(), Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_) | Layer::Leave | Layer::Silence(_))) {
+    if matches!(
+        state.layers.last(),
+        Some(Layer::Shares(_) | Layer::Unlock(_) | Layer::Plan(_) | Layer::Leave | Layer::Silence(_))
+    ) {
         return Vec::new();
     }
     let from_alert = match state.layers.last() {

@@ -31,7 +31,11 @@ pub fn read(state_root: &Path) -> Result<BTreeMap<String, LastSeen>, Trouble> {
     let path = path(state_root);
     let Some(bytes) = read_small(&path, LONGEST)? else { return Ok(BTreeMap::new()) };
     let file: File = serde_json::from_slice(&bytes).map_err(|error| left_alone(&path, &json_why(&error)))?;
-    if file.schema == SCHEMA { Ok(file.clusters) } else { Err(left_alone(&path, "another version of Baowatch wrote it")) }
+    if file.schema == SCHEMA {
+        Ok(file.clusters)
+    } else {
+        Err(left_alone(&path, "another version of Baowatch wrote it"))
+    }
 }
 
 /// Keeps how this cluster stands; what another console wrote meanwhile about others stays.
@@ -62,10 +66,10 @@ mod tests {
         keep(root.path(), "ams", seen(Standing::Down)).unwrap();
         keep(root.path(), "fra", seen(Standing::Blind)).unwrap();
         let kept = read(root.path()).unwrap();
-        assert_eq!(kept.into_iter().map(|(name, seen)| (name, seen.state)).collect::<Vec<_>>(), [
-            ("ams".to_owned(), Standing::Down),
-            ("fra".to_owned(), Standing::Blind),
-        ]);
+        assert_eq!(
+            kept.into_iter().map(|(name, seen)| (name, seen.state)).collect::<Vec<_>>(),
+            [("ams".to_owned(), Standing::Down), ("fra".to_owned(), Standing::Blind),]
+        );
         std::fs::write(path(root.path()), "{").unwrap();
         assert!(keep(root.path(), "fra", seen(Standing::Down)).is_err());
         assert_eq!(std::fs::read(path(root.path())).unwrap(), b"{");

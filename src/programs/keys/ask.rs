@@ -12,7 +12,7 @@ use crate::app::runtime::clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::keystore::kdf::{self, Cost};
 use crate::backends::keystore::slot::{self, Opener};
-use crate::backends::keystore::{KeystoreError, keyfile, keyring, recovery};
+use crate::backends::keystore::{Keeper, KeystoreError, keyfile, keyring, recovery};
 use crate::programs::hidden;
 
 /// How often somebody may mistype on a terminal.
@@ -26,23 +26,28 @@ pub fn talk(text: &str) {
 /// Opens the keystore: with what is at hand, else with what is typed. `stdin_taken`: the keys themselves come from there.
 pub fn open(place: &Place, stdin_taken: bool) -> Result<(), Trouble> {
     place.existing()?;
-    if place.keeper.is_open() {
+    unlock(&place.keeper, stdin_taken)
+}
+
+/// The same for a keystore that is known to be there.
+pub fn unlock(keeper: &Keeper, stdin_taken: bool) -> Result<(), Trouble> {
+    if keeper.is_open() {
         return Ok(());
     }
-    match place.keeper.unlock_silently() {
+    match keeper.unlock_silently() {
         Ok(_) => return Ok(()),
         // Nothing was at hand to be tried.
         Err(trouble) if trouble.kind == TroubleKind::Absent => {}
         Err(trouble) => talk(&format!("Note: {trouble}\n")),
     }
-    let prompt = format!("Passphrase or recovery code of {} (not shown): ", place.path().display());
+    let prompt = format!("Passphrase or recovery code of {} (not shown): ", keeper.path().display());
     if !stdin_taken && !std::io::stdin().is_terminal() {
-        return place.keeper.unlock(&Opener::typed(&hidden::passphrase(&prompt)?)).map(|_| ());
+        return keeper.unlock(&Opener::typed(&hidden::passphrase(&prompt)?)).map(|_| ());
     }
     let mut tries = 1;
     loop {
         let text = if stdin_taken { hidden::on_terminal(&prompt)? } else { hidden::passphrase(&prompt)? };
-        match place.keeper.unlock(&Opener::typed(&text)) {
+        match keeper.unlock(&Opener::typed(&text)) {
             Ok(_) => return Ok(()),
             Err(trouble) if tries == TRIES || trouble.kind != TroubleKind::Refused => return Err(trouble),
             Err(trouble) => talk(&format!("{}.\n", trouble.why)),
@@ -145,12 +150,12 @@ pub fn challenge(says: &str, expected: &str, confirm: Option<&str>) -> Result<()
                 TroubleKind::Refused,
                 "nobody can be asked",
                 "input is not a terminal",
-                "Give the exact answer with --confirm; nothing was changed",
+                &format!("Give the exact answer, {expected}, with --confirm; nothing was changed"),
             ));
         }
         None => line(&format!("Type `{expected}` to go on: "))?,
     };
-    if answer == expected {
+    if !expected.is_empty() && answer == expected {
         return Ok(());
     }
     Err(Trouble::new(

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::opening::{challenged, session, table, when};
+use super::ask::challenge;
+use super::opening::{session, table, when};
 use super::place::only_looks;
 use crate::app::config::cli::{ActCommand, ActionArgs, Cli};
 use crate::app::config::cli_keys::{CopyAdd, CopyCommand};
@@ -230,7 +231,7 @@ async fn restore(
         return Err(Trouble::new(TroubleKind::Refused, "this is the keystore as it is", "", "There is nothing to do"));
     }
     let header = format::parts(&bytes).map_err(|error| error.trouble(Path::new(name)))?.header;
-    challenged(&restore_words(keeper, &header, name), &session.vault(), confirm)?;
+    challenge(&restore_words(keeper, &header, name), &session.vault(), confirm)?;
     let kept = PathBuf::from(format!("{}.kept-{}", keeper.path().display(), clock::now().strftime("%Y%m%dT%H%M%SZ")));
     let mut was = String::new();
     keeper.bring_back(&bytes, |there| {

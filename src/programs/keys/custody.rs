@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::opening::{challenged, open, session, table, when};
+use super::ask::challenge;
+use super::opening::{open, session, table, when};
 use crate::app::config::cli::{ActCommand, ActionArgs, Cli};
 use crate::app::config::cli_keys::CustodyCommand;
 use crate::app::config::env::Env;
@@ -261,7 +262,7 @@ async fn refresh(session: &Session, name: &str, confirm: Option<&str>) -> Result
         newest.number,
         newest.number,
     );
-    challenged(&words, name, confirm)?;
+    challenge(&words, name, confirm)?;
     open(session)?;
     let bytes = SecretBytes::new(there.bytes.to_vec());
     let now = clock::now();
@@ -285,7 +286,7 @@ fn remove(session: &Session, name: &str, confirm: Option<&str>) -> Result<String
         count(entry.versions.len(), "version"),
         clean(&entry.path)
     );
-    challenged(&words, name, confirm)?;
+    challenge(&words, name, confirm)?;
     open(session)?;
     let removed = keeper.change(clock::now(), |opened| Ok(opened.remove_custody(name)))?;
     if removed {

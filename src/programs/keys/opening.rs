@@ -1,15 +1,13 @@
-//! What the commands about copies and custody begin with: the session, the open keystore, the challenge, the table.
-
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+//! What the commands about copies and custody begin with: the session, the open keystore, the table.
 
 use jiff::Timestamp;
 
+use super::ask;
 use crate::app::config::cli::Cli;
 use crate::app::config::env::Env;
 use crate::app::text::clean;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::keystore::{Opener, format};
-use crate::programs::hidden;
+use crate::backends::keystore::format;
 use crate::programs::session::{Aim, Session};
 
 /// The vault that is meant.
@@ -31,45 +29,7 @@ pub fn open(session: &Session) -> Result<(), Trouble> {
         ));
     };
     format::parts(&bytes).map_err(|error| error.trouble(keeper.path()))?;
-    if keeper.unlock_silently().is_ok() {
-        return Ok(());
-    }
-    let typed = hidden::passphrase("Passphrase or recovery code of the keystore (not shown): ")?;
-    keeper.unlock(&Opener::typed(&typed)).map(|_| ())
-}
-
-/// Says what will happen and asks for the exact word.
-pub fn challenged(words: &str, wanted: &str, confirm: Option<&str>) -> Result<(), Trouble> {
-    let mut talk = std::io::stderr();
-    let _ = write!(talk, "{words}");
-    let answer = match confirm {
-        Some(text) => text.to_owned(),
-        None if !std::io::stdin().is_terminal() => {
-            return Err(Trouble::new(
-                TroubleKind::Refused,
-                "nobody can be asked",
-                "input is not a terminal",
-                &format!("Give the exact answer, {wanted}, with --confirm; nothing was changed"),
-            ));
-        }
-        None => {
-            let _ = write!(talk, "Type {wanted} to do it, or nothing to leave it: ").and_then(|()| talk.flush());
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map_err(|error| {
-                Trouble::local("the answer could not be read", &error.to_string(), "Nothing was changed")
-            })?;
-            line.trim_end_matches(['\r', '\n']).to_owned()
-        }
-    };
-    if !wanted.is_empty() && answer == wanted {
-        return Ok(());
-    }
-    Err(Trouble::new(
-        TroubleKind::Refused,
-        "the answer does not match",
-        &format!("it must be exactly: {wanted}"),
-        "Nothing was changed",
-    ))
+    ask::unlock(keeper, false)
 }
 
 /// To the second, UTC.

@@ -1,4 +1,4 @@
-//! The keys of lists, of the palette and of the small dialogs: filter, order, command, cluster, silence.
+//! The keys of lists, of the palette and of the small dialogs: filter, order, command, cluster, silence, actions.
 
 use super::table::{ALWAYS, BACK, DOWN, FIRST, LAST, PAGE_DOWN, PAGE_UP, SILENT, UP};
 use super::{Binding, Does, rows};
@@ -40,7 +40,7 @@ pub(super) const SORT: Binding = Binding {
 pub(super) const PALETTE: Binding = Binding {
     keys: &[":"],
     shown: None,
-    label: |_| "palette",
+    label: |_| "go to",
     says: "type where to go or what to do: a pane, an action, a cluster, any object by name",
     rank: 3,
     available: ALWAYS,
@@ -146,4 +146,19 @@ pub(super) static SILENCING: &[Binding] = &[
     Binding { label: |_| "leave it", says: "leave; nothing is silenced", ..BACK },
     ERASE,
     ERASE_ALL,
+];
+
+pub(super) static ACTION_LIST: &[Binding] = &[
+    BACK,
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "show its plan",
+        says: "make a plan and show it; nothing is done yet",
+        rank: 1,
+        available: ALWAYS,
+        does: Does::Ask(|_, _| Some(Intent::Open)),
+    },
+    DOWN,
+    UP,
 ];

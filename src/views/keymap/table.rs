@@ -1,6 +1,6 @@
 //! The table itself: every key, what it is called, when it works, what it asks for.
 
-use super::lists::{CLUSTERS, COMMAND, FILTER, FILTERING, FLEET, PALETTE, SILENCING, SORT};
+use super::lists::{ACTION_LIST, CLUSTERS, COMMAND, FILTER, FILTERING, FLEET, PALETTE, SILENCING, SORT};
 use super::reading::{SCROLL, SCROLL_FIRST, SCROLL_LAST, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_UP, scrolls};
 use super::{
     Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
@@ -209,21 +209,6 @@ static ALERTS: &[Binding] = &[
 
 static DETAILS: &[Binding] =
     &[BACK, ALERT_ACTION, ACTIONS, COPY, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
-
-static ACTION_LIST: &[Binding] = &[
-    BACK,
-    Binding {
-        keys: &["<Enter>"],
-        shown: None,
-        label: |_| "show its plan",
-        says: "make a plan and show it; nothing is done yet",
-        rank: 1,
-        available: ALWAYS,
-        does: Does::Ask(|_, _| Some(Intent::Open)),
-    },
-    DOWN,
-    UP,
-];
 
 static SHARES: &[Binding] = &[
     Binding {

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::Sheet;
+use super::{Sheet, hang};
 use crate::app::msg::Pending;
 use crate::app::state::State;
 use crate::app::state::layers::UnlockDialog;
@@ -34,7 +34,8 @@ pub fn sheet(state: &State, look: &Look, dialog: &UnlockDialog, room: usize) -> 
     }
     if let Some(trouble) = &dialog.refusal {
         sheet.blank();
-        sheet.lines.push(Line::from(vec![look.mark(Mark::Bad, &trouble.what)]));
+        let lead = format!("{} ", look.glyph(Mark::Bad));
+        sheet.lines.extend(hang(look, Role::Bad, &lead, Role::Bad, &trouble.what, room));
         sheet.say(look, Role::Plain, "", &trouble.why, room);
         sheet.say(look, Role::Dim, "", &trouble.next, room);
     }

@@ -34,7 +34,9 @@ pub fn entries(
     let near: Vec<Vec<Cell>> = all.iter().skip(laid).take(first - laid + most + MARGIN).map(&cells).collect();
     let mut lines = lay(look, columns, &near, room.width, room.zoomed).into_iter();
     let mut entries = Vec::new();
-    if room.zoomed && let Some(heading) = lines.next() {
+    if room.zoomed
+        && let Some(heading) = lines.next()
+    {
         let place = format!("{}–{} of {}", first + 1, (first + most).min(all.len()), all.len());
         let heading = if all.len() > most { aside(look, heading, &place, room.width) } else { heading };
         entries.push(Entry::note(2, heading));
@@ -43,11 +45,8 @@ pub fn entries(
     entries.extend(window.zip(lines.skip(first - laid)).map(|(row, line)| Entry::row(row.key.clone(), 0, line)));
     if !room.zoomed && most < all.len() && (most + 1 == room.height || most == 0) {
         let after = all.get(first + most..).unwrap_or_default();
-        let words = if first == 0 {
-            folded(after)
-        } else {
-            folded(&[all.get(..first).unwrap_or_default(), after].concat())
-        };
+        let words =
+            if first == 0 { folded(after) } else { folded(&[all.get(..first).unwrap_or_default(), after].concat()) };
         let left = all.iter().take(first).chain(after);
         let mark = if left.clone().all(|row| row.badness == 0) { Mark::Ok } else { Mark::Warn };
         entries.push(Entry::note(0, Line::from(vec![look.mark(mark, &words)])));
