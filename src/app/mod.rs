@@ -16,7 +16,6 @@ pub mod msg;
 pub mod nodes;
 pub mod ports;
 pub mod policy;
-pub mod ports;
 pub mod program;
 pub mod raft;
 pub mod report;

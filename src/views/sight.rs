@@ -150,10 +150,9 @@ pub fn seen(state: &State) -> Option<String> {
     let mut bound = 0;
     let mut late: Option<SignedDuration> = None;
     for (feed, health) in &state.model.feeds {
-        // What we may do, and how copies stand, is looked at once a minute and says nothing about the vault.
-        if matches!(feed, FeedId::Rights | FeedId::Copies | FeedId::Estate) {
-        // What we may do, how copies and tokens stand, is looked at once a minute and says nothing about the vault.
-        if matches!(feed, FeedId::Rights | FeedId::Copies | FeedId::Tokens) {
+        // What is looked at once a minute or half a minute is about everything around, and says nothing about the vault.
+        let around = feed.period().as_secs() > 15;
+        if around {
             continue;
         }
         let gone = match (health.state(state.now, *feed), health.answered) {

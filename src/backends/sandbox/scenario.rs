@@ -35,12 +35,14 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "workload-stale",
         "workload-rollouts",
         "leader-killed",
-        "namespace-sealed"
-        "node-fills-up"
+        "namespace-sealed",
+        "node-fills-up",
         "token-clobbered",
-        "token-runs-out"
+        "token-runs-out",
         "rotation-stopped",
-        "rotation-left-behind"
+        "rotation-left-behind",
+        "sync-external",
+        "sync-lies"
     ]
 }
 
