@@ -109,11 +109,13 @@ fn names(model: &Model) -> Vec<(&'static str, Severity)> {
 }
 
 type Change = fn(&mut TokenSeen, &mut TokenSays);
+/// What it is, the token, and what fires about it.
+type Case = (&'static str, Change, &'static [(&'static str, Severity)]);
 
 #[test]
 fn each_rule_has_its_token() {
     use Severity::{Critical, Info, Warning};
-    let rows: [(&str, Change, &[(&str, Severity)]); 18] = [
+    let rows: [Case; 18] = [
         ("well", |_, _| {}, &[]),
         ("a quarter", |_, s| s.ttl = Some(SignedDuration::from_secs(8 * DAY + 60)), &[]),
         ("below it", |_, s| s.ttl = Some(SignedDuration::from_secs(7 * DAY)), &[("token-expiring", Warning)]),
