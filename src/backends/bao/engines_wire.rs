@@ -163,6 +163,13 @@ mod tests {
         let data = json!({"leases": [{"lease_id": "database/creds/app/abc", "error": format!("no\u{1b}[31m {long}")}]});
         let told = irrevocable(&data, 5);
         assert_eq!(told[0].0, "database/creds/app");
+        // As OpenBao 2.7.2 answers ten minutes after its database is gone.
+        let error = "out of retries: failed to revoke entry: resp: (*logical.Response)(nil) err: failed to connect";
+        let lease = json!({"lease_id": "database/creds/app/ZiOal51m", "mount_id": "database_23c1ec10", "error": error});
+        let data = json!({"lease_count": 1, "leases": [lease]});
+        assert_eq!(super::irrevocable(&data, 5), [("database/creds/app".to_owned(), error.to_owned())]);
+        let data = json!({"leases": [{"lease_id": "a/b", "error": format!("no\u{1b}[31m {long}")}]});
+        let told = irrevocable(&data, 5);
         assert!(told[0].1.len() <= LONGEST && !told[0].1.contains('\u{1b}'), "{told:?}");
     }
 }
