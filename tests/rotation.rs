@@ -80,7 +80,10 @@ fn denied() -> Value {
 fn watched(table: &Arc<Table>) -> EnginesFeed {
     let roster = Roster::new(Shared { members: Some(vec!["openbao-0".into()]), ..Shared::default() });
     let token = Arc::new(|| Some(SecretString::from("token")));
-    EnginesFeed::new(Ask::new(Arc::clone(table) as Arc<dyn Transport>, roster, token), Arc::clone(table) as Arc<dyn Clock>)
+    EnginesFeed::new(
+        Ask::new(Arc::clone(table) as Arc<dyn Transport>, roster, token),
+        Arc::clone(table) as Arc<dyn Clock>,
+    )
 }
 
 async fn look(feed: &mut EnginesFeed) -> EnginesSeen {
@@ -115,7 +118,8 @@ async fn many_roles_are_read_within_the_budget_and_each_when_it_is_due() {
     // Whatever else is to be read again: what is due is read in the next look, and there it is late by what the vault says.
     *table.now.lock().unwrap() = 86_400 - 60 + 16;
     let late = look(&mut feed).await;
-    let overdue = late.static_roles.iter().filter(|role| matches!(standing(role, at(86_356)), Standing::Overdue { .. }));
+    let overdue =
+        late.static_roles.iter().filter(|role| matches!(standing(role, at(86_356)), Standing::Overdue { .. }));
     let overdue = overdue.count();
     assert!((1..=40).contains(&overdue), "only what was read since can be late: {overdue}");
 }
@@ -305,11 +309,8 @@ fn judged(rule: &str, detail: SyncDetail, kind: SyncKind, now: i64) -> Finding {
 
 #[test]
 fn lease_expiring() {
-    let leased = || SyncDetail {
-        renewed: Some(at(0)),
-        lease: Some(SignedDuration::from_secs(1_000)),
-        ..SyncDetail::default()
-    };
+    let leased =
+        || SyncDetail { renewed: Some(at(0)), lease: Some(SignedDuration::from_secs(1_000)), ..SyncDetail::default() };
     let of = |detail, now| judged("lease-expiring", detail, SyncKind::VaultDynamicSecret, now);
     // Two thirds, ten percent at random, and half a minute.
     assert_eq!(of(leased(), 800), Finding::Clear);

@@ -115,15 +115,17 @@ fn without_rights_the_policy_line_is_said_and_no_password_comes_out() {
     let mut vault = vault_on(&postgres);
     // It sees that the engine is there, and may do nothing else.
     token(&mut vault, "path \"database/roles\" { capabilities = [\"list\"] }");
-    let (code, document) =
-        vault.check_until("what is denied", &CLUSTER, |_, d| alert(d, "rotation-overdue").is_some());
+    let (code, document) = vault.check_until("what is denied", &CLUSTER, |_, d| alert(d, "rotation-overdue").is_some());
     let told = alert(&document, "rotation-overdue").unwrap();
     assert_eq!((code, &told["state"]), (3, &json!("unknown")), "{document:#}");
     let line = "path \"database/static-roles\" { capabilities = [\"list\"] }";
     assert!(told.to_string().contains(&line.replace('"', "\\\"")), "{told:#}");
 
     // With rights to everything, passwords included, none of them is asked for or shown.
-    token(&mut vault, "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\", \"sudo\"] }");
+    token(
+        &mut vault,
+        "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\", \"sudo\"] }",
+    );
     let mut secrets = vec![PASSWORD.to_owned(), password(&vault, "database/creds/app")];
     secrets.push(password(&vault, "database/static-creds/fleet"));
     let log = vault.home.path().join("trace.log");

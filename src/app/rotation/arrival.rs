@@ -11,6 +11,7 @@ use crate::app::model::consumers::{ConsumerSeen, Use};
 use crate::app::model::engines::{Place, StaticRoleSeen};
 use crate::app::model::observed::FeedState;
 use crate::app::model::sync::{SyncKind, SyncSeen};
+use crate::app::model::table::Table;
 use crate::app::time::age;
 use crate::app::verdict::sight;
 
@@ -65,7 +66,7 @@ pub type Bringers<'a> = BTreeMap<String, Vec<&'a SyncSeen>>;
 pub fn bringers(model: &Model, now: Timestamp) -> Bringers<'_> {
     let mut all = Bringers::new();
     let table = model.sync.as_ref().and_then(|table| table.fresh(now, FeedId::Sync));
-    for sync in table.into_iter().flat_map(|table| table.iter()) {
+    for sync in table.into_iter().flat_map(Table::iter) {
         for source in &sync.sources {
             let Some(role) = source.path.strip_prefix("static-creds/") else { continue };
             let place = Place {
@@ -155,7 +156,7 @@ fn fetched(sync: &SyncSeen, rotated: Timestamp) -> Fetched {
 /// The workloads that use this Secret, and how.
 fn users<'a>(model: &'a Model, secret: &ObjectRef, now: Timestamp) -> Vec<(&'a ConsumerSeen, Vec<&'a Use>)> {
     let table = model.consumers.as_ref().and_then(|table| table.fresh(now, FeedId::Consumers));
-    let all = table.into_iter().flat_map(|table| table.iter());
+    let all = table.into_iter().flat_map(Table::iter);
     all.filter_map(|user| {
         let uses: Vec<&Use> = user.uses.iter().filter(|it| it.secret == *secret).collect();
         (!uses.is_empty()).then_some((user, uses))

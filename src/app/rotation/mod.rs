@@ -122,9 +122,5 @@ pub fn nearness(ends: Timestamp, now: Timestamp, (warning, critical): (u64, u64)
         let days = SignedDuration::from_hours(i64::try_from(days).unwrap_or(0).saturating_mul(24));
         ends.duration_since(now) <= days
     };
-    if within(critical) {
-        2
-    } else {
-        u8::from(within(warning))
-    }
+    if within(critical) { 2 } else { u8::from(within(warning)) }
 }

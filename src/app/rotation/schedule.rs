@@ -31,9 +31,9 @@ pub fn next(schedule: &str, after: Timestamp) -> Option<Timestamp> {
             (_, _) => in_month && in_week,
         };
         if fits && has(months, date.month()) {
-            let found = (0..24).filter(|h| has(hours, *h)).flat_map(|h| {
-                (0..60).filter(|m| has(minutes, *m)).filter_map(move |m| Time::new(h, m, 0, 0).ok())
-            });
+            let found = (0..24)
+                .filter(|h| has(hours, *h))
+                .flat_map(|h| (0..60).filter(|m| has(minutes, *m)).filter_map(move |m| Time::new(h, m, 0, 0).ok()));
             let mut found = found.map(|time| DateTime::from_parts(date, time)).filter(|moment| *moment > start);
             if let Some(moment) = found.next() {
                 return moment.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
@@ -97,7 +97,9 @@ mod tests {
         // Day of month or day of week, where both are given.
         assert_eq!(of("0 0 25 * mon"), "2026-11-23T00:00:00Z");
         assert_eq!(of("0 5/6 * * *"), "2026-11-22T17:00:00Z");
-        for wrong in ["", "0 2 * *", "61 * * * *", "0 0 30 2 *", "a b c d e", "5-1 * * * *", "*/0 * * * *", "* * * * * *"] {
+        for wrong in
+            ["", "0 2 * *", "61 * * * *", "0 0 30 2 *", "a b c d e", "5-1 * * * *", "*/0 * * * *", "* * * * * *"]
+        {
             assert_eq!(of(wrong), "", "{wrong}");
         }
     }

@@ -30,7 +30,7 @@ pub enum Question {
     Connection { mount: String, name: String },
     /// `GET sys/leases/count?type=irrevocable`.
     Irrevocable,
-    /// `GET sys/leases?type=irrevocable`: their errors.
+    /// `GET sys/leases?type=irrevocable`: their errors; needs sudo.
     IrrevocableLeases,
     /// `LIST sys/leases/lookup/PREFIX`; needs sudo.
     Leases { prefix: String },
@@ -116,6 +116,7 @@ impl Question {
             Method::Put => "update",
             Method::Get | Method::Delete => match self {
                 Self::Audit => "sudo",
+                Self::IrrevocableLeases => "read\", \"sudo",
                 _ => "read",
             },
         }

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::Feed;
 use crate::app::id::FeedId;
-use crate::app::model::engines::{Blind, ConnectionSeen, EnginesSeen, LeasesSeen, Part, PkiSeen, Place, StaticRoleSeen};
+use crate::app::model::engines::{
+    Blind, ConnectionSeen, EnginesSeen, LeasesSeen, Part, PkiSeen, Place, StaticRoleSeen,
+};
 use crate::app::model::fact::Fact;
 use crate::app::ports::Clock;
 use crate::app::rotation::due;
@@ -283,7 +285,8 @@ impl EnginesFeed {
         let (_, mut known) = self.leases.remove(&(place.clone(), role.clone())).unwrap_or_default();
         known.retain(|id, _| ids.contains(id));
         // One whose end is past cannot be revoked, and is not looked up again.
-        let soonest = known.iter().filter(|(_, ends)| **ends > now).min_by_key(|(_, ends)| **ends).map(|(id, _)| id.clone());
+        let soonest =
+            known.iter().filter(|(_, ends)| **ends > now).min_by_key(|(_, ends)| **ends).map(|(id, _)| id.clone());
         let fresh: Vec<String> = ids.iter().filter(|id| !known.contains_key(*id)).take(SAMPLE).cloned().collect();
         for id in soonest.into_iter().chain(fresh) {
             let question = Question::Lease { id: format!("{prefix}{id}") };

@@ -107,7 +107,7 @@ fn irrevocable(count: u64, seen: &EnginesSeen, page: &mut Page<'_>) {
         page.hang(Role::Dim, &" ".repeat(12), Role::Plain, error);
     }
     if seen.irrevocable_errors.is_empty() {
-        let line = "path \"sys/leases\" { capabilities = [\"read\"] }";
+        let line = "path \"sys/leases\" { capabilities = [\"read\", \"sudo\"] }";
         page.fact("errors", &format!("not in sight: allow it in a policy of the token: {line}"));
     }
 }

@@ -215,9 +215,7 @@ fn consumers(arrivals: &[Arrival]) -> (String, Mark) {
     });
     match (total, waiting.iter().max(), longest.max()) {
         (0, ..) => (String::new(), Mark::Absent),
-        (_, Some(since), _) => {
-            (format!("{} of {total} not arrived for {}", waiting.len(), quiet(*since)), Mark::Warn)
-        }
+        (_, Some(since), _) => (format!("{} of {total} not arrived for {}", waiting.len(), quiet(*since)), Mark::Warn),
         (_, None, Some(took)) => (format!("{total} arrived in {}", spoken(took)), Mark::Ok),
         (_, None, None) if arrivals.iter().all(|arrival| arrival.window == Window::Arrived) => {
             (format!("{total} arrived"), Mark::Ok)

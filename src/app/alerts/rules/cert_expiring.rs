@@ -9,6 +9,7 @@ use crate::app::model::Model;
 use crate::app::model::engines::{EnginesSeen, Part, PkiSeen};
 use crate::app::model::observed::FeedState;
 use crate::app::model::sync::{SyncKind, SyncSeen};
+use crate::app::model::table::Table;
 use crate::app::rotation::{CERT_DAYS, issuer_ref, nearness};
 use crate::app::time::{date_clock, moment, spoken};
 use crate::app::verdict::sight;
@@ -39,7 +40,7 @@ impl Rule for CertExpiring {
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
         let table = model.sync.as_ref().and_then(|table| table.fresh(now, FeedId::Sync));
         let unseen = table.is_none() && model.feed_state(FeedId::Sync, now) != FeedState::Absent;
-        let synced = table.into_iter().flat_map(|table| table.iter());
+        let synced = table.into_iter().flat_map(Table::iter);
         let synced = synced.filter(|sync| sync.kind == SyncKind::VaultPKISecret);
         let synced = synced.filter_map(|sync| Some((sync.object.clone(), synced_one(sync, now)?)));
         let (seen, mut findings) = match engines_blind::look(model, "Issuer", &[Part::Issuer], now) {
@@ -99,9 +100,12 @@ fn synced_one(sync: &SyncSeen, now: Timestamp) -> Option<Finding> {
         } else {
             format!("The certificate of {path} ends in {} and was not renewed", spoken(ends.duration_since(now)))
         },
-        why: sync.detail.error.clone().filter(|error| !error.is_empty()).unwrap_or_else(|| {
-            format!("its operator meant to renew it {} before its end", spoken(offset))
-        }),
+        why: sync
+            .detail
+            .error
+            .clone()
+            .filter(|error| !error.is_empty())
+            .unwrap_or_else(|| format!("its operator meant to renew it {} before its end", spoken(offset))),
         next: "See whether the operator runs and can log in; its Events name what the vault refused".to_owned(),
         action: None,
         evidence_since: Some(wanted),

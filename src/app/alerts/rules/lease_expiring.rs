@@ -76,7 +76,11 @@ fn judge(model: &Model, sync: &SyncSeen, now: Timestamp) -> Option<Finding> {
     Some(Finding::Firing(Firing {
         severity: if urgent { Severity::Critical } else { Severity::Warning },
         sentence,
-        why: format!("last renewed at {}, for {}; its operator renews well before", moment(now, renewed), spoken(lease)),
+        why: format!(
+            "last renewed at {}, for {}; its operator renews well before",
+            moment(now, renewed),
+            spoken(lease)
+        ),
         next: "See whether the operator runs and can log in; its log names the lease".to_owned(),
         action: None,
         evidence_since: Some(wanted.min(ends)),
