@@ -139,7 +139,7 @@ fn a_namespaces_own_share_is_proven_and_says_nothing_of_the_vaults() {
 fn noted(folder: &std::path::Path) -> bool {
     std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let note = name.starts_with("proof-attempt-") && name.ends_with(".json");
+        let note = name.starts_with("proof-attempt-") && entry.path().extension().is_some_and(|end| end == "json");
         note || (entry.path().is_dir() && noted(&entry.path()))
     })
 }

@@ -13,6 +13,7 @@ use crate::app::raft::{self, InSight, Tolerance};
 use crate::app::state::State;
 use crate::app::text::count;
 use crate::app::time::quiet;
+use crate::app::trouble::{Trouble, TroubleKind};
 use crate::views::table::{Cell, Column, lay};
 use crate::views::theme::{Look, Mark, Role};
 use crate::views::{fmt, sight};
@@ -115,6 +116,11 @@ pub(super) fn notes(state: &State, look: &Look, room: Room) -> Vec<Entry> {
             inventory(seen, &mut notes);
         }
         logins(seen, &mut notes);
+        let parts = [seen.audit.as_ref().err(), seen.namespaces.as_ref().err(), seen.mounts.as_ref().err()];
+        unread(parts.into_iter().chain([seen.auth.as_ref().err()]), room, &mut notes);
+    }
+    if let InSight::Here(seen) = raft::raft(&state.model, state.now) {
+        unread(std::iter::once(seen.cluster.as_ref().err()), room, &mut notes);
     }
     if let InSight::Here(seen) = raft::raft(&state.model, state.now)
         && let Ok(view) = &seen.cluster
@@ -141,6 +147,16 @@ pub(super) fn notes(state: &State, look: &Look, room: Room) -> Vec<Entry> {
         Entry::note(weight, Line::from(vec![look.mark(mark, &fmt::end(&words, room.width.saturating_sub(3)))]))
     });
     lines.collect()
+}
+
+/// Parts that may not be read; where the whole screen is there for it, with the line of a policy that would allow it.
+fn unread<'a>(parts: impl Iterator<Item = Option<&'a Trouble>>, room: Room, notes: &mut Vec<(u8, Mark, String)>) {
+    for trouble in parts.flatten().filter(|trouble| trouble.kind != TroubleKind::Absent) {
+        notes.push((5, Mark::Unknown, trouble.what.clone()));
+        if room.zoomed && !trouble.next.is_empty() {
+            notes.push((6, Mark::Absent, trouble.next.clone()));
+        }
+    }
 }
 
 fn cleanup(view: &crate::app::model::raft::ClusterView) -> String {
