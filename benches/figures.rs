@@ -81,7 +81,7 @@ async fn inside(table: &mut Table) {
     }
     // A proof of today is given to the minute, and the figure turns; a quiet night's proof is days old.
     for (days, proven) in [(2, "days"), (0, "minutes")] {
-        let (first, minute) = idle_minute(days).await;
+        let (first, minute) = Box::pin(idle_minute(days)).await;
         if days > 0 {
             table.row("bytes of the first frame, 80x24", format!("{first} B"), "");
         }

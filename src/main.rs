@@ -63,13 +63,13 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
     };
     let look = look(resolved.look);
     if let Some(Command::Demo(wanted)) = &cli.command {
-        return demo::run(wanted, look, env).await;
+        return Box::pin(demo::run(wanted, look, env)).await;
     }
     if let Err(trouble) = log::init(resolved.log_file.as_deref(), &dirs.log_file(), env) {
         return Answer::failed(&trouble, 1);
     }
     match (&cli.command, cli.print) {
-        (Some(Command::Check(wanted)), _) => check::run(cli, wanted, env, paint(resolved.look)).await,
+        (Some(Command::Check(wanted)), _) => Box::pin(check::run(cli, wanted, env, paint(resolved.look))).await,
         (Some(Command::Keys(wanted)), _) => keys::run(cli, wanted, env).await,
         (Some(Command::Act(wanted)), _) => Box::pin(act::run(cli, &wanted.command, env)).await,
         (_, Some(size)) => Box::pin(check::screen(cli, size, &look, env)).await,

@@ -245,6 +245,7 @@ fn user(way: Way) -> ConsumerSeen {
 
 fn pod(started: i64) -> PodLife {
     PodLife {
+        init: Vec::new(),
         object: ObjectRef::pod("shop", "web-1"),
         owner: Some(ObjectRef::new("Deployment", "shop", "web")),
         node: String::new(),

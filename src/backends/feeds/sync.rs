@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::followed::Followed;
-use super::roster::{Roster, SyncNames};
+use super::roster::{Login, Roster, SyncNames};
 use super::{Feed, Wide, no_cluster};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::fact::Fact;
@@ -124,11 +124,13 @@ impl SyncFeed {
 
     /// Tells the others what is named here, or why nobody knows.
     fn tell(&self, outcome: &Result<Vec<Fact>, Trouble>) {
+        let mut logins = None;
         let names = match outcome {
             Ok(_) => {
                 let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
                 book.versions = self.served.iter().map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
                 book.changed = false;
+                logins = Some(book.logins());
                 book.names()
             }
             Err(trouble) if trouble.kind == TroubleKind::Absent => SyncNames::Absent,
@@ -136,7 +138,10 @@ impl SyncFeed {
             Err(_) if matches!(self.roster.now().sync, SyncNames::Served { .. }) => return,
             Err(trouble) => SyncNames::Unclear(trouble.clone()),
         };
-        self.roster.change(|shared| shared.sync = names);
+        self.roster.change(|shared| {
+            shared.sync = names;
+            shared.logins = logins.unwrap_or_else(|| std::mem::take(&mut shared.logins));
+        });
     }
 }
 
@@ -179,8 +184,8 @@ impl SyncFeed {
                     let noted = |delta| Fact::Sync(book.noted(part(&many, delta)));
                     let facts: Vec<Fact> = facts.into_iter().filter_map(delta).map(noted).collect();
                     if std::mem::take(&mut book.changed) {
-                        let names = book.names();
-                        roster.change(|shared| shared.sync = names);
+                        let (names, logins) = (book.names(), book.logins());
+                        roster.change(|shared| (shared.sync, shared.logins) = (names, logins));
                     }
                     Some(Ok(facts))
                 }
@@ -280,6 +285,8 @@ struct Named {
     sources: Vec<VaultPath>,
     through: Option<ObjectRef>,
     store: bool,
+    /// Mount and role.
+    login: Option<(String, String)>,
 }
 
 impl Book {
@@ -331,7 +338,28 @@ impl Book {
         SyncNames::Served { versions, paths: Arc::new(places.into_iter().collect()) }
     }
 
+    /// The logins that objects make, each with what is read through it.
+    fn logins(&self) -> Vec<Login> {
+        let logins = self.named.iter().filter_map(|(object, named)| {
+            let (mount, role) = named.login.clone()?;
+            let users = self.named.values().filter(|other| other.through.as_ref() == Some(object));
+            let read: Vec<VaultPath> = users.flat_map(|user| self.placed(user)).collect();
+            let namespace = read.first().map(|path| path.namespace.clone()).unwrap_or_default();
+            let needs: BTreeSet<(String, String)> = read.iter().filter_map(need).collect();
+            Some(Login { namespace, mount, role, account: None, needs: needs.into_iter().collect() })
+        });
+        logins.filter(|login| !login.mount.is_empty() && !login.role.is_empty()).collect()
+    }
+
     fn places(&self, named: &Named) -> Vec<VaultPath> {
+        let placed = self.placed(named).into_iter();
+        placed
+            .filter(|path| path.engine == EngineKind::Kv2 && !path.mount.is_empty() && !path.path.is_empty())
+            .collect()
+    }
+
+    /// Where an object reads, with the mount of its store where it names none itself.
+    fn placed(&self, named: &Named) -> Vec<VaultPath> {
         if named.store {
             return Vec::new();
         }
@@ -340,16 +368,33 @@ impl Book {
             Some(store) if path.mount.is_empty() => path.within(store),
             Some(_) | None => path.clone(),
         });
-        placed
-            .filter(|path| path.engine == EngineKind::Kv2 && !path.mount.is_empty() && !path.path.is_empty())
-            .collect()
+        placed.collect()
     }
+}
+
+/// What a policy must allow so that this can be read: the API path, and the capability.
+fn need(path: &VaultPath) -> Option<(String, String)> {
+    if path.mount.is_empty() || path.path.is_empty() {
+        return None;
+    }
+    let (between, capability) = match path.engine {
+        EngineKind::Kv2 => ("/data/", "read"),
+        EngineKind::Kv1 | EngineKind::Dynamic => ("/", "read"),
+        EngineKind::Pki => ("/", "update"),
+        EngineKind::Other => return None,
+    };
+    Some((format!("{}{between}{}", path.mount, path.path), capability.to_owned()))
 }
 
 impl Named {
     fn of(row: &SyncSeen) -> Self {
         let store = matches!(row.kind, SyncKind::SecretStore | SyncKind::ClusterSecretStore);
-        Self { sources: row.sources.clone(), through: row.detail.through.clone(), store }
+        Self {
+            sources: row.sources.clone(),
+            through: row.detail.through.clone(),
+            store,
+            login: row.detail.login.clone(),
+        }
     }
 }
 
