@@ -8,11 +8,11 @@ use std::path::Path;
 
 use baowatch::app::id::ObjectRef;
 use baowatch::app::model::Model;
-use baowatch::app::model::engines::{EnginesSeen, StaticRoleSeen};
+use baowatch::app::model::engines::{EnginesSeen, Place, StaticRoleSeen};
 use baowatch::app::model::observed::Observed;
 use baowatch::app::model::paths::{EngineKind, PathSeen, PathState, PathsSeen, VaultPath};
 use baowatch::app::model::seal::{Replica, SealAnswer};
-use baowatch::app::model::secrets::{Changed, Evidence, SecretSeen};
+use baowatch::app::model::secrets::{Changed, Evidence, Marks, SecretSeen};
 use baowatch::app::model::sync::{EventSeen, Operator, OperatorSeen, OperatorsSeen, SyncSeen};
 use baowatch::app::model::table::Table;
 use baowatch::app::sync::Word;
@@ -195,7 +195,8 @@ fn tell(
         Beside::Absent(path) => put(path, PathState::Absent),
         Beside::Role(role, rotated, ago) => {
             let role = StaticRoleSeen {
-                mount: "database".into(),
+                place: Place { namespace: String::new(), mount: "database".into() },
+                at: now - SignedDuration::from_secs(*ago),
                 role: (*role).into(),
                 username: (*role).into(),
                 connection: "pg".into(),
@@ -240,6 +241,7 @@ fn secret(object: &Value) -> SecretSeen {
         writer: owner
             .map(|owner| ObjectRef::new(owner["kind"].as_str().unwrap(), namespace, owner["name"].as_str().unwrap())),
         deleting: false,
+        marks: Marks::default(),
     }
 }
 
@@ -255,6 +257,7 @@ fn held(name: &ObjectRef, seen: &SyncSeen) -> SecretSeen {
         changed: Some(Changed { at, by: Evidence::Created }),
         writer: Some(seen.object.clone()),
         deleting: false,
+        marks: Marks::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use baowatch::backends::bao::ask::Ask;
 use baowatch::backends::bao::http::{HttpOptions, HttpTransport, Route};
 use baowatch::backends::bao::transport::Transport;
 use baowatch::backends::feeds::estate::EstateFeed;
-use baowatch::backends::feeds::roster::{Keys, Login, Roster, Shared};
+use baowatch::backends::feeds::roster::{Login, Roster, Shared};
 use baowatch::backends::feeds::{self, Feed as _, Scope, Wide};
 use baowatch::backends::keys::Salt;
 use base64::Engine as _;
@@ -191,7 +191,7 @@ async fn look(vault: &Vault, logins: Vec<Login>) -> EstateSeen {
     let transport = HttpTransport::new(HttpOptions::default(), TaskTracker::new()).unwrap();
     transport.route("openbao-0", Route::address(vault.made["addresses"]["openbao-0"].as_str().unwrap()).unwrap());
     let members = Some(vec!["openbao-0".to_owned()]);
-    let roster = Roster::new(Shared { members, selector: None, keys: Keys::Unknown, logins });
+    let roster = Roster::new(Shared { members, logins, ..Shared::default() });
     let token = root(vault);
     let token = Arc::new(move || Some(secrecy::SecretString::from(token.clone())));
     let wide = Wide {
