@@ -12,7 +12,9 @@
 //! - [`app::raft`], [`app::estate`], [`app::policy`], [`app::advisories`]: what follows from raft's words, from the vault's
 //!   estate, from the text of policies, from the version that runs
 //! - [`app::alerts`]: rules judge the model, the book remembers since when
-//! - [`app::tokens`]: what follows from what is known of tokens
+//! - [`app::sync`]: what to believe of an object that brings a secret into the cluster; [`app::workloads`]: who runs with an old
+//!   one; [`app::flow`]: both joined to one row an application
+//! - [`app::nodes`], [`app::tokens`], [`app::rotation`]: what follows from what is known of nodes, of tokens, of what the vault rotates
 //! - [`app::verdict`]: the model into one sentence, its reasons, and what to do next
 //! - [`app::actions`]: the guided actions: each makes a plan from what is known, or says why not
 //! - [`app::runbook`]: the engine of every change: plan, guard, challenge, journal, step, evidence

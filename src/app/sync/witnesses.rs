@@ -175,7 +175,9 @@ impl<'a> Witnesses<'a> {
     pub(super) fn role(&self, place: &VaultPath) -> Option<(&'a StaticRoleSeen, bool)> {
         let name = place.path.strip_prefix("static-creds/")?;
         let engines = self.model.engines.as_ref()?;
-        let role = engines.value.static_roles.iter().find(|role| role.place.mount == place.mount && role.place.namespace == place.namespace && role.role == name)?;
+        let role = engines.value.static_roles.iter().find(|role| {
+            role.place.mount == place.mount && role.place.namespace == place.namespace && role.role == name
+        })?;
         Some((role, within(self.now, engines.at, FeedId::Engines.limit())))
     }
 

@@ -20,9 +20,9 @@ mod secret;
 mod seed;
 mod server;
 mod shelf;
-mod token;
 #[cfg(test)]
 mod tests;
+mod token;
 mod vault;
 mod world;
 

@@ -14,12 +14,12 @@ mod application;
 mod custody;
 mod kept;
 mod keys;
-mod node;
 mod namespace;
+mod node;
 mod replica;
+mod rotation;
 mod sync;
 mod token;
-mod rotation;
 mod vault;
 mod workload;
 

@@ -8,8 +8,8 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::verdict::sight;
 
-mod cert_expiring;
 mod audit_silent;
+mod cert_expiring;
 mod clock_skew;
 mod custody_mismatch;
 mod custody_missing;
@@ -31,32 +31,32 @@ mod keys_single_copy;
 mod keys_unproven;
 mod keystore_missing;
 mod keystore_unreadable;
-mod rollout_ondelete_pending;
-mod rollout_stuck;
+mod lease_expiring;
+mod lease_irrevocable;
 mod longhorn_memory;
 mod memory_forecast;
+mod namespace_sealed;
 mod node_memory;
 mod node_not_ready;
 mod node_pressure;
 mod node_sight;
-mod root_in_use;
-mod token_capped;
-mod token_drift;
-mod token_expiring;
-mod token_weak;
-mod lease_expiring;
-mod lease_irrevocable;
-mod rotation_overdue;
-mod namespace_sealed;
+mod pushsecret_rotates_on_edit;
 mod raft_lag;
 mod raft_tolerance;
-mod pushsecret_rotates_on_edit;
+mod rollout_ondelete_pending;
+mod rollout_stuck;
+mod root_in_use;
+mod rotation_overdue;
 mod store_not_ready;
 mod sync_behind;
 mod sync_dropped;
 mod sync_failed;
 mod sync_objects;
 mod sync_stale;
+mod token_capped;
+mod token_drift;
+mod token_expiring;
+mod token_weak;
 mod unsealer_dead;
 mod upgrade_trap;
 mod vault_no_active;
@@ -64,9 +64,9 @@ mod vault_on_pressured_node;
 mod vault_sealed;
 mod vault_uninitialized;
 mod vault_unreachable;
-mod workload_stale;
-mod version_advisory;
 mod vaultauth_invalid;
+mod version_advisory;
+mod workload_stale;
 
 /// Every rule there is.
 pub fn all() -> &'static [&'static dyn Rule] {
@@ -94,14 +94,22 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &custody_missing::CustodyMissing,
         &custody_mismatch::CustodyMismatch,
         &custody_permissions::CustodyPermissions,
+        &sync_stale::SyncStale,
+        &sync_failed::SyncFailed,
+        &sync_dropped::SyncDropped,
+        &sync_behind::SyncBehind,
+        &store_not_ready::StoreNotReady,
+        &vaultauth_invalid::VaultAuthInvalid,
+        &generator_never_rotates::GeneratorNeverRotates,
+        &pushsecret_rotates_on_edit::PushSecretRotatesOnEdit,
         &workload_stale::WorkloadStale,
         &rollout_stuck::RolloutStuck,
         &rollout_ondelete_pending::RolloutOndeletePending,
-        &vault_on_pressured_node::VaultOnPressuredNode,
         &node_memory::NodeMemory,
         &memory_forecast::MemoryForecast,
         &node_pressure::NodePressure,
         &node_not_ready::NodeNotReady,
+        &vault_on_pressured_node::VaultOnPressuredNode,
         &longhorn_memory::LonghornMemory,
         &token_expiring::TokenExpiring,
         &token_drift::TokenDrift,
@@ -115,14 +123,6 @@ pub fn all() -> &'static [&'static dyn Rule] {
         &audit_silent::AuditSilent,
         &version_advisory::VersionAdvisory,
         &upgrade_trap::UpgradeTrap,
-        &sync_stale::SyncStale,
-        &sync_failed::SyncFailed,
-        &sync_dropped::SyncDropped,
-        &sync_behind::SyncBehind,
-        &store_not_ready::StoreNotReady,
-        &vaultauth_invalid::VaultAuthInvalid,
-        &generator_never_rotates::GeneratorNeverRotates,
-        &pushsecret_rotates_on_edit::PushSecretRotatesOnEdit,
         &clock_skew::ClockSkew,
         &feed_stale::FeedStale,
     ]

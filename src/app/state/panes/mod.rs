@@ -13,8 +13,8 @@ mod tokens;
 mod workloads;
 
 pub use keys::{copies, custody, elsewhere};
-pub use tokens::find as token;
 pub use rotation::{Rotating, badness as rotation_badness, rotating};
+pub use tokens::find as token;
 
 /// One row: a stable key for the selection, and what Enter opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
