@@ -102,7 +102,7 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ("longhorn-memory", Scenario("node-fills-up"), Scenario("node-fills-up")),
     ("token-expiring", Scenario("token-runs-out"), Scenario("token-runs-out")),
     ("token-drift", Scenario("token-clobbered"), Scenario("token-clobbered")),
-    ("token-weak", Scenario("token-runs-out"), Scenario("token-clobbered")),
+    ("token-weak", Scenario("token-runs-out"), Test("tests/tokens.rs", "each_rule_has_its_token")),
     ("token-capped", Scenario("token-runs-out"), Scenario("token-runs-out")),
     ("root-in-use", Scenario("token-runs-out"), Scenario("token-runs-out")),
     ("rotation-overdue", Scenario("rotation-stopped"), Scenario("rotation-stopped")),
