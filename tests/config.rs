@@ -16,7 +16,7 @@ use baowatch::programs::config as program;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
-const RULES: [&str; 4] = ["vault-sealed", "keys-secret-empty", "keys-mount-optional", "clock-skew"];
+const RULES: [&str; 5] = ["vault-sealed", "keys-secret-empty", "keys-mount-optional", "clock-skew", "node-memory"];
 
 fn words(line: &str) -> Vec<OsString> {
     std::iter::once("baowatch").chain(line.split_whitespace()).map(OsString::from).collect()

@@ -38,7 +38,7 @@ fn node(name: &str) -> NodeSeen {
 }
 
 fn usage(seconds: i64, percent: u64) -> UsageSeen {
-    let figure = |percent: u64| Figure { bytes: 64 * GI * percent / 100, at: at(seconds) };
+    let figure = |percent: u64| Figure { bytes: (64 * GI * percent).div_ceil(100), at: at(seconds) };
     UsageSeen {
         source: Source::Metrics,
         why: String::new(),
