@@ -159,13 +159,15 @@ fn longhorns_manager_is_told_with_what_hangs_on_it() {
     let mut model = of(40);
     let mut seen = usage(0, 40);
     let claim = ObjectRef::new("PersistentVolumeClaim", "data", "data-openbao-0");
-    let volume = VolumeSeen { name: "pvc-1".into(), node: "node-0".into(), claim: Some(claim), pods: vec!["openbao-0".into()] };
+    let volume =
+        VolumeSeen { name: "pvc-1".into(), node: "node-0".into(), claim: Some(claim), pods: vec!["openbao-0".into()] };
     let manager = |bytes| Manager {
         object: ObjectRef::pod("longhorn-system", "instance-manager-1"),
         node: "node-0".into(),
         bytes,
     };
-    for (bytes, wanted) in [(Some(9_000_000_000), None), (Some(10_100_000_000), Some(Severity::Warning)), (None, None)] {
+    for (bytes, wanted) in [(Some(9_000_000_000), None), (Some(10_100_000_000), Some(Severity::Warning)), (None, None)]
+    {
         seen.longhorn = Some(Longhorn { managers: vec![manager(bytes)], volumes: vec![volume.clone()] });
         told(&mut model, FeedId::Usage, Fact::Usage(seen.clone()), 0);
         assert_eq!(severity(&model, "longhorn-memory", "instance-manager-1"), wanted, "{bytes:?}");

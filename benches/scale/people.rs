@@ -87,9 +87,9 @@ impl Cluster {
         std::thread::sleep(Duration::from_secs(3));
         let nodes = (0..size.nodes.saturating_sub(1)).map(|n| format!("node-{n:04}")).chain([PROBE.to_owned()]);
         cluster.make(kind("", "v1", "Node"), None, nodes.map(|name| json!({"metadata": {"name": name}})).collect());
-        let secrets = (0..size.secrets).map(|n| {
-            json!({"metadata": {"name": format!("secret-{n:05}")}, "stringData": {"value": "x".repeat(1_024)}})
-        });
+        let secrets = (0..size.secrets).map(
+            |n| json!({"metadata": {"name": format!("secret-{n:05}")}, "stringData": {"value": "x".repeat(1_024)}}),
+        );
         cluster.make(kind("", "v1", "Secret"), Some(SPACE), secrets.collect());
         cluster.make(vss(), Some(SPACE), (0..size.sync).map(static_secret).collect());
         let pods = (0..size.pods).map(|n| pod(n, n % size.nodes.saturating_sub(1).max(1)));
@@ -207,8 +207,10 @@ fn definition() -> Value {
 
 fn conditions() -> Value {
     let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let condition = |kind: &str, reason: &str| json!({"type": kind, "status": "True", "reason": reason,
-        "message": "fine", "lastTransitionTime": at, "observedGeneration": 1});
+    let condition = |kind: &str, reason: &str| {
+        json!({"type": kind, "status": "True", "reason": reason,
+        "message": "fine", "lastTransitionTime": at, "observedGeneration": 1})
+    };
     json!({"lastGeneration": 1, "conditions":
         [condition("SecretSynced", "Synced"), condition("Healthy", "Healthy"), condition("Ready", "Ready")]})
 }

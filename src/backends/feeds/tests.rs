@@ -172,8 +172,7 @@ async fn every_version_is_a_fact_and_none_goes_back_in_time() {
 async fn without_a_cluster_every_feed_that_needs_one_says_so() {
     let mut feeds = feeds(None, None);
     // How far each replica has come is asked of the replicas themselves.
-    let here =
-        [FeedId::Seal, FeedId::Raft, FeedId::Keystore, FeedId::Copies, FeedId::Custody, FeedId::Register];
+    let here = [FeedId::Seal, FeedId::Raft, FeedId::Keystore, FeedId::Copies, FeedId::Custody, FeedId::Register];
     for feed in feeds.iter_mut().filter(|feed| !here.contains(&feed.id())) {
         assert_eq!(feed.look().await.unwrap_err().kind, TroubleKind::Absent);
     }
