@@ -20,9 +20,10 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// A credential plugin may open a browser; longer than this nobody waits.
 const PLUGIN: Duration = Duration::from_mins(1);
 /// Requests at once: enough for every feed, few enough to be a polite guest on a struggling API server.
-const AT_ONCE: usize = 8;
-/// Requests a second: three replicas asked every two seconds need a handful.
-const A_SECOND: u64 = 20;
+const AT_ONCE: usize = 16;
+/// Requests a second: at rest a handful are made; the first look of all feeds makes about a hundred, and nobody should wait
+/// for a limit of our own then. kubectl allows itself three hundred in a burst.
+const A_SECOND: u64 = 150;
 
 /// Which cluster is wanted.
 #[derive(Debug, Clone, Default)]
