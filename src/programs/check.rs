@@ -80,6 +80,7 @@ fn recount(state: &mut State, remembered: Option<&Remembered>) {
     if remembered.is_none() {
         judge_once(state);
     } else {
+        state.alerts.hurry();
         state.alerts.review(&state.model, &state.settings, now);
     }
     state.verdict = judge(&state.model, now, state.sighted);

@@ -100,6 +100,10 @@ fn who_read_the_old_secret_is_named_until_it_restarts() {
 
     // Paused, and then changed: nothing goes on.
     vault.kubectl(&["rollout", "pause", "deployment/by-volume"], "");
+    // Other tests have workloads in this cluster too: only this namespace is looked at.
+    let named = format!("vault: {{namespace: {}, name: {}}}", vault.namespace, vault.name);
+    let watched = format!("watch: {{namespaces: [{}]}}", vault.namespace);
+    vault.configure(&format!("clusters:\n  lab:\n    {named}\n    {watched}\n"));
     let screen = vault.baowatch(&["--print", "160x50"]).output().unwrap();
     let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
     assert!(screen.lines().any(|line| line.contains("by-volume") && line.contains("paused")), "{screen}");

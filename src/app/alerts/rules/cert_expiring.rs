@@ -29,6 +29,10 @@ impl Rule for CertExpiring {
         Severity::Critical
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Engines, FeedId::Sync]
+    }
+
     fn fires_when(&self) -> &'static str {
         "an issuer ends within 30 days (critical: 7), or a synced certificate was not renewed in time"
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::{Finding, Rule, Severity};
 use super::sync_objects::{Opinion, describe, each};
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::sync::SyncKind;
 
@@ -18,6 +18,10 @@ impl Rule for GeneratorNeverRotates {
 
     fn severity(&self) -> Severity {
         Severity::Info
+    }
+
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
     }
 
     fn fires_when(&self) -> &'static str {

@@ -29,6 +29,10 @@ impl Rule for LeaseExpiring {
         Severity::Critical
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Engines, FeedId::Sync]
+    }
+
     fn fires_when(&self) -> &'static str {
         "a synced lease was not renewed in time; critical when under 10 % of it are left"
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::{Finding, Firing, Rule, Severity};
 use super::engines_blind;
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::engines::Part;
 use crate::app::rotation::irrevocable_ref;
@@ -19,6 +19,10 @@ impl Rule for LeaseIrrevocable {
 
     fn severity(&self) -> Severity {
         Severity::Critical
+    }
+
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Engines, FeedId::Sync]
     }
 
     fn fires_when(&self) -> &'static str {

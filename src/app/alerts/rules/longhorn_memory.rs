@@ -22,6 +22,10 @@ impl Rule for LonghornMemory {
         Severity::Warning
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Nodes, FeedId::Usage, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "an instance manager of Longhorn uses more than 10 GB of memory"
     }

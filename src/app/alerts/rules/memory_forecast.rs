@@ -29,6 +29,10 @@ impl Rule for MemoryForecast {
         SignedDuration::from_mins(2)
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Nodes, FeedId::Usage, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "a node's memory reaches 95 % within the hour if it goes on like this"
     }

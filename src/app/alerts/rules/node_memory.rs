@@ -25,6 +25,10 @@ impl Rule for NodeMemory {
         SignedDuration::from_secs(30)
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Nodes, FeedId::Usage, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "a node uses 85 % (critical: 95 %) of its memory or more"
     }

@@ -25,6 +25,10 @@ impl Rule for NodeNotReady {
         SignedDuration::from_secs(30)
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Nodes, FeedId::Usage, FeedId::Pods, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "a node is not ready; critical where a pod of the vault sits on it"
     }

@@ -21,6 +21,10 @@ impl Rule for NodePressure {
         Severity::Critical
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Nodes, FeedId::Usage, FeedId::Pods, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "a node has MemoryPressure (critical), DiskPressure or PIDPressure"
     }

@@ -26,6 +26,10 @@ impl Rule for RolloutOndeletePending {
         SignedDuration::from_mins(5)
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Consumers, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "pods under OnDelete (the vault's own too) wait for somebody to delete them"
     }

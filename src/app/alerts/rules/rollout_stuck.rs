@@ -21,6 +21,10 @@ impl Rule for RolloutStuck {
         Severity::Warning
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Consumers, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "the rollout of a workload that uses a Secret passed its deadline"
     }

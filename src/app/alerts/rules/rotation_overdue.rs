@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::{Finding, Firing, Rule, Severity};
 use super::engines_blind;
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::engines::{Part, StaticRoleSeen};
 use crate::app::rotation::{Standing, role_ref, standing};
@@ -20,6 +20,10 @@ impl Rule for RotationOverdue {
 
     fn severity(&self) -> Severity {
         Severity::Critical
+    }
+
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Engines, FeedId::Sync]
     }
 
     fn fires_when(&self) -> &'static str {

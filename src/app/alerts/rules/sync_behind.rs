@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Finding, Rule, Severity};
 use super::sync_objects::{Opinion, brings, describe, each, stale};
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::sync::Word;
 use crate::app::time::spoken;
@@ -24,6 +24,10 @@ impl Rule for SyncBehind {
     /// A Secret that was deleted is made anew within a second, and what follows a rotation needs a moment.
     fn hold(&self) -> SignedDuration {
         SignedDuration::from_secs(15)
+    }
+
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
     }
 
     fn fires_when(&self) -> &'static str {

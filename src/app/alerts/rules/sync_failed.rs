@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Finding, Rule, Severity};
 use super::sync_objects::{Opinion, brings, describe, each};
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::sync::Word;
 
@@ -23,6 +23,10 @@ impl Rule for SyncFailed {
     /// Many a first attempt fails because what it needs was applied in the same moment.
     fn hold(&self) -> SignedDuration {
         SignedDuration::from_secs(30)
+    }
+
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
     }
 
     fn fires_when(&self) -> &'static str {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::{Finding, Rule, Severity};
 use super::sync_objects::{Opinion, brings, describe, each, stale};
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::time::spoken;
 
@@ -18,6 +18,10 @@ impl Rule for SyncStale {
 
     fn severity(&self) -> Severity {
         Severity::Critical
+    }
+
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
     }
 
     fn fires_when(&self) -> &'static str {

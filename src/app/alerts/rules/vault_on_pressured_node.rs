@@ -23,6 +23,10 @@ impl Rule for VaultOnPressuredNode {
         Severity::Critical
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Nodes, FeedId::Usage, FeedId::Pods, FeedId::Containers]
+    }
+
     fn fires_when(&self) -> &'static str {
         "a pod of the vault sits on a node that is full, fills up within the hour, or is under pressure"
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Finding, Rule, Severity};
 use super::sync_objects::{Opinion, describe, each};
-use crate::app::id::{ObjectRef, RuleId};
+use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::sync::SyncKind;
 use crate::app::sync::Word;
@@ -24,6 +24,10 @@ impl Rule for VaultAuthInvalid {
     /// One failed attempt is not worth a word.
     fn hold(&self) -> SignedDuration {
         SignedDuration::from_secs(60)
+    }
+
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
     }
 
     fn fires_when(&self) -> &'static str {

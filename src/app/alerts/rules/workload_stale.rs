@@ -28,6 +28,10 @@ impl Rule for WorkloadStale {
         SignedDuration::from_mins(10)
     }
 
+    fn rests_on(&self) -> &'static [FeedId] {
+        &[FeedId::Consumers, FeedId::Containers, FeedId::Secrets, FeedId::Sync]
+    }
+
     fn fires_when(&self) -> &'static str {
         "containers are older than the data of a Secret that they read by env or subPath"
     }
