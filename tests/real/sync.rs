@@ -89,6 +89,15 @@ impl Scene {
         self.vault.lab.kubectl(&args, "");
     }
 
+    /// What the operators would have written: Secrets that are younger than the objects that bring them.
+    fn secrets(&self, namespace: &str, names: &[&str]) {
+        std::thread::sleep(std::time::Duration::from_millis(1_100));
+        for name in names {
+            let values = ["--from-literal=_raw=x", "--from-literal=value=x"];
+            self.vault.lab.kubectl(&["-n", namespace, "create", "secret", "generic", name, values[0], values[1]], "");
+        }
+    }
+
     fn crds(&self, file: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/crds").join(file);
         let path = path.display().to_string();
@@ -263,6 +272,7 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
     // One operator's kinds alone, and the other's come while somebody looks.
     scene.crds("vso.yaml");
     vso(&scene);
+    scene.secrets("shop", &["web", "mail", "forgotten"]);
     let (_, document) = scene.check();
     assert_eq!(feed(&document, "sync")["state"], "live", "{document:#}");
     assert_eq!(feed(&document, "paths")["state"], "live", "{document:#}");
@@ -285,6 +295,7 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
 
     scene.crds("eso.yaml");
     eso(&scene);
+    scene.secrets("pay", &["till"]);
     let other = Console::start(&scene.vault, 160, 50);
     other.wait_for("unsealed");
     other.type_in("3");
