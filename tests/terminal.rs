@@ -140,6 +140,10 @@ fn every_pane_and_every_layer() {
     t.type_in("a");
     t.wait_for("acknowledged");
     t.type_in("s");
+    t.wait_for("┌ Silence ");
+    t.type_in("known");
+    t.wait_for("known");
+    t.type_in(ENTER);
     t.wait_for("silenced");
     t.type_in(ENTER);
     t.wait_for("┌ Secret openbao/openbao-keys ");
