@@ -77,24 +77,6 @@ impl Word {
     }
 }
 
-impl Word {
-    /// The word on the screen.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Synced => "synced",
-            Self::Unwatched => "unwatched",
-            Self::Unknown => "unknown",
-            Self::Behind => "behind",
-            Self::Stale => "stale",
-            Self::Dropped => "dropped",
-            Self::Failed => "failed",
-            Self::Never => "never",
-            Self::Looping => "looping",
-            Self::Emptied => "emptied",
-        }
-    }
-}
-
 /// How one object stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {

@@ -120,14 +120,15 @@ impl<T: Named + Serialize + Send + 'static> Several<T> {
 }
 
 /// The list of one kind in one place is the whole of nothing else.
-fn narrowed<T>(many: &Many, delta: Delta<T>) -> Delta<T> {
+pub(super) fn narrowed<T>(many: &Many, delta: Delta<T>) -> Delta<T> {
     match delta {
         Delta::Whole(rows) => Delta::Part { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), rows },
         Delta::Part { .. } | Delta::Put(_) | Delta::Gone(_) | Delta::Same => delta,
     }
 }
 
-fn rows<T>(delta: Delta<T>) -> Vec<T> {
+/// The objects of a first look.
+pub(super) fn rows<T>(delta: Delta<T>) -> Vec<T> {
     match delta {
         Delta::Whole(rows) | Delta::Part { rows, .. } | Delta::Put(rows) => rows,
         Delta::Gone(_) | Delta::Same => Vec::new(),

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::followed::Followed;
 use super::roster::{Login, Roster, SyncNames};
+use super::several::{narrowed, rows};
 use super::{Feed, Wide, no_cluster};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::fact::Fact;
@@ -119,7 +120,7 @@ impl SyncFeed {
             let rows = parts.into_iter().flat_map(|(_, delta)| rows(delta)).collect();
             return Ok(vec![Fact::Sync(book.noted(Delta::Whole(rows)))]);
         }
-        Ok(parts.into_iter().map(|(many, delta)| Fact::Sync(book.noted(part(many, delta)))).collect())
+        Ok(parts.into_iter().map(|(many, delta)| Fact::Sync(book.noted(narrowed(many, delta)))).collect())
     }
 
     /// Tells the others what is named here, or why nobody knows.
@@ -181,7 +182,7 @@ impl SyncFeed {
                 Err(trouble) => Some(Err(trouble)),
                 Ok(facts) => {
                     let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-                    let noted = |delta| Fact::Sync(book.noted(part(&many, delta)));
+                    let noted = |delta| Fact::Sync(book.noted(narrowed(&many, delta)));
                     let facts: Vec<Fact> = facts.into_iter().filter_map(delta).map(noted).collect();
                     if std::mem::take(&mut book.changed) {
                         let (names, logins) = (book.names(), book.logins());
@@ -254,21 +255,6 @@ pub(super) fn nothing_installed() -> Trouble {
 
 fn delta(fact: Fact) -> Option<Delta<SyncSeen>> {
     if let Fact::Sync(delta) = fact { Some(delta) } else { None }
-}
-
-fn rows(delta: Delta<SyncSeen>) -> Vec<SyncSeen> {
-    match delta {
-        Delta::Whole(rows) | Delta::Part { rows, .. } | Delta::Put(rows) => rows,
-        Delta::Gone(_) | Delta::Same => Vec::new(),
-    }
-}
-
-/// The list of one kind in one place is the whole of nothing else.
-fn part(many: &Many, delta: Delta<SyncSeen>) -> Delta<SyncSeen> {
-    match delta {
-        Delta::Whole(rows) => Delta::Part { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), rows },
-        Delta::Part { .. } | Delta::Put(_) | Delta::Gone(_) | Delta::Same => delta,
-    }
 }
 
 /// Which object names which places of the vault.

@@ -41,9 +41,8 @@ pub fn sheet(state: &State, look: &Look, cursor: usize, room: usize) -> Sheet {
         };
         sheet.lines.extend(hang(look, mark.role(), &format!("    {} ", look.glyph(mark)), Role::Plain, &words, room));
     }
-    sheet.foot.push(Line::from(vec![
-        look.span(Role::Dim, "Going to another ends this session; what is watched here is not watched meanwhile."),
-    ]));
+    let warning = "Going to another ends this session; what is watched here is not watched meanwhile.";
+    sheet.foot.extend(hang(look, Role::Dim, "", Role::Dim, warning, room));
     sheet
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{Finding, Rule, Severity};
-use super::sync_objects::{Opinion, describe, each};
+use super::sync_objects::{Opinion, RESTS_ON, describe, each};
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::sync::SyncKind;
@@ -21,7 +21,7 @@ impl Rule for PushSecretRotatesOnEdit {
     }
 
     fn rests_on(&self) -> &'static [FeedId] {
-        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
+        RESTS_ON
     }
 
     fn fires_when(&self) -> &'static str {

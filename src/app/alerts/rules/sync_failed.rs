@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Finding, Rule, Severity};
-use super::sync_objects::{Opinion, brings, describe, each};
+use super::sync_objects::{Opinion, RESTS_ON, brings, describe, each};
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::sync::Word;
@@ -26,7 +26,7 @@ impl Rule for SyncFailed {
     }
 
     fn rests_on(&self) -> &'static [FeedId] {
-        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
+        RESTS_ON
     }
 
     fn fires_when(&self) -> &'static str {

@@ -10,6 +10,10 @@ use crate::app::model::sync::{SyncKind, SyncSeen};
 use crate::app::sync::{Standing, Witnesses, Word};
 use crate::app::verdict::sight;
 
+/// What the standing of a sync object rests on.
+pub(super) const RESTS_ON: &[FeedId] =
+    &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets, FeedId::Seal];
+
 /// What a rule makes of one object.
 pub(super) enum Opinion {
     /// It is well, as far as this rule goes.
@@ -57,6 +61,27 @@ pub(super) fn each(
         (seen.object.clone(), finding)
     });
     found.collect()
+}
+
+/// The ways to the vault (of these kinds) through which nothing comes; `ends` is what follows behind the object's name.
+pub(super) fn closed(
+    model: &Model,
+    now: Timestamp,
+    ways: impl Fn(SyncKind) -> bool,
+    ends: &str,
+) -> Vec<(ObjectRef, Finding)> {
+    each(
+        model,
+        now,
+        |seen, standing| {
+            if ways(seen.kind) && matches!(standing.word, Word::Failed | Word::Never) {
+                Opinion::Fires(Severity::Warning)
+            } else {
+                Opinion::Well
+            }
+        },
+        |seen, _| (format!("{} {ends}", seen.object), describe(seen)),
+    )
 }
 
 /// What is brought from the vault into a Secret or back, and not a way to the vault.

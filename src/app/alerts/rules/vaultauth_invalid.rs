@@ -3,11 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Finding, Rule, Severity};
-use super::sync_objects::{Opinion, describe, each};
+use super::sync_objects::{RESTS_ON, closed};
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::sync::SyncKind;
-use crate::app::sync::Word;
 
 /// The rule.
 pub struct VaultAuthInvalid;
@@ -27,7 +26,7 @@ impl Rule for VaultAuthInvalid {
     }
 
     fn rests_on(&self) -> &'static [FeedId] {
-        &[FeedId::Sync, FeedId::Operators, FeedId::Paths, FeedId::Engines, FeedId::Secrets]
+        RESTS_ON
     }
 
     fn fires_when(&self) -> &'static str {
@@ -39,26 +38,7 @@ impl Rule for VaultAuthInvalid {
     }
 
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
-        each(
-            model,
-            now,
-            |seen, standing| match seen.kind {
-                SyncKind::VaultAuth | SyncKind::VaultConnection
-                    if matches!(standing.word, Word::Failed | Word::Never) =>
-                {
-                    Opinion::Fires(Severity::Warning)
-                }
-                SyncKind::VaultAuth
-                | SyncKind::VaultConnection
-                | SyncKind::SecretStore
-                | SyncKind::ClusterSecretStore
-                | SyncKind::VaultStaticSecret
-                | SyncKind::VaultDynamicSecret
-                | SyncKind::VaultPKISecret
-                | SyncKind::ExternalSecret
-                | SyncKind::PushSecret => Opinion::Well,
-            },
-            |seen, _| (format!("{} cannot be used: nobody logs in through it", seen.object), describe(seen)),
-        )
+        let ways = |kind| matches!(kind, SyncKind::VaultAuth | SyncKind::VaultConnection);
+        closed(model, now, ways, "cannot be used: nobody logs in through it")
     }
 }

@@ -101,12 +101,14 @@ fn complain(model: &mut Model, feed: FeedId, trouble: &Trouble, now: Timestamp) 
     let health = model.feeds.entry(feed).or_default();
     health.asked.get_or_insert(now);
     let news = health.trouble.as_ref().is_none_or(|before| before.value.kind != trouble.kind);
+    // What was never here is nothing that happened.
+    let event = news && (trouble.kind != TroubleKind::Absent || health.spoke());
     // The moment of the first complaint is kept: it says since when.
     match &mut health.trouble {
         Some(before) if !news => before.value = trouble.clone(),
         slot => *slot = Some(Observed::new(trouble.clone(), now)),
     }
-    if news {
+    if event {
         let subject = feed_ref(feed);
         // What does not exist here is no bad news.
         let tone = if trouble.kind == TroubleKind::Absent { Tone::Plain } else { Tone::Notable };
