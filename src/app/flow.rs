@@ -1,22 +1,26 @@
 //! The way of a secret, an application at a time: path in the vault, sync object, Secret, workload; and where it is broken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::id::ObjectRef;
 use super::model::Model;
-use super::model::paths::{PathState, VaultPath};
+use super::model::paths::{PathSeen, PathState, VaultPath};
 use super::model::sync::{SyncKind, SyncSeen};
 use super::model::table::Table;
-use super::sync::{Word, judge};
+use super::sync::standings::{Standings, standings as known};
+use super::sync::{Witnesses, Word};
 use super::time::quiet;
 use super::workloads::{Standing, View, evidence};
 
 /// How one link holds; the order is from well to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Grade {
     /// It holds.
+    #[default]
     Well,
     /// It is on its way, or nobody promised more.
     Waits,
@@ -27,7 +31,7 @@ pub enum Grade {
 }
 
 /// One link of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Link {
     /// What it is: `vault`, `sync`, `Secret`, `workload`.
     pub label: &'static str,
@@ -87,7 +91,7 @@ impl Chain {
 impl Application {
     /// As the subject of a row.
     pub fn subject(&self) -> ObjectRef {
-        ObjectRef::new("Application", "", &self.name)
+        subject(&self.name)
     }
 
     /// How its worst chain holds.
@@ -101,32 +105,82 @@ impl Application {
     }
 }
 
+/// An application in a few words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// Its namespace.
+    pub name: String,
+    /// How its worst chain holds.
+    pub grade: Grade,
+    /// How many chains it has.
+    pub chains: usize,
+    /// How many of them are no better than the worst.
+    pub alike: usize,
+    /// The worst of them in words.
+    pub words: String,
+}
+
+impl Brief {
+    /// As the subject of a row.
+    pub fn subject(&self) -> ObjectRef {
+        subject(&self.name)
+    }
+}
+
+fn subject(name: &str) -> ObjectRef {
+    ObjectRef::new("Application", "", name)
+}
+
+/// Which way a chain goes: the sync object, where one brings the Secret; the Secret and the workload, where one uses it.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    sync: Option<&'a SyncSeen>,
+    used: Option<(&'a ObjectRef, &'a Standing<'a>)>,
+}
+
+/// Every application, the worst first, in brief: work and memory for the worst chain of each alone.
+pub fn briefs(model: &Model, now: Timestamp) -> Vec<Brief> {
+    let view = View::of(model);
+    let standings = view.all();
+    let walk = Walk::new(model, &view, now, Eyes::Kept(known(model, now)));
+    let mut found: BTreeMap<&str, (Grade, usize, usize, Way<'_>)> = BTreeMap::new();
+    for (name, way) in ways(&walk, &standings) {
+        let grade = walk.grade(way);
+        let (worst, chains, alike, of) = found.entry(name).or_insert((grade, 0, 0, way));
+        *chains += 1;
+        match grade.cmp(worst) {
+            Ordering::Less => {}
+            Ordering::Equal => *alike += 1,
+            Ordering::Greater => (*worst, *alike, *of) = (grade, 1, way),
+        }
+    }
+    let walk = Walk { eyes: Eyes::Witnesses(Witnesses::alone(model, now)), ..walk };
+    let mut all: Vec<Brief> = found
+        .into_iter()
+        .map(|(name, (grade, chains, alike, way))| {
+            let words = if grade == Grade::Well { String::new() } else { walk.chain(way).words() };
+            Brief { name: name.to_owned(), grade, chains, alike, words }
+        })
+        .collect();
+    all.sort_by_key(|brief| std::cmp::Reverse(brief.grade));
+    all
+}
+
 /// Every application, the worst first. Where there are sync objects, only what they bring is told: a Secret that somebody
 /// made by hand has no way behind it.
 pub fn applications(model: &Model, now: Timestamp) -> Vec<Application> {
-    let walk = Walk { model, view: View::of(model), now };
+    some(model, now, |_| true)
+}
+
+/// The applications of these names.
+fn some(model: &Model, now: Timestamp, wanted: impl Fn(&str) -> bool) -> Vec<Application> {
+    let view = View::of(model);
+    let standings = view.all();
+    let walk = Walk::new(model, &view, now, Eyes::Witnesses(Witnesses::of(model, now)));
     let mut found: BTreeMap<&str, Vec<Chain>> = BTreeMap::new();
-    let mut used: BTreeSet<&ObjectRef> = BTreeSet::new();
-    let synced = model.sync.as_ref().is_some_and(|table| !table.is_empty());
-    for standing in walk.view.all() {
-        let consumer = standing.consumer;
-        let secrets: BTreeSet<&ObjectRef> = consumer.uses.iter().map(|it| &it.secret).collect();
-        for secret in secrets {
-            let writer = walk.view.writer(secret);
-            used.insert(secret);
-            if synced && writer.is_none() {
-                continue;
-            }
-            let mut links = writer.map(|sync| walk.before(sync)).unwrap_or_default();
-            links.push(walk.secret(secret, &standing));
-            links.push(walk.workload(secret, &standing));
-            found.entry(consumer.object.namespace.as_str()).or_default().push(Chain { links });
-        }
-    }
-    for sync in model.sync.iter().flat_map(Table::iter).filter(|sync| brings(sync)) {
-        if sync.secret.as_ref().is_none_or(|secret| !used.contains(secret)) {
-            let links = walk.before(sync);
-            found.entry(sync.object.namespace.as_str()).or_default().push(Chain { links });
+    for (name, way) in ways(&walk, &standings) {
+        if wanted(name) {
+            found.entry(name).or_default().push(walk.chain(way));
         }
     }
     let mut all: Vec<Application> = found
@@ -142,7 +196,7 @@ pub fn applications(model: &Model, now: Timestamp) -> Vec<Application> {
 
 /// The application of this name.
 pub fn application(model: &Model, name: &str, now: Timestamp) -> Option<Application> {
-    applications(model, now).into_iter().find(|application| application.name == name)
+    some(model, now, |one| one == name).into_iter().next()
 }
 
 /// Whether it brings something from the vault into a Secret.
@@ -160,110 +214,187 @@ const fn brings(sync: &SyncSeen) -> bool {
     }
 }
 
-struct Walk<'a> {
-    model: &'a Model,
-    view: View<'a>,
-    now: Timestamp,
+/// Every way there is, with the name of its application. Where there are sync objects, only what they bring is told: a
+/// Secret that somebody made by hand has no way behind it.
+fn ways<'a>(walk: &Walk<'a>, standings: &'a [Standing<'a>]) -> Vec<(&'a str, Way<'a>)> {
+    let mut found: Vec<(&str, Way<'_>)> = Vec::new();
+    let mut used: HashSet<&ObjectRef> = HashSet::new();
+    let synced = walk.model.sync.as_ref().is_some_and(|table| !table.is_empty());
+    for standing in standings {
+        let consumer = standing.consumer;
+        let secrets: BTreeSet<&ObjectRef> = consumer.uses.iter().map(|it| &it.secret).collect();
+        for secret in secrets {
+            let sync = walk.view.writer(secret);
+            used.insert(secret);
+            if synced && sync.is_none() {
+                continue;
+            }
+            found.push((consumer.object.namespace.as_str(), Way { sync, used: Some((secret, standing)) }));
+        }
+    }
+    for sync in walk.model.sync.iter().flat_map(Table::iter).filter(|sync| brings(sync)) {
+        if sync.secret.as_ref().is_none_or(|secret| !used.contains(secret)) {
+            found.push((sync.object.namespace.as_str(), Way { sync: Some(sync), used: None }));
+        }
+    }
+    found
 }
 
-impl Walk<'_> {
-    /// The vault's paths and the sync object.
-    fn before(&self, sync: &SyncSeen) -> Vec<Link> {
-        let mut links: Vec<Link> = sync.sources.iter().map(|path| self.path(path)).collect();
-        let is = judge(self.model, sync, self.now);
+/// Who tells how a sync object stands.
+enum Eyes<'a> {
+    /// What is known of all of them, without texts.
+    Kept(Arc<Standings>),
+    /// Each is judged, with its texts.
+    Witnesses(Witnesses<'a>),
+}
+
+struct Walk<'a> {
+    model: &'a Model,
+    view: &'a View<'a>,
+    paths: HashMap<&'a VaultPath, &'a PathSeen>,
+    now: Timestamp,
+    eyes: Eyes<'a>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(model: &'a Model, view: &'a View<'a>, now: Timestamp, eyes: Eyes<'a>) -> Self {
+        let paths = model.paths.iter().flat_map(|seen| &seen.value.found).map(|seen| (&seen.path, seen)).collect();
+        Self { model, view, paths, now, eyes }
+    }
+
+    fn chain(&self, way: Way<'_>) -> Chain {
+        let mut links = Vec::new();
+        self.each(way, &mut |link| links.push(link));
+        Chain { links }
+    }
+
+    fn grade(&self, way: Way<'_>) -> Grade {
+        let mut worst = Grade::Well;
+        self.each(way, &mut |link| worst = worst.max(link.grade));
+        worst
+    }
+
+    fn each(&self, way: Way<'_>, take: &mut dyn FnMut(Link)) {
+        if let Some(sync) = way.sync {
+            sync.sources.iter().for_each(|path| take(self.path(path)));
+            take(self.sync(sync));
+        }
+        if let Some((secret, standing)) = way.used {
+            take(self.secret(secret, standing));
+            take(self.workload(secret, standing));
+        }
+    }
+
+    /// A text, where anybody reads it.
+    fn say(&self, text: impl FnOnce() -> String) -> String {
+        match self.eyes {
+            Eyes::Kept(_) => String::new(),
+            Eyes::Witnesses(_) => text(),
+        }
+    }
+
+    fn sync(&self, sync: &SyncSeen) -> Link {
+        let is = match &self.eyes {
+            Eyes::Kept(known) => {
+                let grade = known.get(&sync.object).map_or(Grade::Unknown, |is| synced(is.word).0);
+                return Link { label: "sync", grade, ..Link::default() };
+            }
+            Eyes::Witnesses(witnesses) => witnesses.judge(sync),
+        };
         let (grade, word) = synced(is.word);
         let lag = match (is.lag, is.of) {
             (Some(lag), Some(of)) => format!(" {} of {}", quiet(lag), quiet(of)),
             (Some(lag), None) => format!(" {}", quiet(lag)),
             (None, _) => String::new(),
         };
-        links.push(Link {
+        Link {
             label: "sync",
             name: sync.object.name.clone(),
             grade,
             word: format!("{word}{lag}"),
             why: format!("{}: {}", sync.object.kind, is.why),
             at: None,
-        });
-        links
+        }
     }
 
     fn path(&self, path: &VaultPath) -> Link {
-        let found = self.model.paths.iter().flat_map(|seen| &seen.value.found).find(|seen| seen.path == *path);
-        let (grade, word, why, at) = match found.map(|seen| &seen.found) {
-            None => (Grade::Well, String::new(), "its age is not known".to_owned(), None),
-            Some(Err(trouble)) => (Grade::Waits, String::new(), trouble.what.clone(), None),
-            Some(Ok(PathState::Absent)) => {
-                (Grade::Broken, "was never written".to_owned(), "nothing is there".to_owned(), None)
+        let why = |text: &str| self.say(|| text.to_owned());
+        let (grade, word, why, at) = match self.paths.get(path).map(|seen| &seen.found) {
+            None => (Grade::Well, "", why("its age is not known"), None),
+            Some(Err(trouble)) => (Grade::Waits, "", why(&trouble.what), None),
+            Some(Ok(PathState::Absent)) => (Grade::Broken, "was never written", why("nothing is there"), None),
+            Some(Ok(PathState::Present { deleted: Some(at), .. })) => {
+                (Grade::Broken, "deleted in the vault", why("its current version was deleted"), Some(*at))
             }
-            Some(Ok(PathState::Present { deleted: Some(at), .. })) => (
-                Grade::Broken,
-                "deleted in the vault".to_owned(),
-                "its current version was deleted".to_owned(),
-                Some(*at),
-            ),
-            Some(Ok(PathState::Present { destroyed: true, .. })) => (
-                Grade::Broken,
-                "destroyed in the vault".to_owned(),
-                "its current version was destroyed".to_owned(),
-                None,
-            ),
+            Some(Ok(PathState::Present { destroyed: true, .. })) => {
+                (Grade::Broken, "destroyed in the vault", why("its current version was destroyed"), None)
+            }
             Some(Ok(PathState::Present { updated, version, .. })) => {
-                (Grade::Well, String::new(), format!("version {version}"), *updated)
+                (Grade::Well, "", self.say(|| format!("version {version}")), *updated)
             }
         };
-        Link { label: "vault", name: path.words(), grade, word, why, at }
+        let word = self.say(|| word.to_owned());
+        Link { label: "vault", name: self.say(|| path.words()), grade, word, why, at }
     }
 
     fn secret(&self, secret: &ObjectRef, standing: &Standing<'_>) -> Link {
-        let link = |grade, word: &str, why: String, at| Link {
+        let link = |grade, word: &str, why: &dyn Fn() -> String, at| Link {
             label: "Secret",
-            name: secret.name.clone(),
+            name: self.say(|| secret.name.clone()),
             grade,
-            word: word.to_owned(),
-            why,
+            word: self.say(|| word.to_owned()),
+            why: self.say(why),
             at,
         };
-        let seen = self.view.secret(secret);
-        match (seen, self.view.changed(secret)) {
-            _ if self.model.secrets.is_none() => link(Grade::Unknown, "not seen", "it cannot be seen".to_owned(), None),
+        if self.model.secrets.is_none() {
+            return link(Grade::Unknown, "not seen", &|| "it cannot be seen".to_owned(), None);
+        }
+        match (self.view.secret(secret), self.view.changed(secret)) {
             (None, _) if standing.missing.iter().any(|used| used.secret == *secret) => {
-                link(Grade::Broken, "missing", "it does not exist: no new pod starts".to_owned(), None)
+                link(Grade::Broken, "missing", &|| "it does not exist: no new pod starts".to_owned(), None)
             }
-            (None, _) => link(Grade::Waits, "missing", "it does not exist, and need not".to_owned(), None),
+            (None, _) => link(Grade::Waits, "missing", &|| "it does not exist, and need not".to_owned(), None),
             (Some(seen), Some(changed)) => {
-                link(Grade::Well, "", evidence(&changed, Some(seen), self.now), Some(changed.at))
+                link(Grade::Well, "", &|| evidence(&changed, Some(seen), self.now), Some(changed.at))
             }
-            (Some(_), None) => link(Grade::Well, "", "nobody can tell when its data changed".to_owned(), None),
+            (Some(_), None) => link(Grade::Well, "", &|| "nobody can tell when its data changed".to_owned(), None),
         }
     }
 
     fn workload(&self, secret: &ObjectRef, standing: &Standing<'_>) -> Link {
         let object = &standing.consumer.object;
         let stale = standing.stale.iter().find(|stale| stale.used.secret == *secret);
-        let ways: BTreeSet<&str> =
-            standing.consumer.uses.iter().filter(|it| it.secret == *secret).map(|it| it.way.word()).collect();
-        let ways = ways.into_iter().collect::<Vec<_>>().join(", ");
         let unseen = self.model.containers.is_none() || self.model.secrets.is_none();
         let undated = standing.undated.iter().any(|used| used.secret == *secret);
-        let oldest = stale.and_then(|stale| stale.pods.iter().map(|(_, at)| *at).min());
-        let first = standing.pods.iter().flat_map(|pod| &pod.containers).map(|(_, at)| *at).min();
-        let (grade, word, why) = match stale {
-            Some(stale) => (
-                Grade::Broken,
-                "not restarted",
-                format!(
-                    "{}: {} of {} pods started before, and read it by {}",
-                    object.kind,
-                    stale.pods.len(),
-                    standing.pods.len(),
-                    stale.used.way.word()
-                ),
-            ),
-            None if unseen || undated => (Grade::Unknown, "not seen", format!("{}, by {ways}", object.kind)),
-            None => (Grade::Well, "", format!("{}, by {ways}", object.kind)),
+        let (grade, word) = match stale {
+            Some(_) => (Grade::Broken, "not restarted"),
+            None if unseen || undated => (Grade::Unknown, "not seen"),
+            None => (Grade::Well, ""),
         };
-        Link { label: "workload", name: object.name.clone(), grade, word: word.to_owned(), why, at: oldest.or(first) }
+        let why = || match stale {
+            Some(stale) => format!(
+                "{}: {} of {} pods started before, and read it by {}",
+                object.kind,
+                stale.pods.len(),
+                standing.pods.len(),
+                stale.used.way.word()
+            ),
+            None => {
+                let uses = standing.consumer.uses.iter().filter(|it| it.secret == *secret);
+                let ways: BTreeSet<&str> = uses.map(|it| it.way.word()).collect();
+                format!("{}, by {}", object.kind, ways.into_iter().collect::<Vec<_>>().join(", "))
+            }
+        };
+        let oldest = stale.and_then(|stale| stale.pods.iter().map(|(_, at)| *at).min());
+        let first = || standing.pods.iter().flat_map(|pod| &pod.containers).map(|(_, at)| *at).min();
+        Link {
+            label: "workload",
+            name: self.say(|| object.name.clone()),
+            grade,
+            word: self.say(|| word.to_owned()),
+            why: self.say(why),
+            at: oldest.or_else(first),
+        }
     }
 }
 

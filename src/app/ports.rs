@@ -18,6 +18,11 @@ pub trait Program {
     /// Takes one message, changes the state, says what must be done.
     fn update(&mut self, msg: Stamped<Msg>) -> Vec<Self::Effect>;
 
+    /// Whether the last message changed anything that is worth a frame of its own; what else there is, the next one shows.
+    fn stirred(&self) -> bool {
+        true
+    }
+
     /// Whether it asked to end.
     fn ended(&self) -> bool;
 }

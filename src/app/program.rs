@@ -18,6 +18,10 @@ impl Program for Console {
         update(&mut self.0, msg)
     }
 
+    fn stirred(&self) -> bool {
+        self.0.stirred
+    }
+
     fn ended(&self) -> bool {
         self.0.ended
     }

@@ -151,8 +151,15 @@ impl Terminal {
     /// Leaves by the door.
     pub fn quit(&self) {
         self.type_in("\u{1b}");
-        std::thread::sleep(Duration::from_millis(150));
-        self.type_in("q");
+        // On a busy machine both keys may be read at once, and together they are Alt+q, another key.
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(300));
+            if self.ended() {
+                break;
+            }
+            // It may end just now, and nobody reads any more.
+            let _ = self.writer.lock().unwrap().write_all(b"q");
+        }
         assert_eq!(self.wait_exit(), 0);
         assert!(!self.alternate(), "the terminal is given back");
     }

@@ -127,8 +127,8 @@ where
             let mut next = first;
             for _ in 0..BATCH {
                 let Some(input) = next.take() else { break };
-                dirty = true;
                 self.take(program, input)?;
+                dirty |= program.stirred();
                 if program.ended() || enough(program) {
                     self.surface.draw(program)?;
                     return Ok(());
@@ -137,6 +137,7 @@ where
             }
             if let Some(input) = next {
                 self.take(program, input)?;
+                dirty |= program.stirred();
             }
             if dirty && drawn.elapsed() >= FRAME {
                 self.surface.draw(program)?;

@@ -4,9 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::State;
-use super::panes::{Row, rows};
-use crate::app::id::PaneId;
+use super::panes::{Row, rests_on, rows, words};
+use crate::app::flow::Brief;
+use crate::app::id::{FeedId, PaneId};
+use crate::app::time::age;
 
 /// The longest filter, in characters.
 pub const LONGEST: usize = 64;
@@ -55,9 +59,10 @@ pub struct View {
 
 impl View {
     /// The rows that the filter lets through, in the order of the sort.
-    fn sorted<'a>(&self, all: &'a [Row]) -> Vec<&'a Row> {
+    fn sorted<'a>(&self, all: &'a [Row], said: &dyn Fn(&Row) -> String) -> Vec<&'a Row> {
         let words: Vec<String> = self.filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
-        let mut shown: Vec<&Row> = all.iter().filter(|row| takes(&words, row)).collect();
+        let takes = |row: &&Row| words.is_empty() || takes(&words, row, &said(row));
+        let mut shown: Vec<&Row> = all.iter().filter(takes).collect();
         match self.sort {
             Sort::Worst => {}
             Sort::Name => shown.sort_by_cached_key(|row| (row.subject.path().to_lowercase(), row.key.clone())),
@@ -70,8 +75,8 @@ impl View {
     }
 
     /// The rows as they are drawn: those that are held keep their place, new ones come after them.
-    fn apply(&self, pane: PaneId, all: &[Row]) -> Vec<Row> {
-        let mut shown = self.sorted(all);
+    fn apply(&self, pane: PaneId, all: &[Row], said: &dyn Fn(&Row) -> String) -> Vec<Row> {
+        let mut shown = self.sorted(all, said);
         if let Some(held) = &self.held {
             let place: HashMap<&str, usize> =
                 held.order.iter().enumerate().map(|(place, key)| (key.as_str(), place)).collect();
@@ -91,28 +96,65 @@ impl View {
 }
 
 /// Whether a row has each of these words in it, in its key, its subject or what its pane says of it.
-fn takes(words: &[String], row: &Row) -> bool {
-    let key = row.key.to_lowercase();
-    let subject = row.subject.to_string().to_lowercase();
-    words.iter().all(|word| [&key, &subject, &row.words].iter().any(|text| text.contains(word.as_str())))
+fn takes(words: &[String], row: &Row, said: &str) -> bool {
+    let texts = [&row.key, &row.subject.to_string(), said].map(str::to_lowercase);
+    words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
 }
 
-/// The rows of each pane, made when they are first asked for after a message.
+/// The rows of each pane, made when they are first asked for after something changed that they rest on. What is in them
+/// depends on the model and on the moment of that change, never on when they were asked for: a replay finds the same.
 #[derive(Default)]
 pub struct Made {
-    all: BTreeMap<PaneId, OnceLock<Vec<Row>>>,
-    shown: BTreeMap<PaneId, OnceLock<Vec<Row>>>,
+    panes: BTreeMap<PaneId, Pane>,
+    /// The turn of the sync objects' standings that the rows were made of.
+    turn: u64,
 }
+
+/// What was made for one pane.
+#[derive(Default)]
+struct Pane {
+    /// The moment that its rows are made for.
+    basis: Timestamp,
+    all: OnceLock<Vec<Row>>,
+    shown: OnceLock<Vec<Row>>,
+    briefs: OnceLock<Vec<Brief>>,
+}
+
+/// Rows tell of ages: none is older than this, whatever happens.
+const GROWS_OLD: SignedDuration = SignedDuration::from_secs(10);
 
 impl Made {
     /// Nothing made yet.
-    pub fn new() -> Self {
-        let empty = || PaneId::ALL.into_iter().map(|pane| (pane, OnceLock::new())).collect();
-        Self { all: empty(), shown: empty() }
+    pub fn new(now: Timestamp) -> Self {
+        let empty = |pane| (pane, Pane { basis: now, ..Pane::default() });
+        Self { panes: PaneId::ALL.into_iter().map(empty).collect(), turn: 0 }
+    }
+
+    /// After a message: forgets what does not hold any more. `stirred` is the feed that told something new, if one did.
+    pub fn age(&mut self, stirred: Option<FeedId>, turn: u64, now: Timestamp) {
+        let turned = std::mem::replace(&mut self.turn, turn) != turn;
+        for (id, pane) in &mut self.panes {
+            let holds = rests_on(*id).is_some_and(|rests_on| {
+                let stirs = stirred.is_some_and(|feed| rests_on.feeds.contains(&feed));
+                !stirs && !(rests_on.standings && turned) && age(now, pane.basis) < GROWS_OLD
+            });
+            if !holds {
+                *pane = Pane { basis: now, ..Pane::default() };
+            }
+        }
     }
 
     pub(super) fn all(&self, pane: PaneId, make: impl FnOnce() -> Vec<Row>) -> &[Row] {
-        self.all.get(&pane).map_or(&[], |made| made.get_or_init(make))
+        self.panes.get(&pane).map_or(&[], |made| made.all.get_or_init(make))
+    }
+
+    pub(super) fn briefs(&self, make: impl FnOnce() -> Vec<Brief>) -> &[Brief] {
+        self.panes.get(&PaneId::Flow).map_or(&[], |made| made.briefs.get_or_init(make))
+    }
+
+    /// The moment that the rows of a pane are made for.
+    pub(super) fn basis(&self, pane: PaneId) -> Timestamp {
+        self.panes.get(&pane).map_or(Timestamp::UNIX_EPOCH, |made| made.basis)
     }
 }
 
@@ -131,8 +173,8 @@ impl std::fmt::Debug for Made {
 
 /// The rows of a pane as they are drawn: filtered, sorted, held.
 pub fn shown(state: &State, pane: PaneId) -> &[Row] {
-    match (state.lists.get(&pane).filter(|view| !view.plain()), state.made.shown.get(&pane)) {
-        (Some(view), Some(made)) => made.get_or_init(|| view.apply(pane, rows(state, pane))),
+    match (state.lists.get(&pane).filter(|view| !view.plain()), state.made.panes.get(&pane)) {
+        (Some(view), Some(made)) => made.shown.get_or_init(|| view.apply(pane, rows(state, pane), &words(state, pane))),
         (Some(_) | None, _) => rows(state, pane),
     }
 }
@@ -165,7 +207,11 @@ pub fn news(state: &State, pane: PaneId) -> Option<String> {
     let view = state.lists.get(&pane)?;
     let held = view.held.as_ref()?;
     if pane == PaneId::Timeline {
-        let newer = view.sorted(rows(state, pane)).iter().take_while(|row| !held.order.contains(&row.key)).count();
+        let newer = view
+            .sorted(rows(state, pane), &words(state, pane))
+            .iter()
+            .take_while(|row| !held.order.contains(&row.key))
+            .count();
         return (newer > 0).then(|| format!("{newer} newer"));
     }
     let worst = worst(rows(state, pane))?;
@@ -220,8 +266,8 @@ impl State {
         if *view == View::default() {
             self.lists.remove(&pane);
         }
-        if let Some(made) = self.made.shown.get_mut(&pane) {
-            *made = OnceLock::new();
+        if let Some(made) = self.made.panes.get_mut(&pane) {
+            made.shown = OnceLock::new();
         }
     }
 
@@ -265,7 +311,7 @@ mod tests {
         let all = [row("Kratos", 1, 7), row("hydra", 0, 9)];
         let of = |filter: &str| {
             let view = View { filter: filter.to_owned(), ..View::default() };
-            names(&view.apply(PaneId::Sync, &all)).join(" ")
+            names(&view.apply(PaneId::Sync, &all, &|row| row.words.clone())).join(" ")
         };
         assert_eq!(of("kratos"), "Kratos");
         assert_eq!(of("ORY late"), "Kratos hydra");
@@ -276,7 +322,7 @@ mod tests {
     #[test]
     fn rows_are_sorted_by_name_and_by_figure() {
         let all = [row("b", 1, 7), row("c", 0, 9), row("a", 0, 8)];
-        let of = |sort| View { sort, ..View::default() }.apply(PaneId::Sync, &all);
+        let of = |sort| View { sort, ..View::default() }.apply(PaneId::Sync, &all, &|row| row.words.clone());
         assert_eq!(names(&of(Sort::Worst)), ["b", "c", "a"]);
         assert_eq!(names(&of(Sort::Name)), ["a", "b", "c"]);
         assert_eq!(names(&of(Sort::Figure("lag"))), ["c", "a", "b"]);
@@ -287,7 +333,7 @@ mod tests {
         let held = Held { order: ["a", "b", "gone"].map(str::to_owned).to_vec(), worst: Some(("a".to_owned(), 1)) };
         let view = View { held: Some(held), ..View::default() };
         let all = [row("new", 3, 0), row("b", 2, 0), row("a", 0, 0)];
-        assert_eq!(names(&view.apply(PaneId::Sync, &all)), ["a", "b", "new"]);
-        assert_eq!(names(&view.apply(PaneId::Timeline, &all)), ["a", "b"], "newer lines would push it down");
+        assert_eq!(names(&view.apply(PaneId::Sync, &all, &|row| row.words.clone())), ["a", "b", "new"]);
+        assert_eq!(names(&view.apply(PaneId::Timeline, &all, &|row| row.words.clone())), ["a", "b"], "newer lines would push it down");
     }
 }

@@ -60,7 +60,7 @@ pub struct State {
     pub lists: BTreeMap<PaneId, View>,
     /// The filter of the pane with the focus is being typed.
     pub filtering: bool,
-    /// The rows of the panes; empty after each message.
+    /// The rows of the panes, as far as they were asked for.
     pub made: Made,
     /// The cluster whose session begins when this one has ended.
     pub next: Option<String>,
@@ -78,6 +78,8 @@ pub struct State {
     pub remark: Option<(String, Timestamp)>,
     /// Text for the clipboard, to be taken by the surface once; never a secret.
     pub clipboard: Option<String>,
+    /// The last message said something new: a feed that sees what it saw before does not.
+    pub stirred: bool,
     /// The program asked to end.
     pub ended: bool,
 }
@@ -100,7 +102,7 @@ impl State {
             selected: BTreeMap::new(),
             lists: BTreeMap::new(),
             filtering: false,
-            made: Made::new(),
+            made: Made::new(now),
             next: None,
             layers: Vec::new(),
             runs: Vec::new(),
@@ -109,6 +111,7 @@ impl State {
             keystore: Lock::Locked,
             remark: None,
             clipboard: None,
+            stirred: true,
             ended: false,
         }
     }

@@ -9,6 +9,7 @@ mod kv;
 mod login;
 mod pki;
 mod push;
+pub mod standings;
 mod witnesses;
 
 use jiff::{SignedDuration, Timestamp};

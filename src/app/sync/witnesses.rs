@@ -1,6 +1,6 @@
 //! Everything that testifies about sync objects, found by name: Events, KV metadata, Secrets, operators, the vault itself.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,10 +26,13 @@ pub struct Witnesses<'a> {
     index: Option<Index<'a>>,
 }
 
+#[derive(Default)]
 struct Index<'a> {
-    events: BTreeMap<&'a ObjectRef, Vec<&'a EventSeen>>,
-    paths: BTreeMap<&'a VaultPath, &'a PathSeen>,
-    users: BTreeMap<&'a ObjectRef, Vec<&'a SyncSeen>>,
+    events: HashMap<&'a ObjectRef, Vec<&'a EventSeen>>,
+    paths: HashMap<&'a VaultPath, &'a PathSeen>,
+    users: HashMap<&'a ObjectRef, Vec<&'a SyncSeen>>,
+    /// Which kinds are in sight in which namespace.
+    kinds: HashSet<(&'a str, &'a str)>,
 }
 
 /// Whether an operator runs.
@@ -57,7 +60,7 @@ pub(super) enum VaultNow {
 impl<'a> Witnesses<'a> {
     /// For many objects: finds what testifies about each by its name.
     pub fn of(model: &'a Model, now: Timestamp) -> Self {
-        let mut index = Index { events: BTreeMap::new(), paths: BTreeMap::new(), users: BTreeMap::new() };
+        let mut index = Index::default();
         for event in model.operators.iter().flat_map(|seen| &seen.value.events) {
             index.events.entry(&event.object).or_default().push(event);
         }
@@ -65,6 +68,7 @@ impl<'a> Witnesses<'a> {
             index.paths.insert(&path.path, path);
         }
         for seen in model.sync.iter().flat_map(Table::iter) {
+            index.kinds.insert((&seen.object.kind, &seen.object.namespace));
             if let Some(through) = &seen.detail.through {
                 index.users.entry(through).or_default().push(seen);
             }
@@ -73,7 +77,7 @@ impl<'a> Witnesses<'a> {
     }
 
     /// For one object.
-    pub(super) const fn alone(model: &'a Model, now: Timestamp) -> Self {
+    pub const fn alone(model: &'a Model, now: Timestamp) -> Self {
         Self { model, now, wordy: true, index: None }
     }
 
@@ -115,8 +119,13 @@ impl<'a> Witnesses<'a> {
     /// Whether it is known that this object does not exist: others of its kind are in sight.
     pub(super) fn lacks(&self, object: &ObjectRef) -> bool {
         self.model.sync.as_ref().and_then(|table| table.fresh(self.now, FeedId::Sync)).is_some_and(|table| {
-            table.get(object).is_none()
-                && table.iter().any(|seen| seen.object.kind == object.kind && seen.object.namespace == object.namespace)
+            let there = || match &self.index {
+                Some(index) => index.kinds.contains(&(object.kind.as_str(), object.namespace.as_str())),
+                None => table
+                    .iter()
+                    .any(|seen| seen.object.kind == object.kind && seen.object.namespace == object.namespace),
+            };
+            table.get(object).is_none() && there()
         })
     }
 

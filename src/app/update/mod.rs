@@ -10,16 +10,16 @@ use super::effect::Effect;
 use super::model::fold;
 use super::msg::Msg;
 use super::state::layers::Layer;
-use super::state::lists::Made;
 use super::state::{Lock, State};
+use super::sync::standings;
 use super::time::Stamped;
 use super::verdict::{Standing, judge};
 
 /// Takes one message.
 pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
     state.stamp(&msg);
-    // Rows may tell of ages: a replay must not depend on when a frame was drawn.
-    state.made = Made::new();
+    let mut stirred = None;
+    state.stirred = true;
     let seq = msg.seq;
     let mut effects = match msg.msg {
         Msg::Tick | Msg::Resumed => Vec::new(),
@@ -29,7 +29,11 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Seen(report) => {
-            state.alerts.touch(report.feed);
+            state.stirred = fold::news(&state.model, &report, state.now);
+            if state.stirred {
+                stirred = Some(report.feed);
+                state.alerts.touch(report.feed);
+            }
             fold::apply(&mut state.model, &report, state.now)
         }
         Msg::Typed { slot, complete, pending } => dialogs::typed(state, slot, complete, pending),
@@ -46,8 +50,11 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
     };
     effects.extend(runs::observe(state));
     effects.extend(unlock::relock(state));
-    conclude(state);
-    state.made = Made::new();
+    // What was only confirmed changes no conclusion, and time is told once a second.
+    if state.stirred {
+        conclude(state);
+    }
+    state.made.age(stirred, state.model.standings.turn(), state.now);
     effects
 }
 
@@ -64,6 +71,7 @@ fn leave(state: &mut State) -> Vec<Effect> {
 /// Draws every conclusion anew from what is known now.
 fn conclude(state: &mut State) {
     let now = state.now;
+    standings::grow(&mut state.model, now);
     state.alerts.review(&state.model, &state.settings, now);
     state.verdict = judge(&state.model, now, state.sighted);
     if state.verdict.state != Standing::Blind {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{BoxStream, StreamExt};
 use serde::Serialize;
@@ -28,6 +28,8 @@ pub struct Followed<T> {
     fact: fn(Delta<T>) -> Fact,
     /// One of the three below.
     stream: Arc<AtomicU8>,
+    /// What the last list told, and of which version it was: the changes after it can be followed without another list.
+    listed: Mutex<Option<(String, Told)>>,
 }
 
 /// The stream was not taken, or its list is not whole yet, or it may not watch: looks list.
@@ -40,7 +42,7 @@ const LAPSED: u8 = 2;
 impl<T: Named + Serialize + Send + 'static> Followed<T> {
     /// Follows these objects; `fact` says which table they belong to.
     pub fn new(kube: Arc<dyn Kube>, many: Many, digest: Digest<T>, fact: fn(Delta<T>) -> Fact) -> Self {
-        Self { kube, many, digest, fact, stream: Arc::default() }
+        Self { kube, many, digest, fact, stream: Arc::default(), listed: Mutex::default() }
     }
 
     /// One look: the whole list while nothing follows, else only whether the source still answers.
@@ -55,22 +57,34 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
     /// The whole list, whether something follows or not.
     pub async fn list(&self) -> Result<Vec<Fact>, Trouble> {
         let stream = self.stream.load(Ordering::Acquire);
-        let found = self.kube.list(&self.many).await?;
+        let (mut rows, mut told) = (Vec::new(), Told::default());
+        let digest = self.digest;
+        let version = self
+            .kube
+            .list_each(&self.many, &mut |object| {
+                rows.extend(digest(object).inspect(|row| {
+                    told.news(row);
+                }));
+            })
+            .await?;
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = version.map(|version| (version, told));
         if stream == LAPSED {
             // Unless it broke off for good meanwhile.
             let _ = self.stream.compare_exchange(LAPSED, FOLLOWING, Ordering::AcqRel, Ordering::Acquire);
         }
-        Ok(vec![(self.fact)(Delta::Whole(found.iter().filter_map(self.digest).collect()))])
+        Ok(vec![(self.fact)(Delta::Whole(rows))])
     }
 
-    /// The changes as they come.
+    /// The changes as they come: from the last list on, where there was one, else from one of their own.
     pub fn changes(&self) -> BoxStream<'static, Result<Vec<Fact>, Trouble>> {
         let (digest, fact, kind) = (self.digest, self.fact, self.many.kind);
         let stream = Arc::clone(&self.stream);
-        stream.store(LISTING, Ordering::Release);
-        let mut listing = Some(Vec::new());
-        let mut told = Told::default();
-        let steps = self.kube.follow(self.many.clone());
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (mut listing, mut told, steps) = match listed {
+            Some((version, told)) => (None, told, self.kube.follow_from(self.many.clone(), version)),
+            None => (Some(Vec::new()), Told::default(), self.kube.follow(self.many.clone())),
+        };
+        stream.store(if listing.is_some() { LISTING } else { FOLLOWING }, Ordering::Release);
         let facts = steps.filter_map(move |step| {
             let delta = match step {
                 Err(trouble) => {

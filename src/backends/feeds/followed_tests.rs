@@ -18,7 +18,7 @@ use crate::backends::kube::port::{Access, Change, Watched};
 const NODES: Kind = Kind::new("", "v1", "Node", "nodes");
 
 /// Brings these steps and then falls silent.
-struct Steps(Mutex<Vec<Result<Step, Trouble>>>);
+struct Steps(Mutex<Vec<Result<Step, Trouble>>>, Option<&'static str>);
 
 #[async_trait]
 impl Kube for Steps {
@@ -61,6 +61,18 @@ impl Kube for Steps {
     async fn list(&self, _: &Many) -> Result<Vec<Value>, Trouble> {
         Ok(vec![node("a", "1", "True")])
     }
+    async fn list_each(
+        &self,
+        _: &Many,
+        show: &mut (dyn for<'a> FnMut(&'a Value) + Send),
+    ) -> Result<Option<String>, Trouble> {
+        show(&node("a", "1", "True"));
+        Ok(self.1.map(str::to_owned))
+    }
+    fn follow_from(&self, many: Many, version: String) -> BoxStream<'static, Result<Step, Trouble>> {
+        assert_eq!(Some(version.as_str()), self.1);
+        self.follow(many)
+    }
     async fn ping(&self, _: &Many) -> Result<(), Trouble> {
         Ok(())
     }
@@ -90,7 +102,12 @@ fn followed(steps: Vec<Step>) -> Followed<NodeSeen> {
 }
 
 fn brings(steps: Vec<Result<Step, Trouble>>) -> Followed<NodeSeen> {
-    let steps = Steps(Mutex::new(steps));
+    of_version(steps, None)
+}
+
+/// The same, where the list says which version it is.
+fn of_version(steps: Vec<Result<Step, Trouble>>, version: Option<&'static str>) -> Followed<NodeSeen> {
+    let steps = Steps(Mutex::new(steps), version);
     Followed::new(Arc::new(steps), Many::of(NODES, None), node_digest::node, Fact::Nodes)
 }
 
@@ -134,6 +151,19 @@ async fn a_relist_forgets_what_was_told_before_it() {
     let a = || node("a", "1", "True");
     let steps = vec![Step::Began, Step::Item(a()), Step::Listed, Step::Began, Step::Listed, Step::Put(a())];
     assert_eq!(told(&followed(steps)).await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_list_told_is_followed_from_its_version_and_not_listed_again() {
+    let steps = vec![Step::Put(node("a", "2", "True")), Step::Put(node("a", "3", "False")), gone("a")];
+    let followed = of_version(steps.into_iter().map(Ok).collect(), Some("7"));
+    assert!(matches!(followed.list().await.unwrap().as_slice(), [Fact::Nodes(Delta::Whole(rows))] if rows.len() == 1));
+    let facts = told(&followed).await;
+    assert!(
+        matches!(facts.as_slice(), [Fact::Nodes(Delta::Put(rows)), Fact::Nodes(Delta::Gone(_))] if rows[0].ready == Some(false)),
+        "a heartbeat is no news after a list either: {facts:?}"
+    );
+    assert!(matches!(followed.look().await.unwrap().as_slice(), [Fact::Nodes(Delta::Same)]));
 }
 
 #[tokio::test(start_paused = true)]

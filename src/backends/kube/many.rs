@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use futures::stream::{BoxStream, StreamExt};
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use kube::api::{ApiResource, DynamicObject, ListParams, WatchEvent, WatchParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::fault::{Right, trouble};
 use super::port::{Many, Step};
-use super::real::{limited, paged};
+use super::real::{limited, pages};
 use super::watch::{LONGEST_WATCH, explained, quiet_when_denied};
 use crate::app::trouble::{Trouble, TroubleKind};
 
@@ -77,24 +77,101 @@ fn json<K: Resource + Serialize>(many: &Many, mut object: K) -> Value {
 }
 
 pub(super) async fn list(client: &Client, many: &Many) -> Result<Vec<Value>, Trouble> {
+    let mut found = Vec::new();
+    each(client, many, &mut |object| found.push(object)).await?;
+    Ok(found)
+}
+
+/// Shows each object as its page arrives; the version of the list.
+pub(super) async fn each(
+    client: &Client,
+    many: &Many,
+    show: &mut (dyn FnMut(Value) + Send),
+) -> Result<Option<String>, Trouble> {
     let what = cannot(many, "listed");
     let right = right(many);
     if many.metadata_only {
         let api: &Api<DynamicObject> = &api(client, many);
-        let found: Vec<PartialObjectMeta<DynamicObject>> =
-            limited(&what, &right, paged(params(many), |page| async move { api.list_metadata(&page).await })).await?;
-        return Ok(found.into_iter().map(|object| json(many, object)).collect());
+        let list = |page: ListParams| async move { api.list_metadata(&page).await };
+        let mut show = |object: PartialObjectMeta<DynamicObject>| show(json(many, object));
+        return limited(&what, &right, pages(params(many), list, &mut show)).await;
     }
     let api: &Api<DynamicObject> = &api(client, many);
-    let found: Vec<DynamicObject> =
-        limited(&what, &right, paged(params(many), |page| async move { api.list(&page).await })).await?;
-    Ok(found.into_iter().map(|object| json(many, object)).collect())
+    let list = |page: ListParams| async move { api.list(&page).await };
+    let mut show = |object: DynamicObject| show(json(many, object));
+    limited(&what, &right, pages(params(many), list, &mut show)).await
 }
 
 pub(super) async fn ping(client: &Client, many: &Many) -> Result<(), Trouble> {
     let api: Api<DynamicObject> = api(client, many);
     let one = params(many).limit(1);
     limited(&cannot(many, "listed"), &right(many), api.list_metadata(&one)).await.map(|_| ())
+}
+
+/// Follows from a version of the list on; a list begins it only where the watch from there fails.
+pub(super) fn follow_from(client: &Client, many: Many, version: String) -> BoxStream<'static, Result<Step, Trouble>> {
+    let anew = {
+        let (client, many) = (client.clone(), many.clone());
+        stream::once(async move { follow(&client, many) }).flatten()
+    };
+    let api: Api<DynamicObject> = api(client, &many);
+    if many.metadata_only {
+        let watch = move |params: WatchParams, version: String| {
+            let api = api.clone();
+            async move { api.watch_metadata(&params, &version).await.map(StreamExt::boxed) }
+        };
+        return onward(many, version, watch).chain(anew).boxed();
+    }
+    let watch = move |params: WatchParams, version: String| {
+        let api = api.clone();
+        async move { api.watch(&params, &version).await.map(StreamExt::boxed) }
+    };
+    onward(many, version, watch).chain(anew).boxed()
+}
+
+/// Watches from one version to the next for as long as that goes well; then it ends.
+fn onward<K, W, R>(many: Many, version: String, watch: W) -> impl Stream<Item = Result<Step, Trouble>> + Send + 'static
+where
+    K: Resource + Serialize + Clone + Debug + Send + 'static,
+    W: Fn(WatchParams, String) -> R + Send + 'static,
+    R: Future<Output = kube::Result<BoxStream<'static, kube::Result<WatchEvent<K>>>>> + Send + 'static,
+{
+    let begin = (version, None::<BoxStream<'static, kube::Result<WatchEvent<K>>>>);
+    stream::unfold((begin, many, watch), |((mut version, mut open), many, watch)| async move {
+        loop {
+            let Some(events) = &mut open else {
+                let params = WatchParams {
+                    label_selector: Some(many.labels.clone()).filter(|labels| !labels.is_empty()),
+                    field_selector: Some(many.fields.clone()).filter(|fields| !fields.is_empty()),
+                    ..WatchParams::default().timeout(LONGEST_WATCH)
+                };
+                open = Some(watch(params, version.clone()).await.ok()?);
+                continue;
+            };
+            let newer = |object: &K| object.resource_version();
+            let (newer, step) = match events.next().await {
+                // It lasts no longer than was asked for.
+                None => {
+                    open = None;
+                    continue;
+                }
+                // What failed, the list that follows finds out, and says.
+                Some(Err(_) | Ok(WatchEvent::Error(_))) => return None,
+                Some(Ok(WatchEvent::Bookmark(mark))) => (Some(mark.metadata.resource_version), None),
+                Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
+                    (newer(&object), Some(Step::Put(json(&many, object))))
+                }
+                Some(Ok(WatchEvent::Deleted(object))) => {
+                    let namespace = object.namespace().unwrap_or_default();
+                    (newer(&object), Some(Step::Gone { namespace, name: object.name_any() }))
+                }
+            };
+            version = newer.unwrap_or(version);
+            if let Some(step) = step {
+                return Some((Ok(step), ((version, open), many, watch)));
+            }
+        }
+    })
 }
 
 pub(super) fn follow(client: &Client, many: Many) -> BoxStream<'static, Result<Step, Trouble>> {

@@ -121,10 +121,26 @@ pub trait Kube: Send + Sync {
     ///
     /// [`TroubleKind::Absent`]: crate::app::trouble::TroubleKind::Absent
     async fn list(&self, many: &Many) -> Result<Vec<Value>, Trouble>;
+    /// The same list, each object as its page arrives, so that ten thousand need no room together. Brings the version of the
+    /// list (`metadata.resourceVersion`), where changes can be followed from it. After an error nothing that was shown counts.
+    async fn list_each(
+        &self,
+        many: &Many,
+        show: &mut (dyn for<'a> FnMut(&'a Value) + Send),
+    ) -> Result<Option<String>, Trouble> {
+        self.list(many).await?.iter().for_each(show);
+        Ok(None)
+    }
     /// The first object of the same list at most: a cheap way to see that it may be read and is answered.
     async fn ping(&self, many: &Many) -> Result<(), Trouble>;
     /// Follows the same objects. Reports errors and goes on; back-off is inside. Ends never.
     fn follow(&self, many: Many) -> BoxStream<'static, Result<Step, Trouble>>;
+    /// The same from this version of their list on: a list begins it only where the API server does not know that version
+    /// any more.
+    fn follow_from(&self, many: Many, version: String) -> BoxStream<'static, Result<Step, Trouble>> {
+        let _ = version;
+        self.follow(many)
+    }
     /// The answer to a GET of this path of the API server as JSON, for what is no object: `/apis/metrics.k8s.io/…`,
     /// `/api/v1/nodes/N/proxy/stats/summary`. `right` is the line of a Role that allows it. A 404 is `None`.
     async fn raw(&self, path: &str, right: &str) -> Result<Option<Value>, Trouble>;

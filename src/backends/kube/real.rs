@@ -66,7 +66,7 @@ impl RealKube {
 
     async fn list<K>(&self, namespace: Option<&str>, selector: Option<&str>, api: Api<K>) -> Result<Vec<K>, Trouble>
     where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send,
     {
         let (resource, group) = (K::plural(&()), K::group(&()));
         let right =
@@ -85,18 +85,36 @@ fn labelled(selector: Option<&str>) -> ListParams {
 /// Reads all pages.
 pub(super) async fn paged<K, F, R>(begin: ListParams, list: F) -> kube::Result<Vec<K>>
 where
-    K: Clone,
+    K: Clone + Send,
     F: Fn(ListParams) -> R,
     R: Future<Output = kube::Result<ObjectList<K>>>,
 {
     let mut found = Vec::new();
+    pages(begin, list, &mut |object| found.push(object)).await?;
+    Ok(found)
+}
+
+/// Reads all pages and shows what is on them; the version of the list, where it was read to its end.
+pub(super) async fn pages<K, F, R>(
+    begin: ListParams,
+    list: F,
+    show: &mut (dyn FnMut(K) + Send),
+) -> kube::Result<Option<String>>
+where
+    K: Clone,
+    F: Fn(ListParams) -> R,
+    R: Future<Output = kube::Result<ObjectList<K>>>,
+{
+    let mut found = 0;
     let mut params = begin.limit(PAGE);
     loop {
         let page = list(params.clone()).await?;
-        found.extend(page.items);
+        found += page.items.len();
+        page.items.into_iter().for_each(&mut *show);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) if found.len() < MOST => params.continue_token = Some(token),
-            Some(_) | None => return Ok(found),
+            Some(token) if found < MOST => params.continue_token = Some(token),
+            Some(_) => return Ok(None),
+            None => return Ok(page.metadata.resource_version),
         }
     }
 }
@@ -194,12 +212,24 @@ impl Kube for RealKube {
         many::list(&self.client, many).await
     }
 
+    async fn list_each(
+        &self,
+        many: &Many,
+        show: &mut (dyn for<'a> FnMut(&'a Value) + Send),
+    ) -> Result<Option<String>, Trouble> {
+        many::each(&self.client, many, &mut |object| show(&object)).await
+    }
+
     async fn ping(&self, many: &Many) -> Result<(), Trouble> {
         many::ping(&self.client, many).await
     }
 
     fn follow(&self, many: Many) -> BoxStream<'static, Result<Step, Trouble>> {
         many::follow(&self.client, many)
+    }
+
+    fn follow_from(&self, many: Many, version: String) -> BoxStream<'static, Result<Step, Trouble>> {
+        many::follow_from(&self.client, many, version)
     }
 
     async fn raw(&self, path: &str, right: &str) -> Result<Option<Value>, Trouble> {

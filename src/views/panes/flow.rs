@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::{Entry, Pane, Room, listing};
-use crate::app::flow::{Application, Grade, applications};
+use crate::app::flow::{Brief, Grade};
 use crate::app::id::{FeedId, PaneId};
 use crate::app::state::State;
-use crate::app::state::panes::Row;
+use crate::app::state::panes::{Row, briefs};
 use crate::app::text::count;
 use crate::views::sight;
 use crate::views::table::{Cell, Column};
@@ -34,9 +34,9 @@ impl Pane for Flow {
         if let Some(blind) = blind.find(|blind| !absent(blind)) {
             return (blind.mark, blind.word);
         }
-        let all = applications(&state.model, state.now);
-        let well = all.iter().filter(|application| application.grade() <= Grade::Waits).count();
-        let worst = all.first().map_or(Grade::Well, Application::grade);
+        let all = briefs(state);
+        let well = all.iter().filter(|brief| brief.grade <= Grade::Waits).count();
+        let worst = all.first().map_or(Grade::Well, |brief| brief.grade);
         match all.len() {
             0 => (Mark::Absent, "none".to_owned()),
             n if well == n => (Mark::Ok, format!("{well} of {n}")),
@@ -46,13 +46,12 @@ impl Pane for Flow {
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
         let mut entries = sight::entries(state, look, FEEDS, room);
-        let all = applications(&state.model, state.now);
-        let known: HashMap<&str, &Application> = all.iter().map(|it| (it.name.as_str(), it)).collect();
+        let known: HashMap<&str, &Brief> = briefs(state).iter().map(|it| (it.name.as_str(), it)).collect();
         let room = Room { height: room.height.saturating_sub(entries.len()), ..room };
         let cells = |row: &Row| known.get(row.key.as_str()).map_or_else(Vec::new, |it| cells(it, look));
         let folded = |rows: &[Row]| {
             let well = rows.iter().all(|row| row.badness <= Grade::Waits as u8);
-            let others = format!("{} others", rows.len());
+            let others = count(rows.len(), "other");
             if well { format!("{others}, every link holds") } else { others }
         };
         entries.extend(listing::entries(state, look, PaneId::Flow, &COLUMNS, room, cells, folded));
@@ -74,18 +73,16 @@ pub const fn mark(grade: Grade) -> Mark {
     }
 }
 
-fn cells(application: &Application, look: &Look) -> Vec<Cell> {
-    let grade = application.grade();
-    let mark = mark(grade);
-    let chains = application.chains.len();
-    let words = match (grade, application.chains.first()) {
-        (Grade::Well, _) | (_, None) => count(chains, "chain"),
-        (_, Some(chain)) if application.alike() > 1 => format!("{}, +{}", chain.words(), application.alike() - 1),
-        (_, Some(chain)) => chain.words(),
+fn cells(brief: &Brief, look: &Look) -> Vec<Cell> {
+    let mark = mark(brief.grade);
+    let words = match brief.alike {
+        _ if brief.grade == Grade::Well => count(brief.chains, "chain"),
+        0 | 1 => brief.words.clone(),
+        alike => format!("{}, +{}", brief.words, alike - 1),
     };
     vec![
         Cell::new(mark.role(), look.glyph(mark)),
-        Cell::new(Role::Plain, format!("{}:", application.name)),
-        Cell::new(if grade == Grade::Well { Role::Dim } else { mark.role() }, words),
+        Cell::new(Role::Plain, format!("{}:", brief.name)),
+        Cell::new(if brief.grade == Grade::Well { Role::Dim } else { mark.role() }, words),
     ]
 }

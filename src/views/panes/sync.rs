@@ -10,7 +10,9 @@ use crate::app::model::paths::PathsSeen;
 use crate::app::model::sync::{Operator, OperatorSeen, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
 use crate::app::state::State;
+use crate::app::state::lists::shown;
 use crate::app::state::panes::Row;
+use crate::app::sync::standings::standings;
 use crate::app::sync::{Standing, Witnesses, Word};
 use crate::app::text::count;
 use crate::app::time::{age, clock, quiet, spoken};
@@ -34,6 +36,9 @@ const COLUMNS: [Column; 6] = [
     Column::name("through", 4, 8),
 ];
 
+/// So many rows are measured for the room that prose has.
+const MEASURED: usize = 100;
+
 /// What state, kind and lag take of a zoomed line, with the gaps.
 const OTHERS: usize = 36;
 
@@ -55,13 +60,13 @@ impl Pane for Sync {
         if let Some(blind) = sight::blindness(state, FeedId::Sync) {
             return (blind.mark, blind.word);
         }
-        let witnesses = Witnesses::of(&state.model, state.now).silent();
-        let all: Vec<Standing> = table.iter().map(|seen| witnesses.judge(seen)).collect();
+        let known = standings(&state.model, state.now);
+        let all: Vec<&Standing> = table.iter().filter_map(|seen| known.get(&seen.object)).collect();
         let total = all.len();
-        let Some(worst) = all.iter().max_by_key(|one| (rank(mark(one)), one.badness())) else {
+        let Some(worst) = all.iter().copied().max_by_key(|one| (rank(mark(one)), one.badness())) else {
             return (Mark::Absent, "no objects".to_owned());
         };
-        let alike: Vec<&Standing> = all.iter().filter(|one| mark(one) == mark(worst)).collect();
+        let alike: Vec<&Standing> = all.iter().copied().filter(|one| mark(one) == mark(worst)).collect();
         let word = match (mark(worst), alike.iter().all(|one| one.word == worst.word)) {
             (Mark::Ok | Mark::Absent, _) => return (Mark::Ok, calm(&all)),
             (_, true) if worst.word == Word::Synced => "with a remark",
@@ -106,7 +111,7 @@ impl Pane for Sync {
 }
 
 /// `4 synced, 2 unwatched`.
-fn calm(all: &[Standing]) -> String {
+fn calm(all: &[&Standing]) -> String {
     let synced = all.iter().filter(|one| one.word == Word::Synced).count();
     match all.len() - synced {
         0 => format!("{synced} synced"),
@@ -150,9 +155,9 @@ struct Space {
 
 impl Space {
     fn of(state: &State, room: Room) -> Self {
-        let longest = |width: &dyn Fn(&SyncSeen) -> usize| {
-            state.model.sync.iter().flat_map(Table::iter).map(width).max().unwrap_or(0)
-        };
+        let first = shown(state, PaneId::Sync).iter().take(MEASURED);
+        let first: Vec<&SyncSeen> = first.filter_map(|row| state.model.sync.as_ref()?.get(&row.subject)).collect();
+        let longest = |width: &dyn Fn(&SyncSeen) -> usize| first.iter().map(|seen| width(seen)).max().unwrap_or(0);
         let object = longest(&|seen| fmt::width(&seen.object.path()));
         let beside = longest(&|seen| fmt::width(&through(seen))) + 2;
         let left = room.width.saturating_sub(OTHERS + object);

@@ -1,11 +1,9 @@
 //! Workloads that use a secret: which run with an older one than the cluster holds, by which reference, since when.
 
-use std::collections::HashMap;
-
 use super::{Entry, Pane, Room, listing};
 use crate::app::id::PaneId;
 use crate::app::state::State;
-use crate::app::state::panes::Row;
+use crate::app::state::panes::{Row, rows};
 use crate::app::text::count;
 use crate::app::time::quiet;
 pub use crate::app::workloads::FEEDS;
@@ -37,8 +35,8 @@ impl Pane for Workloads {
         if let Some(blind) = FEEDS.iter().find_map(|feed| sight::blindness(state, *feed)) {
             return (blind.mark, blind.word);
         }
-        let all = View::of(&state.model).all();
-        let bad = all.iter().filter(|standing| standing.badness() > 2).count();
+        let all = rows(state, PaneId::Workloads);
+        let bad = all.iter().filter(|row| row.badness > 2).count();
         match (bad, all.len()) {
             (0, 0) => (Mark::Absent, "none".to_owned()),
             (0, _) => (Mark::Ok, String::new()),
@@ -49,14 +47,14 @@ impl Pane for Workloads {
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
         let mut entries = sight::entries(state, look, &FEEDS, room);
         let view = View::of(&state.model);
-        let all = view.all();
-        let known: HashMap<_, &Standing<'_>> = all.iter().map(|it| (&it.consumer.object, it)).collect();
         let room = Room { height: room.height.saturating_sub(entries.len()), ..room };
-        let cells = |row: &Row| known.get(&row.subject).map_or_else(Vec::new, |standing| cells(standing, state, look));
+        let known = |row: &Row| state.model.consumers.as_ref().and_then(|table| table.get(&row.subject));
+        let cells = |row: &Row| known(row).map_or_else(Vec::new, |it| cells(&view.standing(it), state, look));
         let folded = |rows: &[Row]| {
             let well = rows.iter().all(|row| row.badness == 0);
-            let others = format!("{} others", rows.len());
-            if well { format!("{others} run with what the cluster holds") } else { others }
+            let others = count(rows.len(), "other");
+            let run = if rows.len() == 1 { "runs" } else { "run" };
+            if well { format!("{others} {run} with what the cluster holds") } else { others }
         };
         entries.extend(listing::entries(state, look, PaneId::Workloads, &COLUMNS, room, cells, folded));
         if entries.is_empty() {

@@ -7,6 +7,7 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::observed::FeedState;
 use crate::app::model::sync::{SyncKind, SyncSeen};
+use crate::app::sync::standings::standings;
 use crate::app::sync::{Standing, Witnesses, Word};
 use crate::app::verdict::sight;
 
@@ -42,10 +43,13 @@ pub(super) fn each(
     if table.is_empty() {
         return Vec::new();
     }
-    let silent = Witnesses::of(model, now).silent();
-    let judged = table.iter().map(|seen| (seen, opinion(seen, &silent.judge(seen))));
+    let known = standings(model, now);
+    let judged = table.iter().filter_map(|seen| Some((seen, opinion(seen, known.get(&seen.object)?))));
     let worth: Vec<(&SyncSeen, Opinion)> = judged.filter(|(_, opinion)| !matches!(opinion, Opinion::Well)).collect();
-    let speaking = silent.speaking();
+    if worth.is_empty() {
+        return Vec::new();
+    }
+    let speaking = Witnesses::of(model, now);
     let found = worth.into_iter().map(|(seen, opinion)| {
         let standing = speaking.judge(seen);
         let finding = match opinion {

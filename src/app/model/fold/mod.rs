@@ -2,6 +2,7 @@
 
 mod held;
 mod keys;
+mod news;
 pub(crate) mod seal;
 mod tokens;
 mod watched;
@@ -17,8 +18,11 @@ use super::seal::Replica;
 use super::timeline::{Moment, Tone};
 use super::unsealer::{Liveness, UnsealersSeen};
 use super::workload::{PodSeen, WorkloadSeen};
+pub use news::news;
+
 use crate::app::effect::Effect;
 use crate::app::id::{FeedId, ObjectRef};
+use crate::app::sync::standings;
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// A life of a replica that ended, waiting for the next one to open.
@@ -38,6 +42,12 @@ pub struct Restart {
 
 /// Takes one report; what must be remembered comes back as effects.
 pub fn apply(model: &mut Model, report: &Report, now: Timestamp) -> Vec<Effect> {
+    let effects = take(model, report, now);
+    standings::grow(model, now);
+    effects
+}
+
+fn take(model: &mut Model, report: &Report, now: Timestamp) -> Vec<Effect> {
     match &report.outcome {
         Err(trouble) => {
             complain(model, report.feed, trouble, now);

@@ -14,20 +14,29 @@ use super::super::secrets::SecretSeen;
 use super::super::sync::{OperatorsSeen, SyncSeen};
 use super::super::table::{Delta, apply};
 use super::super::tokens::TokenSeen;
+use crate::app::sync::standings;
 
 /// A trend goes back this far.
 const TREND: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn sync(model: &mut Model, delta: &Delta<SyncSeen>, now: Timestamp) {
+    standings::told(model, delta, now);
     apply(&mut model.sync, delta, now);
+    standings::told(model, delta, now);
 }
 
 pub(super) fn operators(model: &mut Model, seen: &OperatorsSeen, now: Timestamp) {
-    model.operators = Some(Observed::new(seen.clone(), now));
+    let before = model.operators.replace(Observed::new(seen.clone(), now));
+    if before.is_none_or(|before| before.value != *seen) {
+        standings::all_moved(model, now);
+    }
 }
 
 pub(super) fn paths(model: &mut Model, seen: &PathsSeen, now: Timestamp) {
-    model.paths = Some(Observed::new(seen.clone(), now));
+    let before = model.paths.replace(Observed::new(seen.clone(), now));
+    if before.is_none_or(|before| before.value.found != seen.found) {
+        standings::all_moved(model, now);
+    }
 }
 
 pub(super) fn secrets(model: &mut Model, delta: &Delta<SecretSeen>, now: Timestamp) {
@@ -47,6 +56,12 @@ pub(super) fn secrets(model: &mut Model, delta: &Delta<SecretSeen>, now: Timesta
         Delta::Put(rows) => Delta::Put(after(rows)),
         Delta::Gone(_) | Delta::Same => delta.clone(),
     };
+    match &weighed {
+        Delta::Whole(_) | Delta::Part { .. } => standings::all_moved(model, now),
+        Delta::Put(rows) => standings::written(model, rows.iter().map(|row| &row.object), now),
+        Delta::Gone(objects) => standings::written(model, objects, now),
+        Delta::Same => {}
+    }
     apply(&mut model.secrets, &weighed, now);
 }
 
@@ -76,7 +91,10 @@ pub(super) fn tokens(model: &mut Model, seen: &[TokenSeen], now: Timestamp) {
 }
 
 pub(super) fn engines(model: &mut Model, seen: &EnginesSeen, now: Timestamp) {
-    model.engines = Some(Observed::new(seen.clone(), now));
+    let before = model.engines.replace(Observed::new(seen.clone(), now));
+    if before.is_none_or(|before| before.value != *seen) {
+        standings::all_moved(model, now);
+    }
 }
 
 pub(super) fn raft(model: &mut Model, seen: &RaftSeen, now: Timestamp) {

@@ -1,7 +1,7 @@
 //! The rows of each pane: what they are about and in which order, worst first. How they look is the views' business.
 
 use crate::app::estate;
-use crate::app::id::{ObjectRef, PaneId};
+use crate::app::id::{FeedId, ObjectRef, PaneId};
 use crate::app::state::State;
 
 mod flow;
@@ -12,6 +12,7 @@ mod sync;
 mod tokens;
 mod workloads;
 
+pub use flow::briefs;
 pub use keys::{copies, custody, elsewhere};
 pub use rotation::{Rotating, badness as rotation_badness, rotating};
 pub use tokens::find as token;
@@ -23,7 +24,7 @@ pub struct Row {
     pub key: String,
     /// What it is about.
     pub subject: ObjectRef,
-    /// What the filter searches, beside key and subject; in lower case.
+    /// What the filter searches, beside key and subject; empty in panes with very many rows, which are asked for it then.
     pub words: String,
     /// How bad it is: 0 is well, the highest comes first.
     pub badness: u8,
@@ -38,7 +39,47 @@ impl Row {
     }
 }
 
-/// All rows of a pane, worst first: made once between two messages, however often they are asked for. What of them is on
+/// What the rows of a pane with very many of them rest on.
+pub(super) struct RestsOn {
+    /// They are made anew when one of these tells something new.
+    pub(super) feeds: &'static [FeedId],
+    /// And when a sync object stands otherwise than before.
+    pub(super) standings: bool,
+}
+
+/// Nothing for panes with few rows: they are made anew after every message.
+pub(super) const fn rests_on(pane: PaneId) -> Option<RestsOn> {
+    match pane {
+        PaneId::Sync => Some(RestsOn { feeds: &[FeedId::Sync], standings: true }),
+        PaneId::Workloads => {
+            let feeds = &[FeedId::Consumers, FeedId::Containers, FeedId::Secrets, FeedId::Sync];
+            Some(RestsOn { feeds, standings: false })
+        }
+        PaneId::Nodes => {
+            let feeds = &[FeedId::Nodes, FeedId::Usage, FeedId::Containers, FeedId::Pods];
+            Some(RestsOn { feeds, standings: false })
+        }
+        PaneId::Flow => {
+            let feeds = &[FeedId::Sync, FeedId::Paths, FeedId::Consumers, FeedId::Containers, FeedId::Secrets];
+            Some(RestsOn { feeds, standings: true })
+        }
+        PaneId::Vault | PaneId::Keys | PaneId::Tokens | PaneId::Rotation | PaneId::Timeline => None,
+    }
+}
+
+/// What the filter searches of each row of a pane, beside key and subject.
+pub fn words(state: &State, pane: PaneId) -> Box<dyn Fn(&Row) -> String + '_> {
+    match pane {
+        PaneId::Sync => Box::new(sync::words(state)),
+        PaneId::Workloads => Box::new(workloads::words(state)),
+        PaneId::Flow => Box::new(flow::words(state)),
+        PaneId::Vault | PaneId::Keys | PaneId::Nodes | PaneId::Tokens | PaneId::Rotation | PaneId::Timeline => {
+            Box::new(|row| row.words.clone())
+        }
+    }
+}
+
+/// All rows of a pane, worst first: made once until something changes that they rest on. What of them is on
 /// the screen, and in which order, is [`shown`](super::lists::shown).
 pub fn rows(state: &State, pane: PaneId) -> &[Row] {
     state.made.all(pane, || make(state, pane))

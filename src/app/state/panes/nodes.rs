@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Row;
+use crate::app::id::PaneId;
 use crate::app::model::table::Table;
 use crate::app::nodes::{NodeView, views};
 use crate::app::state::State;
@@ -16,7 +17,7 @@ pub(super) fn rows(state: &State) -> Vec<Row> {
     let count = |view: &NodeView<'_>| {
         pods.get(view.node.object.name.as_str()).copied().unwrap_or(view.vault.len().cast_signed() as i64)
     };
-    views(&state.model, state.now).iter().map(|view| row(view, count(view))).collect()
+    views(&state.model, state.made.basis(PaneId::Nodes)).iter().map(|view| row(view, count(view))).collect()
 }
 
 fn row(view: &NodeView<'_>, pods: i64) -> Row {

@@ -5,28 +5,43 @@ use crate::app::model::paths::VaultPath;
 use crate::app::model::sync::SyncSeen;
 use crate::app::model::table::Table;
 use crate::app::state::State;
+use crate::app::sync::standings::standings;
 use crate::app::sync::{Standing, Witnesses};
 
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
-    let witnesses = Witnesses::of(&state.model, state.now);
+    let known = standings(&state.model, state.now);
     let table = state.model.sync.iter().flat_map(Table::iter);
-    let mut rows: Vec<Row> = table.map(|seen| row(seen, &witnesses.judge(seen))).collect();
-    rows.sort_by_cached_key(|row| {
-        let lag = row.figures.first().map_or(0, |(_, lag)| *lag);
-        (std::cmp::Reverse((row.badness, lag)), row.subject.path(), row.subject.kind.clone())
+    let mut rows: Vec<Row> = table.filter_map(|seen| Some(row(seen, known.get(&seen.object)?))).collect();
+    rows.sort_by(|a, b| {
+        let weight = |row: &Row| (row.badness, row.figures.first().map_or(0, |(_, lag)| *lag));
+        let place = |row: &'_ Row| {
+            let object = &row.subject;
+            (object.namespace.clone(), object.name.clone(), object.kind.clone())
+        };
+        weight(b).cmp(&weight(a)).then_with(|| place(a).cmp(&place(b)))
     });
     rows
 }
 
 fn row(seen: &SyncSeen, standing: &Standing) -> Row {
-    let sources: Vec<String> = seen.sources.iter().map(VaultPath::words).collect();
-    let secret = seen.secret.as_ref().map(|secret| secret.name.clone()).unwrap_or_default();
-    let words = format!("{} {secret} {} {}", standing.word.name(), sources.join(" "), standing.why);
     Row {
-        words: words.to_lowercase(),
         badness: standing.badness(),
         figures: vec![("lag", standing.lag.map_or(0, |lag| lag.as_secs())), ("kind", -(seen.kind as i64))],
         ..Row::new(format!("{} {}", seen.object.kind, seen.object.path()), seen.object.clone())
+    }
+}
+
+/// What the filter searches of each row.
+pub(super) fn words(state: &State) -> impl Fn(&Row) -> String {
+    let witnesses = Witnesses::of(&state.model, state.now);
+    move |row| {
+        let Some(seen) = state.model.sync.as_ref().and_then(|table| table.get(&row.subject)) else {
+            return String::new();
+        };
+        let standing = witnesses.judge(seen);
+        let sources: Vec<String> = seen.sources.iter().map(VaultPath::words).collect();
+        let secret = seen.secret.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
+        format!("{} {secret} {} {}", standing.word.name(), sources.join(" "), standing.why)
     }
 }

@@ -1,0 +1,224 @@
+//! How every sync object stands, kept from one question to the next: after a change only what it bears on is judged anew.
+//!
+//! What is kept depends on nothing but the model and the moments at which it changed, never on when somebody asked: a
+//! replay finds the same.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Standing;
+use super::witnesses::{Process, VaultNow, Witnesses};
+use crate::app::id::{FeedId, ObjectRef};
+use crate::app::model::Model;
+use crate::app::model::sync::{Operator, SyncKind, SyncSeen};
+use crate::app::model::table::{Delta, Table};
+use crate::app::time::age;
+
+/// Time alone makes an object late: what was judged longer ago than this is judged anew.
+const GROWS_OLD: SignedDuration = SignedDuration::from_secs(10);
+
+/// Each object's standing, without its texts.
+#[derive(Debug, Clone, Default)]
+pub struct Standings(HashMap<ObjectRef, Standing>);
+
+impl Standings {
+    /// Of one object.
+    pub fn get(&self, object: &ObjectRef) -> Option<&Standing> {
+        self.0.get(object)
+    }
+
+    /// Of all, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Standing> {
+        self.0.values()
+    }
+
+    fn whole(model: &Model, now: Timestamp) -> Self {
+        let witnesses = Witnesses::of(model, now).silent();
+        let all = model.sync.iter().flat_map(Table::iter);
+        Self(all.map(|seen| (seen.object.clone(), witnesses.judge(seen))).collect())
+    }
+}
+
+/// What is kept.
+#[derive(Default)]
+pub struct Kept(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// The moment for which all of them were judged, or are to be; `None` before anything was seen.
+    basis: Option<Timestamp>,
+    known: Option<Arc<Standings>>,
+    /// Objects to be judged anew, each for the moment of its change.
+    moved: BTreeMap<ObjectRef, Timestamp>,
+    /// What testifies about all of them, as it was at the basis.
+    around: Option<Around>,
+    /// Counts up whenever an object may stand otherwise than before.
+    turn: u64,
+}
+
+impl Inner {
+    /// Nothing of it is known any more.
+    fn anew(&mut self, around: Around, now: Timestamp) {
+        *self = Self { basis: Some(now), around: Some(around), turn: self.turn + 1, ..Self::default() };
+    }
+}
+
+/// What bears on every object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Around {
+    vault: VaultNow,
+    operators: [Process; 2],
+    events: bool,
+    secrets: bool,
+    sync: bool,
+    engines: bool,
+}
+
+impl Around {
+    fn of(model: &Model, now: Timestamp) -> Self {
+        let witnesses = Witnesses::alone(model, now);
+        Self {
+            vault: witnesses.vault(),
+            operators: [Operator::Vso, Operator::Eso].map(|operator| witnesses.process(operator)),
+            events: witnesses.sees_events(),
+            secrets: model.secrets.as_ref().is_some_and(|table| table.fresh(now, FeedId::Secrets).is_some()),
+            sync: model.sync.as_ref().is_some_and(|table| table.fresh(now, FeedId::Sync).is_some()),
+            engines: model.engines.as_ref().is_some_and(|seen| seen.fresh(now, FeedId::Engines).is_some()),
+        }
+    }
+}
+
+/// How every object stands.
+pub fn standings(model: &Model, now: Timestamp) -> Arc<Standings> {
+    let mut inner = model.standings.inner();
+    let Some(basis) = inner.basis.filter(|basis| *basis <= now && age(now, *basis) < GROWS_OLD) else {
+        // Nobody tells when this model changes, or how late it is: nothing can be kept.
+        return Arc::new(Standings::whole(model, now));
+    };
+    let moved = std::mem::take(&mut inner.moved);
+    let known = match inner.known.take() {
+        None => Arc::new(Standings::whole(model, basis)),
+        Some(mut known) if !moved.is_empty() => {
+            let all = Arc::make_mut(&mut known);
+            for (object, at) in moved {
+                let seen = model.sync.as_ref().and_then(|table| table.get(&object));
+                match seen {
+                    Some(seen) => all.0.insert(object, Witnesses::alone(model, at).silent().judge(seen)),
+                    None => all.0.remove(&object),
+                };
+            }
+            known
+        }
+        Some(known) => known,
+    };
+    inner.known = Some(Arc::clone(&known));
+    known
+}
+
+impl Kept {
+    /// Which turn of them this is: another number, and objects may stand otherwise.
+    pub fn turn(&self) -> u64 {
+        self.inner().turn
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inner_mut(&mut self) -> &mut Inner {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something changed that bears on every object.
+pub fn all_moved(model: &mut Model, now: Timestamp) {
+    let around = Around::of(model, now);
+    model.standings.inner_mut().anew(around, now);
+}
+
+/// These objects changed. What testifies about others is asked as it was before the change and as it is after it: call this
+/// before and after.
+pub fn moved<'a>(model: &mut Model, objects: impl IntoIterator<Item = &'a ObjectRef>, now: Timestamp) {
+    let mut found: Vec<ObjectRef> = Vec::new();
+    for object in objects {
+        let known = model.sync.as_ref().and_then(|table| table.get(object));
+        if known.is_some_and(|seen| is_way(seen.kind)) {
+            all_moved(model, now);
+            return;
+        }
+        found.push(object.clone());
+        // How a way to the vault stands is told by what comes through it.
+        let through = |seen: &SyncSeen| seen.detail.through.clone();
+        let way = known.and_then(through);
+        let beyond = way.as_ref().and_then(|way| model.sync.as_ref()?.get(way)).and_then(through);
+        found.extend(way.into_iter().chain(beyond));
+    }
+    let inner = model.standings.inner_mut();
+    if inner.basis.is_some() && !found.is_empty() {
+        inner.turn += 1;
+        inner.moved.extend(found.into_iter().map(|object| (object, now)));
+    }
+}
+
+/// A change of sync objects, before and after it was folded in.
+pub fn told(model: &mut Model, delta: &Delta<SyncSeen>, now: Timestamp) {
+    match delta {
+        Delta::Whole(_) | Delta::Part { .. } => all_moved(model, now),
+        Delta::Put(rows) => moved(model, rows.iter().map(|row| &row.object), now),
+        Delta::Gone(objects) => moved(model, objects, now),
+        Delta::Same => {}
+    }
+}
+
+/// Secrets changed: the objects that write them are judged anew.
+pub fn written<'a>(model: &mut Model, secrets: impl IntoIterator<Item = &'a ObjectRef>, now: Timestamp) {
+    let secrets: BTreeSet<&ObjectRef> = secrets.into_iter().collect();
+    let all = model.sync.iter().flat_map(Table::iter);
+    let writers = all.filter(|seen| seen.secret.as_ref().is_some_and(|secret| secrets.contains(secret)));
+    let writers: Vec<ObjectRef> = writers.map(|seen| seen.object.clone()).collect();
+    moved(model, &writers, now);
+}
+
+/// Time passed, or something else was reported: judges all anew where that bears on them.
+pub fn grow(model: &mut Model, now: Timestamp) {
+    let around = Around::of(model, now);
+    let inner = model.standings.inner_mut();
+    let Some(basis) = inner.basis else { return };
+    if inner.around != Some(around) || age(now, basis) >= GROWS_OLD || now < basis {
+        inner.anew(around, now);
+    }
+}
+
+/// A way to the vault: others go through it.
+const fn is_way(kind: SyncKind) -> bool {
+    match kind {
+        SyncKind::VaultAuth | SyncKind::VaultConnection | SyncKind::SecretStore | SyncKind::ClusterSecretStore => true,
+        SyncKind::VaultStaticSecret
+        | SyncKind::VaultDynamicSecret
+        | SyncKind::VaultPKISecret
+        | SyncKind::ExternalSecret
+        | SyncKind::PushSecret => false,
+    }
+}
+
+/// A copy of a model is another one: what is kept for this one says nothing of it.
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// It follows from the rest of the model.
+impl PartialEq for Kept {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").finish_non_exhaustive()
+    }
+}
