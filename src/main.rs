@@ -13,6 +13,9 @@ use baowatch::programs::config::Answer;
 use baowatch::programs::{act, check, config, console, demo, hardening, keys, log, shell};
 use baowatch::views::theme::{Glyphs, Look, Theme};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before anything else: there is no secret in memory yet.
     hardening::harden();

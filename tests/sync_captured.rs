@@ -14,9 +14,10 @@ mod world;
 use baowatch::app::alerts::{Finding, Severity, rules};
 use baowatch::app::id::FeedId;
 use baowatch::app::model::Model;
-use baowatch::app::model::fact::Report;
+use baowatch::app::model::fact::{Fact, Report};
 use baowatch::app::model::fold;
-use baowatch::app::model::table::Table;
+use baowatch::app::model::table::{Delta, Named, Table};
+use baowatch::app::sync::standings::standings;
 use baowatch::app::sync::{Standing, Witnesses, judge};
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::kube::sync_digest::digest;
@@ -187,4 +188,65 @@ fn where_there_is_no_operator_nothing_is_said_and_where_nobody_may_look_nothing_
         let judged = rules::find(name).unwrap().judge(&model, now);
         assert!(matches!(judged.as_slice(), [(_, Finding::Unknown(_))]), "{name}: {judged:?}");
     }
+}
+
+/// Folds one feed's facts in.
+fn tell(model: &mut Model, feed: FeedId, fact: Fact, now: jiff::Timestamp) {
+    fold::apply(model, &Report { feed, outcome: Ok(vec![fact]) }, now);
+}
+
+/// What changes one table into the other.
+fn turns<T: Named + Clone + PartialEq>(before: Option<&Table<T>>, after: &Table<T>) -> (Delta<T>, Delta<T>) {
+    let known = |object| before.and_then(|table| table.get(object));
+    let put = after.iter().filter(|row| known(row.object()) != Some(*row)).cloned().collect();
+    let gone = before.iter().flat_map(|table| table.iter()).map(Named::object);
+    (Delta::Put(put), Delta::Gone(gone.filter(|object| after.get(object).is_none()).cloned().collect()))
+}
+
+#[test]
+fn what_is_kept_is_what_would_be_judged_anew() {
+    let mut moments: Vec<&Row> = rows().collect();
+    moments.sort_by_key(|row| (row.file, on_the_day(row.at)));
+    let mut kept = Model::default();
+    let mut at = None;
+    let mut moved = 0;
+    for row in moments {
+        let (truth, _, now) = model(row);
+        // Time goes on only: each file begins anew, with a whole list.
+        if at.is_none_or(|(file, _)| file != row.file) {
+            kept = Model::default();
+            tell(&mut kept, FeedId::Sync, Fact::Sync(Delta::Whole(Vec::new())), now);
+            tell(&mut kept, FeedId::Secrets, Fact::Secrets(Delta::Whole(Vec::new())), now);
+        }
+        at = Some((row.file, now));
+        kept.replicas.clone_from(&truth.replicas);
+        if let Some(seen) = &truth.operators {
+            tell(&mut kept, FeedId::Operators, Fact::Operators(seen.value.clone()), now);
+        }
+        let judged = |kept: &Model| {
+            let known = standings(kept, now);
+            let witnesses = Witnesses::of(kept, now).silent();
+            let mut wrong = Vec::new();
+            for seen in kept.sync.iter().flat_map(Table::iter) {
+                if known.get(&seen.object) != Some(&witnesses.judge(seen)) {
+                    wrong.push(seen.object.to_string());
+                }
+            }
+            assert!(wrong.is_empty(), "{} at {}: {wrong:?}", row.file, row.at);
+        };
+        judged(&kept);
+        let turn = kept.standings.turn();
+        let (put, gone) = turns(kept.sync.as_ref(), truth.sync.as_ref().unwrap());
+        for delta in [put, gone] {
+            tell(&mut kept, FeedId::Sync, Fact::Sync(delta), now);
+            judged(&kept);
+        }
+        let (put, gone) = turns(kept.secrets.as_ref(), truth.secrets.as_ref().unwrap());
+        for delta in [put, gone] {
+            tell(&mut kept, FeedId::Secrets, Fact::Secrets(delta), now);
+            judged(&kept);
+        }
+        moved += usize::from(kept.standings.turn() != turn);
+    }
+    assert!(moved > 20, "{moved} moments moved anything");
 }

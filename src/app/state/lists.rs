@@ -334,6 +334,10 @@ mod tests {
         let view = View { held: Some(held), ..View::default() };
         let all = [row("new", 3, 0), row("b", 2, 0), row("a", 0, 0)];
         assert_eq!(names(&view.apply(PaneId::Sync, &all, &|row| row.words.clone())), ["a", "b", "new"]);
-        assert_eq!(names(&view.apply(PaneId::Timeline, &all, &|row| row.words.clone())), ["a", "b"], "newer lines would push it down");
+        assert_eq!(
+            names(&view.apply(PaneId::Timeline, &all, &|row| row.words.clone())),
+            ["a", "b"],
+            "newer lines would push it down"
+        );
     }
 }
