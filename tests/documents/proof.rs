@@ -24,7 +24,7 @@ pub const BESIDE: &[(&str, Because)] = &[(
 
 /// The stack runs one version of OpenBao, and no entry of the list of advisories is about it.
 const ONE_VERSION: Because = "the stack runs OpenBao 2.7.2 alone, and nothing that is known of a version concerns it";
-const SIX_TRIES: Because = "a server gives a lease up after six tries, which take it more than five minutes";
+const SIX_TRIES: Because = "a server gives a lease up after six tries, which take it several minutes";
 const FIVE_MINUTES: Because = "a forecast wants five minutes of figures, and then a minute in which it holds";
 const ONE_CLOCK: Because = "all servers of the stack read the clock of this machine, as the program does";
 

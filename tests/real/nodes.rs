@@ -1,9 +1,9 @@
 //! Nodes over a real metrics-server: memory that moves, pressure, readiness, and what is said when the figures are gone.
 //! In a lab of its own: nodes belong to the whole cluster.
 
-use serde_json::{Value, json};
-
 use std::sync::OnceLock;
+
+use serde_json::{Value, json};
 
 use crate::lab::{Lab, Vault, left_out};
 
@@ -19,8 +19,12 @@ fn fires(document: &Value, rule: &str, node: &str, severity: &str) -> bool {
     alert(document, rule, node).is_some_and(|alert| alert["state"] == "firing" && alert["severity"] == severity)
 }
 
+fn feed<'a>(document: &'a Value, name: &str) -> &'a Value {
+    document["feeds"].as_array().and_then(|feeds| feeds.iter().find(|feed| feed["name"] == name)).unwrap()
+}
+
 fn usage_feed(document: &Value) -> &Value {
-    document["feeds"].as_array().and_then(|feeds| feeds.iter().find(|feed| feed["name"] == "usage")).unwrap()
+    feed(document, "usage")
 }
 
 fn annotate(lab: &Lab, node: &str, memory: &str) {
@@ -140,7 +144,8 @@ fn memory_pressure_and_figures_that_are_gone() {
     let (_, document) = vault.check_until("pressure", &RULES, |_, d| fires(d, "node-pressure", &node, "critical"));
     assert!(alert(&document, "vault-on-pressured-node", &node).is_some(), "{document:#}");
     condition(lab, &node, "MemoryPressure", "False", "KubeletHasSufficientMemory");
-    vault.check_until("no pressure", &RULES, |_, d| alert(d, "node-pressure", &node).is_none());
+    let seen = |d: &Value| feed(d, "nodes")["state"] == "live";
+    vault.check_until("no pressure", &RULES, |_, d| seen(d) && alert(d, "node-pressure", &node).is_none());
 
     // The kubelet's last word, and then nothing more; kwok sets right what it is awake to see.
     let quick = [&RULES[..], &["--wait", "3s"]].concat();
@@ -151,5 +156,5 @@ fn memory_pressure_and_figures_that_are_gone() {
     let said = alert(&document, "node-not-ready", &node).unwrap();
     assert!(said["why"].as_str().unwrap().contains(&vault.pod(0)), "{said:#}");
     kubelets(lab, "CONT");
-    vault.check_until("a node that is ready", &RULES, |_, d| alert(d, "node-not-ready", &node).is_none());
+    vault.check_until("a ready node", &RULES, |_, d| seen(d) && alert(d, "node-not-ready", &node).is_none());
 }

@@ -209,6 +209,7 @@ fn each_sort_of_token_is_seen_for_what_it_is_and_none_is_spent() {
     world.token("capped", 0o600, &["-orphan", "-period=768h", "-policy=wizard"]);
     world.put("open", 0o600, &open);
     let (_, document) = world.check();
+    assert_eq!(rules(&document, "batch"), ["token-capped"], "they are in sight: {document:#}");
     for mended in ["own", "capped", "open"] {
         assert_eq!(rules(&document, mended), Vec::<&str>::new(), "{mended} is mended: {document:#}");
     }
