@@ -117,7 +117,8 @@ fn who_read_the_old_secret_is_named_until_it_restarts() {
     vault.configure(&format!("clusters:\n  lab:\n    {named}\n    {watched}\n"));
     let screen = vault.baowatch(&["--print", "160x50"]).output().unwrap();
     let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
-    assert!(screen.lines().any(|line| line.contains("by-volume") && line.contains("paused")), "{screen}");
+    // A long namespace takes the middle out of the name.
+    assert!(screen.lines().any(|line| line.contains("volume ") && line.contains("paused")), "{screen}");
 }
 
 #[test]
