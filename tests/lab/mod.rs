@@ -7,6 +7,7 @@
     clippy::print_stderr,
     reason = "a test says what went wrong by panicking"
 )]
+#![allow(clippy::disallowed_methods, reason = "a test's patience is real time")]
 #![allow(dead_code, reason = "each test file uses the part it needs")]
 
 use std::io::{BufRead, BufReader, Read, Write};
