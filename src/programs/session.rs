@@ -339,11 +339,11 @@ impl Session {
 
     /// Ends every task. The hands must be gone: their queue to the disk is written out first.
     pub async fn close(self) {
-        let Self { target, transport, tasks, stop, slots, folder, .. } = self;
+        let Self { target, transport, held, tasks, stop, slots, folder, .. } = self;
         stop.cancel();
         slots.forget_all();
-        // Tunnels end with the transport that opened them.
-        drop((target, transport));
+        // Tunnels end with the transport that opened them, and what is held asks replicas through it too.
+        drop((target, transport, held));
         tasks.close();
         // One that hangs all the same must not keep the program from ending; but a rotation that is open on the server is
         // cancelled before it ends, however often that must be tried.

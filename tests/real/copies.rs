@@ -30,7 +30,10 @@ fn now() -> Timestamp {
 
 impl Scene {
     fn new() -> Self {
-        let mut vault = lab().vault(json!({"secret": "openbao-keys"}));
+        Self::of(lab().vault(json!({"secret": "openbao-keys"})))
+    }
+
+    fn of(mut vault: Vault) -> Self {
         let home = vault.home.path().to_owned();
         let (keystore, keyfile) = (home.join("prod.keystore"), home.join("keyfile"));
         private(&keyfile, &KEYFILE);
@@ -264,4 +267,63 @@ fn a_key_file_is_taken_seen_to_differ_and_never_refreshed_without_its_name() {
     assert!(scene.says(0, &["keys", "custody", "versions", "db"]).contains("\n2 "));
     scene.says(0, &["keys", "custody", "restore", "db", "--version", "1", "--confirm", "db"]);
     assert_eq!(std::fs::read(&path).unwrap(), [3; 32]);
+}
+
+#[test]
+fn each_rule_about_the_keystore_its_copies_and_key_files_fires_and_clears() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if left_out() {
+        return;
+    }
+    // Where a Secret opens the vault its keys are somebody's to keep.
+    let scene = Scene::of(lab().vault(json!({"unsealer": "sidecar", "secret": "openbao-keys"})));
+    let other = Other::new("2");
+    let rules = [
+        "keys-single-copy",
+        "keystore-missing",
+        "keystore-unreadable",
+        "custody-missing",
+        "custody-mismatch",
+        "custody-permissions",
+    ];
+    let list = rules.join(",");
+    let only = |what: &str, wanted: &[&str]| {
+        let state = |d: &serde_json::Value, rule| crate::lab::alert(d, rule).map(|it| it["state"].clone());
+        scene.vault.check_until(what, &["--cluster", "lab", "--rules", &list], |_, d| {
+            let is = |rule: &&str| wanted.contains(rule).then(|| json!("firing"));
+            crate::lab::verdict(d) != "blind" && rules.iter().all(|rule| state(d, rule) == is(rule))
+        });
+    };
+    let file = scene.vault.home.path().join("db.key");
+    private(&file, &[3; 32]);
+    only("one place", &["keys-single-copy"]);
+    scene.says(0, &["keys", "custody", "add", "db", &file.display().to_string()]);
+    only("a file that is kept beside itself alone", &["keys-single-copy", "custody-missing"]);
+    other.add(&scene, "vault2", 0, "y");
+    only("two places", &[]);
+
+    std::fs::remove_file(&file).unwrap();
+    only("no file", &["custody-missing"]);
+    private(&file, &[4; 32]);
+    only("another file", &["custody-mismatch"]);
+    private(&file, &[3; 32]);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    only("a file that is open to all", &["custody-permissions"]);
+    private(&file, &[3; 32]);
+    only("the file as it was", &[]);
+
+    // What else is said then, of copies that nothing can be held against, is not the matter here.
+    let fires = |what: &str, wanted: &str| {
+        scene.vault.check_until(what, &["--cluster", "lab"], |_, d| {
+            crate::lab::alert(d, wanted).is_some_and(|it| it["state"] == "firing" && it["severity"] == "critical")
+        });
+    };
+    let (keystore, bytes) = (scene.vault.home.path().join("prod.keystore"), scene.bytes());
+    std::fs::write(&keystore, &bytes[..bytes.len() / 2]).unwrap();
+    fires("half a keystore", "keystore-unreadable");
+    std::fs::remove_file(&keystore).unwrap();
+    fires("no keystore", "keystore-missing");
+    private(&keystore, &bytes);
+    std::fs::set_permissions(&keystore, std::fs::Permissions::from_mode(0o600)).unwrap();
+    only("the keystore as it was", &[]);
 }

@@ -65,6 +65,12 @@ fn the_incident_is_found_repaired_and_proven() {
     // Nobody but the tool owns a field of it.
     vault.kubectl(&["delete", "secret", "openbao-keys"], "");
     deploy(&vault, &secret(&vault, Some(data(&key, &token))));
+    // Nobody keeps them, nobody has tried them, and the next apply can empty the Secret.
+    let weak = ["keystore-missing", "keys-unproven", "keys-overwritable"];
+    let (_, document) = vault.check_until("a first whole look", &[], |_, d| verdict(d) == "unproven");
+    for rule in weak {
+        assert_eq!(alert(&document, rule).map(|it| &it["state"]), Some(&json!("firing")), "{rule}: {document:#}");
+    }
     with_keystore(&mut vault);
 
     // Into the second place.
@@ -110,6 +116,9 @@ fn the_incident_is_found_repaired_and_proven() {
     assert!(said.contains("accept"), "{said}");
     let (code, document) = vault.check(&ASIDE);
     assert_eq!((code, verdict(&document)), (0, "survives"), "{document:#}");
+    for rule in ["keystore-missing", "keys-unproven"] {
+        assert!(alert(&document, rule).is_none(), "{rule}: {document:#}");
+    }
     vault.delete_pod(2);
     vault.wait_sealed(2, false);
 }

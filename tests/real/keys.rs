@@ -96,7 +96,12 @@ fn what_a_real_operator_init_prints_is_taken_in_as_json_and_as_text() {
     }
     for format in ["json", "table"] {
         let mut vault = lab().vault(json!({"replicas": 1, "secret": null, "init": false, "unseal": false}));
+        let said = |document: &Value| crate::lab::alert(document, "vault-uninitialized").cloned();
+        vault.configure("rules:\n  vault-uninitialized: {for: 0s}\n");
+        let (_, document) = vault.check_until("a fresh install", &[], |_, d| said(d).is_some());
+        assert_eq!(said(&document).unwrap()["state"], "firing", "{document:#}");
         let printed = initialised(&vault, format);
+        vault.check_until("an initialised vault", &[], |_, d| crate::lab::verdict(d) != "blind" && said(d).is_none());
         let keyfile = vault.home.path().join("key").display().to_string();
         with_keystore(&mut vault);
         let file = vault.home.path().join("init.txt");

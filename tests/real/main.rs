@@ -29,6 +29,7 @@ mod raft;
 mod restore;
 mod rights;
 mod rotation;
+mod rules;
 mod sync;
 mod target;
 mod tokens;

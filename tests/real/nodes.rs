@@ -1,6 +1,8 @@
 //! Nodes over a real metrics-server: memory that moves, pressure, readiness, and what is said when the figures are gone.
 //! In a lab of its own: nodes belong to the whole cluster.
 
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, Vault, left_out};
@@ -17,8 +19,12 @@ fn fires(document: &Value, rule: &str, node: &str, severity: &str) -> bool {
     alert(document, rule, node).is_some_and(|alert| alert["state"] == "firing" && alert["severity"] == severity)
 }
 
+fn feed<'a>(document: &'a Value, name: &str) -> &'a Value {
+    document["feeds"].as_array().and_then(|feeds| feeds.iter().find(|feed| feed["name"] == name)).unwrap()
+}
+
 fn usage_feed(document: &Value) -> &Value {
-    document["feeds"].as_array().and_then(|feeds| feeds.iter().find(|feed| feed["name"] == "usage")).unwrap()
+    feed(document, "usage")
 }
 
 fn annotate(lab: &Lab, node: &str, memory: &str) {
@@ -33,6 +39,44 @@ fn condition(lab: &Lab, node: &str, kind: &str, status: &str, reason: &str) {
     lab.kubectl(&["patch", "node", node, "--subresource=status", "--type=strategic", "-p", &patch], "");
 }
 
+/// The lab of what belongs to a whole cluster.
+pub fn own_lab() -> &'static Lab {
+    static LAB: OnceLock<Lab> = OnceLock::new();
+    LAB.get_or_init(Lab::start)
+}
+
+/// Longhorn as far as it is read: its kind of volumes, one of them attached, and the instance manager that serves it.
+fn longhorn(lab: &Lab, node: &str, claim: (&str, &str)) {
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let kind = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "volumes.longhorn.io"},
+        "spec": {"group": "longhorn.io", "scope": "Namespaced",
+            "names": {"kind": "Volume", "listKind": "VolumeList", "plural": "volumes", "singular": "volume"},
+            "versions": [{"name": "v1beta2", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": any, "status": any}}}}]}});
+    lab.kubectl(&["apply", "-f", "-"], &kind.to_string());
+    lab.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd/volumes.longhorn.io"], "");
+    lab.kubectl(&["create", "namespace", "longhorn-system"], "");
+    let used = json!({"namespace": claim.0, "pvcName": claim.1, "workloadsStatus": [{"podName": "openbao-0"}]});
+    let volume = json!({"apiVersion": "longhorn.io/v1beta2", "kind": "Volume",
+        "metadata": {"namespace": "longhorn-system", "name": "pvc-1"},
+        "status": {"state": "attached", "currentNodeID": node, "kubernetesStatus": used}});
+    lab.kubectl(&["apply", "-f", "-"], &volume.to_string());
+    let pod = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"namespace": "longhorn-system", "name": "instance-manager-1",
+            "labels": {"longhorn.io/component": "instance-manager"}, "annotations": {"lab.test/memory": "12Gi"}},
+        "spec": {"nodeName": node, "containers": [{"name": "instance-manager", "image": "longhorn"}]}});
+    lab.kubectl(&["apply", "-f", "-"], &pod.to_string());
+}
+
+/// Stops or continues what plays the kubelets, by its own process: nobody reports for the nodes while it stands.
+fn kubelets(lab: &Lab, signal: &str) {
+    let state = lab.call("GET", "/state", &Value::Null);
+    let kwok = state["processes"].as_array().unwrap().iter().find(|process| process["name"] == "kwok");
+    let pid = kwok.unwrap_or_else(|| panic!("{state:#}"))["pid"].to_string();
+    assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+}
+
 fn node_of(vault: &Vault, n: u32) -> String {
     vault.kubectl(&["get", "pod", &vault.pod(n), "-o", "jsonpath={.spec.nodeName}"], "")
 }
@@ -42,7 +86,7 @@ fn memory_pressure_and_figures_that_are_gone() {
     if left_out() {
         return;
     }
-    let lab: &'static Lab = Box::leak(Box::new(Lab::start()));
+    let lab = own_lab();
     let vault = lab.vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys"}));
     let node = node_of(&vault, 0);
 
@@ -53,6 +97,7 @@ fn memory_pressure_and_figures_that_are_gone() {
     let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
     assert!(screen.contains("requests only"), "{screen}");
 
+    longhorn(lab, &node, (&vault.namespace, "data-openbao-0"));
     lab.call("POST", "/metrics/start", &Value::Null);
     annotate(lab, &node, "39322Mi");
     let figures = |d: &Value| usage_feed(d)["state"] == "live" && alert(d, "node-memory", &node).is_none();
@@ -67,6 +112,13 @@ fn memory_pressure_and_figures_that_are_gone() {
     assert!(joined["sentence"].as_str().unwrap().contains(&vault.pod(0)), "{joined:#}");
     assert!(joined["why"].as_str().unwrap().contains("one restart from an outage"), "{joined:#}");
 
+    // What lives in Longhorn's process there, and that the vault's own volume is among it.
+    let (_, document) = vault.check_until("12 GiB in an instance manager", &RULES, |_, d| {
+        fires(d, "longhorn-memory", "instance-manager-1", "warning")
+    });
+    let said = alert(&document, "longhorn-memory", "instance-manager-1").unwrap();
+    assert!(said["why"].as_str().unwrap().contains("the vault's own"), "{said:#}");
+
     // metrics-server ends: a trouble, and nothing is clear.
     lab.call("POST", "/metrics/stop", &Value::Null);
     let (code, document) = vault.check_until("503", &RULES, |_, d| usage_feed(d)["state"] == "unreachable");
@@ -77,12 +129,32 @@ fn memory_pressure_and_figures_that_are_gone() {
     vault.check_until("96 % again", &RULES, |_, d| fires(d, "node-memory", &node, "critical"));
 
     annotate(lab, &node, "20Gi");
-    let quiet = |d: &Value| figures(d) && alert(d, "vault-on-pressured-node", &node).is_none();
+    lab.kubectl(
+        &["-n", "longhorn-system", "annotate", "pod", "instance-manager-1", "lab.test/memory=1Gi", "--overwrite"],
+        "",
+    );
+    let quiet = |d: &Value| {
+        figures(d)
+            && alert(d, "vault-on-pressured-node", &node).is_none()
+            && alert(d, "longhorn-memory", "instance-manager-1").is_none()
+    };
     vault.check_until("30 %", &RULES, |_, d| quiet(d));
 
     condition(lab, &node, "MemoryPressure", "True", "KubeletHasInsufficientMemory");
     let (_, document) = vault.check_until("pressure", &RULES, |_, d| fires(d, "node-pressure", &node, "critical"));
     assert!(alert(&document, "vault-on-pressured-node", &node).is_some(), "{document:#}");
     condition(lab, &node, "MemoryPressure", "False", "KubeletHasSufficientMemory");
-    vault.check_until("no pressure", &RULES, |_, d| alert(d, "node-pressure", &node).is_none());
+    let seen = |d: &Value| feed(d, "nodes")["state"] == "live";
+    vault.check_until("no pressure", &RULES, |_, d| seen(d) && alert(d, "node-pressure", &node).is_none());
+
+    // The kubelet's last word, and then nothing more; kwok sets right what it is awake to see.
+    let quick = [&RULES[..], &["--wait", "3s"]].concat();
+    kubelets(lab, "STOP");
+    condition(lab, &node, "Ready", "False", "KubeletNotReady");
+    let (_, document) =
+        vault.check_until("a node that is not ready", &quick, |_, d| fires(d, "node-not-ready", &node, "critical"));
+    let said = alert(&document, "node-not-ready", &node).unwrap();
+    assert!(said["why"].as_str().unwrap().contains(&vault.pod(0)), "{said:#}");
+    kubelets(lab, "CONT");
+    vault.check_until("a ready node", &RULES, |_, d| seen(d) && alert(d, "node-not-ready", &node).is_none());
 }

@@ -47,10 +47,17 @@ fn blind_while_the_api_server_is_away_and_back_by_itself() {
     let (code, document) = vault.check(&["--wait", "3s"]);
     assert_eq!((verdict(&document), code), ("blind", 3), "{document:#}");
 
+    // Three periods later each feed says so for itself.
+    console.type_in("!");
+    console.wait_until("stale feeds", |screen| screen.contains("feed-stale"));
+
     lab.call("POST", "/apiserver/start", &Value::Null);
+    console.wait_until("no stale feed", |screen| screen.contains("Alerts") && !screen.contains("feed-stale"));
+    console.type_in("\u{1b}");
     console.wait_for("ONE RESTART FROM BLACKOUT");
     let (code, document) = vault.check_until("sight again", &[], |_, d| verdict(d) == "will-not-reopen");
     assert_eq!(code, 2);
     assert!(alert(&document, "keys-secret-empty").is_some(), "{document:#}");
+    assert!(alert(&document, "feed-stale").is_none(), "{document:#}");
     console.quit();
 }

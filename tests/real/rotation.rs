@@ -91,6 +91,12 @@ fn a_database_that_stops_is_found_by_the_rotation_that_stands_still() {
         assert!(alert(&document, quiet).is_none(), "{quiet}: {document:#}");
     }
 
+    // The next authority takes its place.
+    let next = json!({"common_name": "lab 2", "ttl": "8760h"});
+    let (_, made) = ask(&vault, 0, "POST", "pki/root/generate/internal", &root(&vault), &next);
+    put(&vault, "pki/config/issuers", &json!({"default": made["data"]["issuer_id"]}));
+    vault.check_until("an issuer that lasts", &CLUSTER, |_, d| engines_live(d) && alert(d, "cert-expiring").is_none());
+
     postgres.stop();
     let (code, document) =
         vault.check_until("the late rotation", &CLUSTER, |_, d| alert(d, "rotation-overdue").is_some());

@@ -162,7 +162,7 @@ fn each_sort_of_token_is_seen_for_what_it_is_and_none_is_spent() {
     world.token("wizard", 0o600, &["-orphan", "-period=768h", "-policy=wizard", "-display-name=wizard"]);
     world.token("capped", 0o600, &["-period=24h", "-explicit-max-ttl=48h", "-policy=wizard"]);
     world.token("batch", 0o600, &["-type=batch", "-orphan", "-ttl=2h", "-policy=wizard"]);
-    world.token("open", 0o644, &["-orphan", "-period=768h", "-policy=wizard"]);
+    let open = world.token("open", 0o644, &["-orphan", "-period=768h", "-policy=wizard"]);
     let counted = world.token("counted", 0o600, &["-orphan", "-period=768h", "-use-limit=7", "-policy=wizard"]);
     let dead = world.token("dead", 0o600, &["-orphan", "-period=768h", "-policy=default"]);
     world.root(&["token", "revoke", &dead]);
@@ -205,13 +205,22 @@ fn each_sort_of_token_is_seen_for_what_it_is_and_none_is_spent() {
     drop(document);
     let own = std::fs::read_to_string(world.path("own")).unwrap();
     world.bao(Some(&own), &["token", "renew"]);
+    // The others are mended at the same time.
+    world.token("capped", 0o600, &["-orphan", "-period=768h", "-policy=wizard"]);
+    world.put("open", 0o600, &open);
     let (_, document) = world.check();
-    assert_eq!(rules(&document, "own"), Vec::<&str>::new(), "renewed: {document:#}");
+    assert_eq!(rules(&document, "batch"), ["token-capped"], "they are in sight: {document:#}");
+    for mended in ["own", "capped", "open"] {
+        assert_eq!(rules(&document, mended), Vec::<&str>::new(), "{mended} is mended: {document:#}");
+    }
     // The root token as our own.
     let root = world.tokens[0].clone();
     world.put("own", 0o600, &root);
     let (_, document) = world.check();
     assert_eq!(rules(&document, "own"), ["root-in-use"], "{document:#}");
+    world.token("own", 0o600, &["-orphan", "-period=768h", "-policy=watcher"]);
+    let (_, document) = world.check();
+    assert_eq!(rules(&document, "own"), Vec::<&str>::new(), "a token of its own: {document:#}");
     world.clean(&std::fs::read_to_string(world.path("trace.log")).unwrap());
 }
 
