@@ -10,8 +10,13 @@
 
 #[path = "../lab/mod.rs"]
 mod lab;
+#[allow(dead_code, reason = "the table test uses the rest")]
+#[path = "../captured/mod.rs"]
+mod captured;
 #[path = "../pty/mod.rs"]
 mod pty;
+#[path = "../world/mod.rs"]
+mod world;
 
 mod canary;
 mod copies;
@@ -20,6 +25,7 @@ mod emptied;
 mod estate;
 mod incident;
 mod keys;
+mod moments;
 mod nodes;
 mod outage;
 mod postgres;
@@ -29,6 +35,7 @@ mod raft;
 mod restore;
 mod rights;
 mod rotation;
+mod stage;
 mod sync;
 mod target;
 mod tokens;
