@@ -25,6 +25,7 @@ mod emptied;
 mod estate;
 mod incident;
 mod keys;
+mod looked;
 mod moments;
 mod nodes;
 mod outage;

@@ -32,11 +32,11 @@ pub struct Scene {
     pub secrets: BTreeMap<String, Written>,
 }
 
-/// A Secret: its keys, its owner among the sync objects, when its data was written last where a row says so.
+/// A Secret: its keys, its owner among the sync objects, when its data was written last.
 pub struct Written {
     pub keys: Vec<String>,
     pub owner: Option<(String, String)>,
-    pub wrote: Option<Timestamp>,
+    pub wrote: Timestamp,
 }
 
 /// What is done at its own time before the moment.
@@ -56,6 +56,10 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
 fn named(object: &Value) -> (String, String) {
     let name = object["metadata"]["name"].as_str().unwrap().to_owned();
     (object["kind"].as_str().unwrap().to_owned(), name)
+}
+
+fn since(object: &Value) -> Timestamp {
+    object["metadata"]["creationTimestamp"].as_str().unwrap().parse().unwrap()
 }
 
 /// Whether the vault's metadata of the moment is in sight.
@@ -121,7 +125,8 @@ impl Scene {
                 let owner = object["metadata"]["ownerReferences"].as_array().and_then(|owners| owners.first());
                 let text = |owner: &Value, key: &str| owner[key].as_str().unwrap().to_owned();
                 let owner = owner.map(|owner| (text(owner, "kind"), text(owner, "name")));
-                secrets.insert(key.1, Written { keys, owner, wrote: None });
+                let wrote = since(&object);
+                secrets.insert(key.1, Written { keys, owner, wrote });
             } else if wanted(&key) {
                 objects.insert(key, object);
             }
@@ -129,13 +134,14 @@ impl Scene {
         for (key, object) in &objects {
             if let Some(secret) = digest(object).unwrap().secret.filter(|_| was_written(object)) {
                 let keys = vec!["_raw".to_owned(), "value".to_owned()];
-                secrets.entry(secret.name).or_insert(Written { keys, owner: Some(key.clone()), wrote: None });
+                let wrote = since(object);
+                secrets.entry(secret.name).or_insert(Written { keys, owner: Some(key.clone()), wrote });
             }
         }
         for fact in self.beside {
             match fact {
                 Beside::NoSecret(name) => drop(secrets.remove(*name)),
-                Beside::Wrote(name, when) => secrets.get_mut(*name).unwrap().wrote = Some(on_the_day(when)),
+                Beside::Wrote(name, when) => secrets.get_mut(*name).unwrap().wrote = on_the_day(when),
                 _ => {}
             }
         }
@@ -187,8 +193,7 @@ impl Scene {
             Value::Object(fields) => {
                 for (name, field) in fields {
                     match name.as_str() {
-                        "key" | "remoteKey" => self.place(field),
-                        "remoteRef" | "extract" | "match" => self.place(field),
+                        "key" | "remoteKey" | "remoteRef" | "extract" | "match" => self.place(field),
                         _ => {}
                     }
                 }
@@ -222,6 +227,15 @@ impl Scene {
             "metadata": {"namespace": self.namespace, "name": name, "ownerReferences": owner.map(|owner| [owner])}})
     }
 
+    /// The Secret as it is made: one that holds nothing held something before somebody emptied it.
+    pub fn first(&self, name: &str, secret: &Written, uid: Option<&str>, value: &str) -> Value {
+        let mut made = self.secret(name, secret, uid, value);
+        if secret.keys.is_empty() {
+            made["stringData"]["value"] = json!(value);
+        }
+        made
+    }
+
     /// What happens at a time of its own before the moment, with that time of the capture; KV with its versions.
     pub fn deeds(&self) -> Vec<(Timestamp, Deed)> {
         let mut deeds = Vec::new();
@@ -249,6 +263,14 @@ impl Scene {
             }
         }
         deeds
+    }
+
+    /// The whole reason of a row by the table's own model, in this namespace and at this time.
+    pub fn reason(&self, row: &Row, now: Timestamp) -> String {
+        let (model, seen, then) = captured::model(row);
+        let standing = baowatch::app::sync::judge(&model, &seen, then);
+        let also = standing.also.map(|also| format!("; {also}")).unwrap_or_default();
+        self.told(&format!("{}{also}", standing.why), now)
     }
 
     /// A part of a reason, in this namespace and at this time.
@@ -445,4 +467,15 @@ pub fn lags(shown: &str, row: &Row, drift: i64) -> bool {
         Some(0) if row.word == Word::Synced => shown == whole(quiet(0)),
         Some(lag) => (-2..=drift).any(|more| shown == whole(quiet((lag + more).max(0)))),
     }
+}
+
+/// A text without its ages: they grow while it is looked at.
+pub fn ageless(text: &str) -> String {
+    let age = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        word.ends_with(['s', 'm', 'h', 'd'])
+            && word.len() > 1
+            && word[..word.len() - 1].chars().all(|c| c.is_ascii_digit())
+    };
+    text.split_whitespace().map(|word| if age(word) { "#" } else { word }).collect::<Vec<_>>().join(" ")
 }
