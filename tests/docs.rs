@@ -19,7 +19,7 @@ use baowatch::app::verdict::Standing;
 use baowatch::backends::sandbox::scenario::{Scenario, scenarios};
 use baowatch::views::panes;
 use documents::blocks;
-use documents::proof::{BESIDE, PROOFS, Proof};
+use documents::proof::{PROOFS, Proof};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -176,13 +176,6 @@ fn holds(rule: &str, proof: &Proof, firing: bool) -> Result<(), String> {
         Proof::Stack(name, function) => named(rule, &format!("tests/real/{name}.rs"), function),
         Proof::Scenario(name, because) => reason(because).and_then(|()| expected(rule, name, firing)),
         Proof::Core(file, function, because) => reason(because).and_then(|()| named(rule, file, function)),
-        Proof::Test(file, function) => {
-            let beside = BESIDE.iter().find(|(known, _)| known == file);
-            if !file.starts_with("tests/real/") {
-                reason(beside.map_or("", |(_, because)| because))?;
-            }
-            named(rule, file, function)
-        }
     }
 }
 
@@ -211,8 +204,7 @@ fn named(rule: &str, file: &str, function: &str) -> Result<(), String> {
         return Err(format!("there is no {file}"));
     }
     let text = read(file);
-    let (before, body) =
-        text.split_once(&format!("fn {function}(")).ok_or(format!("{file} has no fn {function}"))?;
+    let (before, body) = text.split_once(&format!("fn {function}(")).ok_or(format!("{file} has no fn {function}"))?;
     let attribute = before.trim_end_matches("async ").trim_end().lines().next_back().unwrap_or_default();
     if !(attribute.starts_with("#[test]") || attribute.starts_with("#[tokio::test")) {
         return Err(format!("{file}: {function} is no test"));

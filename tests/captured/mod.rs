@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use crate::world;
 
 /// What was so beside the object, in the vault and in the cluster. Times are of the day of the captures.
+#[derive(PartialEq)]
 pub enum Beside {
     /// `current_version` of this path of mount `kv`, and when it was written.
     Kv(&'static str, &'static str, u64),
@@ -68,6 +69,8 @@ pub struct Capture {
     /// Objects with the moment at which they looked so.
     pub objects: Vec<(Timestamp, Value)>,
     pub events: Vec<EventSeen>,
+    /// The same Events as the API serves them.
+    pub told: Vec<Value>,
 }
 
 pub fn files() -> Vec<String> {
@@ -88,7 +91,7 @@ pub fn load(file: &str) -> Capture {
     let name = all.iter().find(|name| name.starts_with(file)).unwrap_or_else(|| panic!("no capture {file}"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/captures/{name}.yaml"));
     let text = std::fs::read_to_string(&path).unwrap();
-    let mut capture = Capture { objects: Vec::new(), events: Vec::new() };
+    let mut capture = Capture { objects: Vec::new(), events: Vec::new(), told: Vec::new() };
     for document in text.split("\n---\n").skip(1) {
         let value: Value =
             serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{name}: {error}\n{document}"));
@@ -97,7 +100,9 @@ pub fn load(file: &str) -> Capture {
             capture.objects.push((on_the_day(said.split('Z').next().unwrap()), value.clone()));
         }
         for flat in value.get("events").and_then(Value::as_array).into_iter().flatten() {
-            capture.events.extend(event(&event_object(name, flat)));
+            let told = event_object(name, flat);
+            capture.events.extend(event(&told));
+            capture.told.push(told);
         }
     }
     capture
@@ -218,7 +223,7 @@ fn tell(
 }
 
 /// Whether the operator ever wrote the Secret, by its own account.
-fn was_written(object: &Value) -> bool {
+pub fn was_written(object: &Value) -> bool {
     let status = &object["status"];
     let synced = status["conditions"].as_array().into_iter().flatten();
     let synced = synced.clone().any(|c| c["type"] == "SecretSynced" && c["status"] == "True");

@@ -9,18 +9,10 @@ pub enum Proof {
     Scenario(&'static str, Because),
     /// Another test, its file and its function, which names the rule, and why neither the stack nor a scenario can.
     Core(&'static str, &'static str, Because),
-    /// A test by its file: one of `tests/real`, or one of [`BESIDE`].
-    Test(&'static str, &'static str),
 }
 
 /// Why the stack cannot show it.
 pub type Because = &'static str;
-
-/// Tests beside the stack, whole files, and why.
-pub const BESIDE: &[(&str, Because)] = &[(
-    "tests/sync_captured.rs",
-    "no sync operator runs in the stack: what real ones wrote on a live cluster is played back",
-)];
 
 /// The stack runs one version of OpenBao, and no entry of the list of advisories is about it.
 const ONE_VERSION: Because = "the stack runs OpenBao 2.7.2 alone, and nothing that is known of a version concerns it";
@@ -28,7 +20,7 @@ const SIX_TRIES: Because = "a server gives a lease up after six tries, which tak
 const FIVE_MINUTES: Because = "a forecast wants five minutes of figures, and then a minute in which it holds";
 const ONE_CLOCK: Because = "all servers of the stack read the clock of this machine, as the program does";
 
-use Proof::{Core, Scenario, Stack, Test};
+use Proof::{Core, Scenario, Stack};
 
 /// Rule, what fires it, what clears it.
 pub const PROOFS: &[(&str, Proof, Proof)] = &[
@@ -149,43 +141,43 @@ pub const PROOFS: &[(&str, Proof, Proof)] = &[
     ),
     (
         "sync-stale",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("sync", "what_the_operators_wrote_is_held_against_what_the_vault_holds"),
+        Stack("sync", "what_the_operators_wrote_is_held_against_what_the_vault_holds"),
     ),
     (
         "sync-failed",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
     ),
     (
         "sync-dropped",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
     ),
     (
         "sync-behind",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
     ),
     (
         "store-not-ready",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
     ),
     (
         "vaultauth-invalid",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
     ),
     (
         "generator-never-rotates",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
     ),
     (
         "pushsecret-rotates-on-edit",
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
-        Test("tests/sync_captured.rs", "each_rule_fires_and_clears"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
+        Stack("moments", "every_captured_object_is_shown_as_it_is"),
     ),
     (
         "workload-stale",

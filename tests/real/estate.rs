@@ -245,6 +245,8 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
     let for_jwt = vault.kubectl(&["create", "token", "web", "--audience=vault"], "").trim().to_owned();
 
     put(&vault, "sys/mounts/kv", &json!({"type": "kv", "options": {"version": "2"}}));
+    put(&vault, "sys/mounts/kv1", &json!({"type": "kv", "options": {"version": "1"}}));
+    put(&vault, "sys/mounts/transit", &json!({"type": "transit"}));
     let policy = "path \"kv/data/shop/*\" { capabilities = [\"read\"] }";
     put(&vault, "sys/policies/acl/shop", &json!({"policy": policy}));
     put(&vault, "sys/auth/kubernetes", &json!({"type": "kubernetes"}));
@@ -311,6 +313,14 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
     assert_eq!(role(&seen, "jwt", "web").wrong, ["policy gone does not exist"], "and what is read is allowed");
     assert_eq!(role(&seen, "jwt", "missing").wrong, ["this role does not exist"]);
     assert_eq!(role(&seen, "nowhere", "web").wrong, ["no auth method is mounted at nowhere"]);
+    let mounted = |path: &str| {
+        let mount = seen.mounts.as_ref().unwrap().iter().find(|mount| mount.path == path).unwrap();
+        (mount.kind.as_str(), mount.version)
+    };
+    assert_eq!(
+        (mounted("kv"), mounted("kv1"), mounted("transit")),
+        (("kv", Some(2)), ("kv", Some(1)), ("transit", None))
+    );
     let configured =
         |path: &str| seen.auth.as_ref().unwrap().iter().find(|method| method.path == path).unwrap().configured;
     assert_eq!(

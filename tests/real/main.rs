@@ -8,10 +8,15 @@
     reason = "a test says what went wrong by panicking"
 )]
 
+#[allow(dead_code, reason = "the table test uses the rest")]
+#[path = "../captured/mod.rs"]
+mod captured;
 #[path = "../lab/mod.rs"]
 mod lab;
 #[path = "../pty/mod.rs"]
 mod pty;
+#[path = "../world/mod.rs"]
+mod world;
 
 mod canary;
 mod copies;
@@ -20,6 +25,8 @@ mod emptied;
 mod estate;
 mod incident;
 mod keys;
+mod looked;
+mod moments;
 mod nodes;
 mod outage;
 mod postgres;
@@ -30,6 +37,7 @@ mod restore;
 mod rights;
 mod rotation;
 mod rules;
+mod stage;
 mod sync;
 mod target;
 mod tokens;

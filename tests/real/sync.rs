@@ -290,7 +290,7 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
     console.wait_for("of 30 times a minute");
     let (_, document) = scene.check();
     assert!(rules_about(&document, "nope").contains(&"sync-failed".to_owned()), "{document:#}");
-    assert!(!rules_about(&document, "forgotten").is_empty(), "{document:#}");
+    assert_eq!(rules_about(&document, "forgotten"), ["sync-stale"], "{document:#}");
     assert!(rules_about(&document, "web").is_empty(), "{document:#}");
 
     scene.crds("eso.yaml");

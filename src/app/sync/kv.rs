@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::case::{Case, Target, Upstream};
 use super::{Standing, Word};
 use crate::app::model::paths::EngineKind;
+use crate::app::model::secrets::{Evidence, SecretSeen};
 use crate::app::model::sync::SyncSeen;
 use crate::app::time::{age, moment, spoken};
 
@@ -76,7 +77,12 @@ fn emptied(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Option
     if !empty {
         return None;
     }
-    let changed = secret.and_then(|secret| secret.changed.as_ref()).map(|changed| changed.at);
+    // Who takes everything out leaves no time behind: what is left in the managed fields was written before.
+    let timed = |secret: &&SecretSeen| {
+        let by = secret.changed.as_ref().map(|changed| changed.by);
+        !secret.keys.is_empty() || by.is_some_and(|by| by != Evidence::Managed)
+    };
+    let changed = secret.filter(timed).and_then(|secret| secret.changed.as_ref()).map(|changed| changed.at);
     let lag = changed.map(|at| age(case.now, at));
     let watched = of.is_some();
     let soon = watched && changed.is_some_and(|at| at > beat) && lag <= of;

@@ -3,7 +3,7 @@
 //! What is kept depends on nothing but the model and the moments at which it changed, never on when somebody asked: a
 //! replay finds the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +21,7 @@ const GROWS_OLD: SignedDuration = SignedDuration::from_secs(10);
 
 /// Each object's standing, without its texts.
 #[derive(Debug, Clone, Default)]
-pub struct Standings(HashMap<ObjectRef, Standing>);
+pub struct Standings(BTreeMap<ObjectRef, Standing>);
 
 impl Standings {
     /// Of one object.
@@ -29,9 +29,13 @@ impl Standings {
         self.0.get(object)
     }
 
-    /// Of all, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Standing> {
-        self.0.values()
+    /// Each object of the table with its standing: both are in the order of their names, and none is looked for.
+    pub fn of<'a>(&'a self, table: &'a Table<SyncSeen>) -> impl Iterator<Item = (&'a SyncSeen, &'a Standing)> {
+        let mut known = self.0.iter().peekable();
+        table.iter().filter_map(move |seen| {
+            while known.next_if(|(object, _)| **object < seen.object).is_some() {}
+            known.next_if(|(object, _)| **object == seen.object).map(|(_, standing)| (seen, standing))
+        })
     }
 
     fn whole(model: &Model, now: Timestamp) -> Self {

@@ -31,7 +31,7 @@ pub fn digest(object: &Value) -> Option<SecretSeen> {
     let namespace = clean(text(meta, "namespace"));
     let created = time(meta, "creationTimestamp");
     let owners = owners(meta);
-    let changed = changed(&owners, created);
+    let changed = if owners.is_empty() { emptied(meta) } else { changed(&owners, created) };
     let keys: BTreeSet<&String> = owners.iter().flat_map(|owner| &owner.keys).collect();
     Some(SecretSeen {
         uid: clean(text(meta, "uid")),
@@ -80,6 +80,14 @@ fn changed(owners: &[Owner], created: Option<Timestamp>) -> Option<Changed> {
     // Both are written in whole seconds, one after the other.
     let first = created.is_some_and(|created| at.duration_since(created) <= SignedDuration::from_secs(1));
     Some(Changed { at, by: if first { Evidence::Created } else { Evidence::Managed } })
+}
+
+/// Nobody owns any data of it, and its managed fields are in sight: it holds none. When it was emptied they do not say, only
+/// when the last of what is left was written.
+fn emptied(meta: &Value) -> Option<Changed> {
+    let entries = meta.get("managedFields").and_then(Value::as_array).filter(|entries| !entries.is_empty())?;
+    let times: Option<Vec<Timestamp>> = entries.iter().map(|entry| time(entry, "time")).collect();
+    Some(Changed { at: times?.into_iter().max()?, by: Evidence::Managed })
 }
 
 /// The sync object that owns it, or that its labels and managers name.

@@ -61,7 +61,7 @@ impl Pane for Sync {
             return (blind.mark, blind.word);
         }
         let known = standings(&state.model, state.now);
-        let all: Vec<&Standing> = table.iter().filter_map(|seen| known.get(&seen.object)).collect();
+        let all: Vec<&Standing> = known.of(table).map(|(_, standing)| standing).collect();
         let total = all.len();
         let Some(worst) = all.iter().copied().max_by_key(|one| (rank(mark(one)), one.badness())) else {
             return (Mark::Absent, "no objects".to_owned());

@@ -44,7 +44,7 @@ pub(super) fn each(
         return Vec::new();
     }
     let known = standings(model, now);
-    let judged = table.iter().filter_map(|seen| Some((seen, opinion(seen, known.get(&seen.object)?))));
+    let judged = known.of(table).map(|(seen, standing)| (seen, opinion(seen, standing)));
     let worth: Vec<(&SyncSeen, Opinion)> = judged.filter(|(_, opinion)| !matches!(opinion, Opinion::Well)).collect();
     if worth.is_empty() {
         return Vec::new();

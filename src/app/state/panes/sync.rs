@@ -3,7 +3,6 @@
 use super::Row;
 use crate::app::model::paths::VaultPath;
 use crate::app::model::sync::SyncSeen;
-use crate::app::model::table::Table;
 use crate::app::state::State;
 use crate::app::sync::standings::standings;
 use crate::app::sync::{Standing, Witnesses};
@@ -11,15 +10,14 @@ use crate::app::sync::{Standing, Witnesses};
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
     let known = standings(&state.model, state.now);
-    let table = state.model.sync.iter().flat_map(Table::iter);
-    let mut rows: Vec<Row> = table.filter_map(|seen| Some(row(seen, known.get(&seen.object)?))).collect();
+    let table = state.model.sync.iter();
+    let mut rows: Vec<Row> =
+        table.flat_map(|table| known.of(table)).map(|(seen, standing)| row(seen, standing)).collect();
     rows.sort_by(|a, b| {
         let weight = |row: &Row| (row.badness, row.figures.first().map_or(0, |(_, lag)| *lag));
-        let place = |row: &'_ Row| {
-            let object = &row.subject;
-            (object.namespace.clone(), object.name.clone(), object.kind.clone())
-        };
-        weight(b).cmp(&weight(a)).then_with(|| place(a).cmp(&place(b)))
+        let (one, other) = (&a.subject, &b.subject);
+        let place = one.namespace.cmp(&other.namespace).then_with(|| one.name.cmp(&other.name));
+        weight(b).cmp(&weight(a)).then(place).then_with(|| one.kind.cmp(&other.kind))
     });
     rows
 }
