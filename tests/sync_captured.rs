@@ -99,6 +99,32 @@ fn finds(rule: &str, row: &Row) -> Option<Finding> {
     judged.into_iter().find(|(object, _)| *object == seen.object).map(|(_, finding)| finding)
 }
 
+#[test]
+fn a_sealed_vault_is_one_alarm_and_not_one_for_each_object() {
+    let sealed = |row: &&Row| row.beside.contains(&captured::Beside::Sealed);
+    let mut quiet = 0;
+    for row in rows().filter(sealed) {
+        let (model, seen, now) = model(row);
+        let standing = judge(&model, &seen, now);
+        for rule in ["sync-failed", "store-not-ready", "vaultauth-invalid"] {
+            match finds(rule, row) {
+                None | Some(Finding::Clear) => {}
+                // An alarm that fired before keeps its place, and none is made anew.
+                Some(Finding::Unknown(why)) => {
+                    assert_eq!(why, standing.why);
+                    quiet += 1;
+                }
+                Some(Finding::Firing(_)) => {
+                    assert!(standing.dire, "{} {} at {}: {}", row.file, row.object, row.at, standing.why);
+                }
+            }
+        }
+    }
+    assert!(quiet >= 5, "{quiet}");
+    // What failed for a reason of its own is not quiet because of that.
+    assert!(matches!(finds("sync-failed", row("vso/25", "loses-access", "06:04:25")), Some(Finding::Firing(_))));
+}
+
 fn row(file: &str, object: &str, at: &str) -> &'static Row {
     rows().find(|row| row.file == file && row.object.ends_with(object) && row.at == at).unwrap()
 }

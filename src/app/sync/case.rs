@@ -84,6 +84,7 @@ impl<'a> Case<'a> {
                 Operator::Eso => self.seen.detail.refreshed,
             },
             also: None,
+            by_vault: false,
             dire: false,
         }
     }
@@ -303,6 +304,7 @@ impl<'a> Case<'a> {
     pub(super) fn failing(&self, lag: Option<SignedDuration>, of: Option<SignedDuration>) -> Standing {
         let (target, beat) = (self.target(), self.beat());
         let refused = self.refused();
+        let mut by_vault = false;
         let standing = if refused {
             self.stands(Word::Failed, || self.refusal())
         } else {
@@ -313,6 +315,7 @@ impl<'a> Case<'a> {
                 .filter(|event| said.is_none_or(|c| event.last >= c.at || c.message.contains("from provider")));
             let text = event.map(|event| &event.message).or_else(|| said.map(|c| &c.message));
             let cause = text.map(|text| self.cause_of(text));
+            by_vault = cause.as_ref().is_some_and(|cause| self.by_vault(cause, beat));
             self.stands(Word::Failed, || {
                 cause.map_or_else(|| "It says so and not why".to_owned(), |cause| self.told(&cause, beat))
             })
@@ -325,7 +328,7 @@ impl<'a> Case<'a> {
         let dire = matches!(target, Target::Missing | Target::Empty(_));
         // What somebody else wrote was never the vault's.
         let lag = lag.filter(|_| !refused);
-        Standing { lag, of, also, dire, ..standing }
+        Standing { lag, of, also, by_vault, dire, ..standing }
     }
 
     /// A failure that only an Event tells, while the conditions still say what was.
@@ -335,7 +338,20 @@ impl<'a> Case<'a> {
             format!("{} (an Event says so; the conditions still say True)", self.told(&cause, event.last))
         });
         let lag = self.beat().map(|beat| age(self.now, beat));
-        Standing { lag, of, dire: matches!(self.target(), Target::Missing | Target::Empty(_)), ..standing }
+        let by_vault = self.by_vault(&cause, event.last);
+        Standing { lag, of, by_vault, dire: matches!(self.target(), Target::Missing | Target::Empty(_)), ..standing }
+    }
+
+    /// Whether the seal alone is the cause: now, or until the next attempt after the vault was opened.
+    fn by_vault(&self, cause: &Cause, said: Option<Timestamp>) -> bool {
+        match (cause.kind, self.w.vault()) {
+            (Kind::Sealed | Kind::Unreachable, VaultNow::Sealed) => true,
+            (Kind::Sealed, VaultNow::Open | VaultNow::Unknown) => {
+                said.is_some_and(|said| age(self.now, said) <= BACK_OFF)
+            }
+            (Kind::Unreachable, VaultNow::Open | VaultNow::Unknown)
+            | (Kind::Denied | Kind::Login | Kind::Nothing | Kind::Other, _) => false,
+        }
     }
 
     /// The cause in a sentence, with what the vault is now where the text is about that.

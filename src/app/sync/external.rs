@@ -35,14 +35,17 @@ fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standi
     if let Some(through) = &case.seen.detail.through {
         if case.w.lacks(through) {
             standing.why = case.w.say(|| format!("{through} does not exist"));
+            standing.by_vault = false;
         } else if let Some(store) =
             case.w.object(through).filter(|store| Case::new(case.w, store).ready().is_some_and(|c| c.status == "False"))
         {
-            let why = case.w.judge(store).why;
+            let Standing { why, by_vault, .. } = case.w.judge(store);
+            standing.by_vault = by_vault;
             standing.why = case.w.say(|| format!("{through} is not ready: {why}"));
         }
     }
     if let Some((place, when)) = &up.deleted {
+        standing.by_vault = false;
         standing.why = case.w.say(|| {
             let at = when.map(|when| format!(" at {}", moment(case.now, when))).unwrap_or_default();
             format!("The value at {} was deleted in the vault{at}; {}", place.words(), kept(case))

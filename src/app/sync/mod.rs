@@ -94,6 +94,8 @@ pub struct Standing {
     pub looked: Option<Timestamp>,
     /// Something else that is wrong with it and does not change the word.
     pub also: Option<String>,
+    /// It fails because the vault is sealed, as far as can be told, and that has an alarm of its own.
+    pub by_vault: bool,
     /// Whoever reads the Secret has nothing that works: it is missing or empty, or what is in it has run out.
     pub dire: bool,
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Entry, Pane, Room, listing};
 use crate::app::flow::{Brief, Grade};
 use crate::app::id::{FeedId, PaneId};
+use crate::app::model::observed::FeedState;
 use crate::app::state::State;
 use crate::app::state::panes::{Row, briefs};
 use crate::app::text::count;
@@ -45,7 +46,10 @@ impl Pane for Flow {
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
-        let mut entries = sight::entries(state, look, FEEDS, room);
+        // That no operator is installed, the card of the sync objects says; here it breaks nothing.
+        let seen = |feed: &&FeedId| state.model.feed_state(**feed, state.now) != FeedState::Absent;
+        let feeds: Vec<FeedId> = FEEDS.iter().filter(seen).copied().collect();
+        let mut entries = sight::entries(state, look, &feeds, room);
         let known: HashMap<&str, &Brief> = briefs(state).iter().map(|it| (it.name.as_str(), it)).collect();
         let room = Room { height: room.height.saturating_sub(entries.len()), ..room };
         let cells = |row: &Row| known.get(row.key.as_str()).map_or_else(Vec::new, |it| cells(it, look));

@@ -42,6 +42,8 @@ impl Rule for SyncFailed {
             model,
             now,
             |seen, standing| match standing.word {
+                // The vault's own alarm says it for all of them; what works no more for want of it is said all the same.
+                Word::Failed if standing.by_vault && !standing.dire && brings(seen.kind) => Opinion::Unsure,
                 Word::Failed | Word::Emptied | Word::Never | Word::Looping if brings(seen.kind) => {
                     Opinion::Fires(if standing.dire { Severity::Critical } else { Severity::Warning })
                 }

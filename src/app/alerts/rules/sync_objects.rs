@@ -78,10 +78,12 @@ pub(super) fn closed(
         model,
         now,
         |seen, standing| {
-            if ways(seen.kind) && matches!(standing.word, Word::Failed | Word::Never) {
-                Opinion::Fires(Severity::Warning)
-            } else {
-                Opinion::Well
+            let shut = ways(seen.kind) && matches!(standing.word, Word::Failed | Word::Never);
+            match (shut, standing.by_vault) {
+                (false, _) => Opinion::Well,
+                // The vault's own alarm says it.
+                (true, true) => Opinion::Unsure,
+                (true, false) => Opinion::Fires(Severity::Warning),
             }
         },
         |seen, _| (format!("{} {ends}", seen.object), describe(seen)),
