@@ -169,7 +169,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// The vault's paths and the sync object.
     fn before(&self, sync: &SyncSeen) -> Vec<Link> {
-        let mut links: Vec<Link> = sync.sources.iter().map(|path| self.path(path)).collect();
+        let mut links: Vec<Link> = self.places(sync).iter().map(|path| self.path(path)).collect();
         let is = judge(self.model, sync, self.now);
         let (grade, word) = synced(is.word);
         let lag = match (is.lag, is.of) {
@@ -186,6 +186,12 @@ impl Walk<'_> {
             at: None,
         });
         links
+    }
+
+    /// What it reads: the places themselves where its ways to the vault are in sight, else what it says.
+    fn places(&self, sync: &SyncSeen) -> Vec<VaultPath> {
+        let placed = sync.places(|way| self.model.sync.as_ref()?.get(way));
+        if placed.len() == sync.sources.len() { placed } else { sync.sources.clone() }
     }
 
     fn path(&self, path: &VaultPath) -> Link {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::case::{Case, Target, Upstream};
 use super::{Standing, Word};
+use crate::app::id::ObjectRef;
 use crate::app::model::sync::SyncSeen;
 use crate::app::time::{age, moment, spoken};
 
@@ -32,15 +33,8 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
 fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standing {
     let lag = behind_by(case, up, of);
     let mut standing = case.failing(lag, of);
-    if let Some(through) = &case.seen.detail.through {
-        if case.w.lacks(through) {
-            standing.why = case.w.say(|| format!("{through} does not exist"));
-        } else if let Some(store) =
-            case.w.object(through).filter(|store| Case::new(case.w, store).ready().is_some_and(|c| c.status == "False"))
-        {
-            let why = case.w.judge(store).why;
-            standing.why = case.w.say(|| format!("{through} is not ready: {why}"));
-        }
+    if let Some(why) = case.seen.detail.all_ways().find_map(|store| broken(case, store)) {
+        standing.why = why;
     }
     if let Some((place, when)) = &up.deleted {
         standing.why = case.w.say(|| {
@@ -52,6 +46,17 @@ fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standi
             case.w.say(|| format!("There is nothing at {} in the vault any more; {}", place.words(), kept(case)));
     }
     standing
+}
+
+/// What is wrong with a store that it reads through.
+fn broken(case: &Case<'_>, name: &ObjectRef) -> Option<String> {
+    if case.w.lacks(name) {
+        return Some(case.w.say(|| format!("{name} does not exist")));
+    }
+    let store = case.w.object(name)?;
+    Case::new(case.w, store).ready().filter(|ready| ready.status == "False")?;
+    let why = case.w.judge(store).why;
+    Some(case.w.say(|| format!("{name} is not ready: {why}")))
 }
 
 fn kept(case: &Case<'_>) -> &'static str {

@@ -20,7 +20,8 @@ pub(super) fn rows(state: &State) -> Vec<Row> {
 }
 
 fn row(seen: &SyncSeen, standing: &Standing) -> Row {
-    let sources: Vec<String> = seen.sources.iter().map(VaultPath::words).collect();
+    let brought = seen.sources.iter().filter(|source| !source.path.is_empty() || !source.mount.is_empty());
+    let sources: Vec<String> = brought.map(VaultPath::words).collect();
     let secret = seen.secret.as_ref().map(|secret| secret.name.clone()).unwrap_or_default();
     let words = format!("{} {secret} {} {}", standing.word.name(), sources.join(" "), standing.why);
     Row {
