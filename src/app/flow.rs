@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
 
     fn each(&self, way: Way<'_>, take: &mut dyn FnMut(Link)) {
         if let Some(sync) = way.sync {
-            sync.sources.iter().for_each(|path| take(self.path(path)));
+            self.places(sync).iter().for_each(|path| take(self.path(path)));
             take(self.sync(sync));
         }
         if let Some((secret, standing)) = way.used {
@@ -315,6 +315,12 @@ impl<'a> Walk<'a> {
             why: format!("{}: {}", sync.object.kind, is.why),
             at: None,
         }
+    }
+
+    /// What it reads: the places themselves where its ways to the vault are in sight, else what it says.
+    fn places(&self, sync: &SyncSeen) -> Vec<VaultPath> {
+        let placed = sync.places(|way| self.model.sync.as_ref()?.get(way));
+        if placed.len() == sync.sources.len() { placed } else { sync.sources.clone() }
     }
 
     fn path(&self, path: &VaultPath) -> Link {

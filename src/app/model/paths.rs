@@ -26,6 +26,17 @@ impl VaultPath {
         format!("{namespace}{}/{}", self.mount, self.path)
     }
 
+    /// A place as an object names it, with what its way to the vault adds: a store its mount, a VaultAuth the namespace
+    /// where the object names none itself.
+    #[must_use]
+    pub fn through(&self, way: Option<&Self>) -> Self {
+        match way {
+            Some(store) if self.mount.is_empty() => self.within(store),
+            Some(login) if self.namespace.is_empty() => Self { namespace: login.namespace.clone(), ..self.clone() },
+            Some(_) | None => self.clone(),
+        }
+    }
+
     /// A key as an ExternalSecret names it, in the mount of its store: the same folding that the operator does, which
     /// takes `shop/web`, `kv/shop/web` and `kv/data/shop/web` alike.
     #[must_use]

@@ -67,7 +67,8 @@ pub struct SyncSeen {
     pub created: Option<Timestamp>,
     /// `metadata.generation`.
     pub generation: i64,
-    /// Where it reads in the vault (or, for a PushSecret, writes); several for an ExternalSecret with several keys.
+    /// Where it reads in the vault (or, for a PushSecret, writes); several for an ExternalSecret with several keys. A store
+    /// has its mount here, and a VaultAuth with a namespace has that alone.
     pub sources: Vec<VaultPath>,
     /// The Secret it writes (or, for a PushSecret, reads).
     pub secret: Option<ObjectRef>,
@@ -99,6 +100,10 @@ pub struct SyncDetail {
     pub restarts: Vec<(String, String)>,
     /// `vaultAuthRef` or `secretStoreRef`: what it depends on.
     pub through: Option<ObjectRef>,
+    /// ExternalSecret: the stores that its entries name for themselves (`sourceRef.storeRef`), each once.
+    pub stores: Vec<ObjectRef>,
+    /// ExternalSecret: for each of the sources, the store that its entry names; shorter where the rest names none.
+    pub ways: Vec<Option<ObjectRef>>,
     /// VDS: `lastRenewalTime`.
     pub renewed: Option<Timestamp>,
     /// VDS: `secretLease.duration`.
@@ -157,15 +162,26 @@ impl SyncSeen {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 
-    /// Where it reads (or writes), with the mount that its store names: an ExternalSecret alone does not say it.
-    pub fn places(&self, store: Option<&Self>) -> Vec<VaultPath> {
-        let Some(of_store) = store.and_then(|store| store.sources.first()) else {
-            return self.sources.iter().filter(|place| !place.mount.is_empty()).cloned().collect();
-        };
-        self.sources
-            .iter()
-            .map(|place| if place.mount.is_empty() { place.within(of_store) } else { place.clone() })
-            .collect()
+    /// Where it reads (or writes), with what its ways to the vault add: an ExternalSecret alone does not say the mount, and
+    /// an object of VSO inherits the namespace of its VaultAuth. `find` finds an object by its name.
+    pub fn places<'a>(&self, find: impl Fn(&ObjectRef) -> Option<&'a Self>) -> Vec<VaultPath> {
+        let placed = self.sources.iter().enumerate().map(|(index, source)| {
+            let way = self.detail.way(index).and_then(&find);
+            source.through(way.and_then(|way| way.sources.first()))
+        });
+        placed.filter(|place| !place.mount.is_empty()).collect()
+    }
+}
+
+impl SyncDetail {
+    /// What the source at this position is read through.
+    pub fn way(&self, source: usize) -> Option<&ObjectRef> {
+        self.ways.get(source).and_then(Option::as_ref).or(self.through.as_ref())
+    }
+
+    /// Everything that it is read through, each once.
+    pub fn all_ways(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.through.iter().chain(self.stores.iter().filter(|store| self.through.as_ref() != Some(*store)))
     }
 }
 

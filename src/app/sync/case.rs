@@ -146,8 +146,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn places(&self) -> Vec<VaultPath> {
-        let store = self.seen.detail.through.as_ref().and_then(|through| self.w.object(through));
-        self.seen.places(store)
+        self.seen.places(|way| self.w.object(way))
     }
 
     pub(super) fn upstream(&self) -> Upstream {

@@ -115,7 +115,7 @@ fn written(case: &Case<'_>) -> Option<String> {
 fn of_role(case: &Case<'_>) -> Standing {
     let detail = &case.seen.detail;
     let of = detail.rotation_period;
-    let role = case.seen.sources.first().and_then(|place| case.w.role(place));
+    let role = case.places().first().and_then(|place| case.w.role(place));
     let server = role.and_then(|(role, _)| role.rotated);
     let lag = match (server, detail.rotated) {
         (Some(server), Some(held)) if server.as_second() != held.as_second() => Some(age(case.now, server)),
@@ -142,7 +142,7 @@ fn of_role(case: &Case<'_>) -> Standing {
 fn current(case: &Case<'_>, server: Option<Timestamp>, fresh: bool) -> Standing {
     let detail = &case.seen.detail;
     let horizon = detail.rotated.zip(detail.rotation_period).map(|(rotated, period)| rotated + period);
-    let place = case.seen.sources.first().map(VaultPath::words).unwrap_or_default();
+    let place = case.places().first().map(VaultPath::words).unwrap_or_default();
     match (server, detail.rotated) {
         (Some(server), Some(held)) if server.as_second() > held.as_second() => {
             let by_hand = horizon.is_some_and(|horizon| server + ROTATION_SLACK < horizon);

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::case::{Case, Target, Upstream};
 use super::{Standing, Word};
+use crate::app::id::ObjectRef;
 use crate::app::model::sync::SyncSeen;
 use crate::app::time::{age, moment, spoken};
 
@@ -32,17 +33,8 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
 fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standing {
     let lag = behind_by(case, up, of);
     let mut standing = case.failing(lag, of);
-    if let Some(through) = &case.seen.detail.through {
-        if case.w.lacks(through) {
-            standing.why = case.w.say(|| format!("{through} does not exist"));
-            standing.by_vault = false;
-        } else if let Some(store) =
-            case.w.object(through).filter(|store| Case::new(case.w, store).ready().is_some_and(|c| c.status == "False"))
-        {
-            let Standing { why, by_vault, .. } = case.w.judge(store);
-            standing.by_vault = by_vault;
-            standing.why = case.w.say(|| format!("{through} is not ready: {why}"));
-        }
+    if let Some(why) = case.seen.detail.all_ways().find_map(|store| broken(case, store)) {
+        (standing.why, standing.by_vault) = why;
     }
     if let Some((place, when)) = &up.deleted {
         standing.by_vault = false;
@@ -55,6 +47,17 @@ fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standi
             case.w.say(|| format!("There is nothing at {} in the vault any more; {}", place.words(), kept(case)));
     }
     standing
+}
+
+/// What is wrong with a store that it reads through, and whether the vault's seal is the cause.
+fn broken(case: &Case<'_>, name: &ObjectRef) -> Option<(String, bool)> {
+    if case.w.lacks(name) {
+        return Some((case.w.say(|| format!("{name} does not exist")), false));
+    }
+    let store = case.w.object(name)?;
+    Case::new(case.w, store).ready().filter(|ready| ready.status == "False")?;
+    let Standing { why, by_vault, .. } = case.w.judge(store);
+    Some((case.w.say(|| format!("{name} is not ready: {why}")), by_vault))
 }
 
 fn kept(case: &Case<'_>) -> &'static str {

@@ -270,7 +270,9 @@ struct Book {
 struct Named {
     sources: Vec<VaultPath>,
     through: Option<ObjectRef>,
-    store: bool,
+    ways: Vec<Option<ObjectRef>>,
+    /// A way to the vault itself: a store, or a login.
+    way: bool,
     /// Mount and role.
     login: Option<(String, String)>,
 }
@@ -328,9 +330,11 @@ impl Book {
     fn logins(&self) -> Vec<Login> {
         let logins = self.named.iter().filter_map(|(object, named)| {
             let (mount, role) = named.login.clone()?;
-            let users = self.named.values().filter(|other| other.through.as_ref() == Some(object));
-            let read: Vec<VaultPath> = users.flat_map(|user| self.placed(user)).collect();
-            let namespace = read.first().map(|path| path.namespace.clone()).unwrap_or_default();
+            let users = self.named.values().flat_map(|other| self.placed(other));
+            let read: Vec<VaultPath> = users.filter(|(way, _)| *way == Some(object)).map(|(_, path)| path).collect();
+            // Its own first: what goes through it may name another below that.
+            let own = named.sources.first().filter(|own| !own.namespace.is_empty());
+            let namespace = own.or_else(|| read.first()).map(|path| path.namespace.clone()).unwrap_or_default();
             let needs: BTreeSet<(String, String)> = read.iter().filter_map(need).collect();
             Some(Login { namespace, mount, role, account: None, needs: needs.into_iter().collect() })
         });
@@ -338,21 +342,21 @@ impl Book {
     }
 
     fn places(&self, named: &Named) -> Vec<VaultPath> {
-        let placed = self.placed(named).into_iter();
+        let placed = self.placed(named).into_iter().map(|(_, path)| path);
         placed
             .filter(|path| path.engine == EngineKind::Kv2 && !path.mount.is_empty() && !path.path.is_empty())
             .collect()
     }
 
-    /// Where an object reads, with the mount of its store where it names none itself.
-    fn placed(&self, named: &Named) -> Vec<VaultPath> {
-        if named.store {
+    /// Where an object reads, each place with its way to the vault, and with what that adds to it.
+    fn placed<'a>(&self, named: &'a Named) -> Vec<(Option<&'a ObjectRef>, VaultPath)> {
+        if named.way {
             return Vec::new();
         }
-        let store = named.through.as_ref().and_then(|store| self.named.get(store)).and_then(|s| s.sources.first());
-        let placed = named.sources.iter().map(|path| match store {
-            Some(store) if path.mount.is_empty() => path.within(store),
-            Some(_) | None => path.clone(),
+        let placed = named.sources.iter().enumerate().map(|(index, path)| {
+            let way = named.ways.get(index).and_then(Option::as_ref).or(named.through.as_ref());
+            let found = way.and_then(|way| self.named.get(way)).and_then(|way| way.sources.first());
+            (way, path.through(found))
         });
         placed.collect()
     }
@@ -374,11 +378,12 @@ fn need(path: &VaultPath) -> Option<(String, String)> {
 
 impl Named {
     fn of(row: &SyncSeen) -> Self {
-        let store = matches!(row.kind, SyncKind::SecretStore | SyncKind::ClusterSecretStore);
+        let way = matches!(row.kind, SyncKind::VaultAuth | SyncKind::SecretStore | SyncKind::ClusterSecretStore);
         Self {
             sources: row.sources.clone(),
             through: row.detail.through.clone(),
-            store,
+            ways: row.detail.ways.clone(),
+            way,
             login: row.detail.login.clone(),
         }
     }

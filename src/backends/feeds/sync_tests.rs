@@ -150,3 +150,45 @@ fn a_heartbeat_alone_tells_nobody_anything() {
     book.noted(Delta::Part { kind: "VaultStaticSecret".into(), namespace: Some("shop".into()), rows: Vec::new() });
     assert!(book.changed && book.named.is_empty());
 }
+
+#[test]
+fn the_places_that_are_asked_lie_where_the_ways_lead() {
+    let object = |group: &str, kind: &str, name: &str, spec: serde_json::Value| {
+        sync_digest::digest(&serde_json::json!({"apiVersion": group, "kind": kind,
+            "metadata": {"namespace": "shop", "name": name}, "spec": spec}))
+        .unwrap()
+    };
+    let (vso, eso) = ("secrets.hashicorp.com/v1beta1", "external-secrets.io/v1");
+    let store = |mount: &str| serde_json::json!({"provider": {"vault": {"path": mount, "namespace": "team"}}});
+    let mut book = Book::default();
+    book.noted(Delta::Whole(vec![
+        object(
+            vso,
+            "VaultAuth",
+            "login",
+            serde_json::json!({"method": "kubernetes", "mount": "kubernetes",
+            "namespace": "crew", "kubernetes": {"role": "web"}}),
+        ),
+        object(
+            vso,
+            "VaultStaticSecret",
+            "web",
+            serde_json::json!({"type": "kv-v2", "mount": "kv", "path": "a", "vaultAuthRef": "shop/login"}),
+        ),
+        object(eso, "SecretStore", "one", store("kv1")),
+        object(eso, "SecretStore", "two", store("kv2")),
+        object(
+            eso,
+            "ExternalSecret",
+            "till",
+            serde_json::json!({"secretStoreRef": {"name": "one"}, "data": [
+            {"secretKey": "a", "remoteRef": {"key": "x"}},
+            {"secretKey": "b", "remoteRef": {"key": "x"}, "sourceRef": {"storeRef": {"name": "two"}}}]}),
+        ),
+    ]));
+    let SyncNames::Served { paths, .. } = book.names() else { panic!() };
+    let words: Vec<String> = paths.iter().map(VaultPath::words).collect();
+    assert_eq!(words, ["crew/kv/a", "team/kv1/x", "team/kv2/x"]);
+    let logins: Vec<_> = book.logins().into_iter().map(|login| (login.namespace, login.role, login.needs)).collect();
+    assert_eq!(logins, [("crew".into(), "web".into(), vec![("kv/data/a".into(), "read".into())])]);
+}

@@ -110,10 +110,10 @@ fn moments(state: &State, detail: &SyncDetail, page: &mut Page<'_>) {
 }
 
 fn vault(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
-    let store = seen.detail.through.as_ref().and_then(|store| state.model.sync.as_ref()?.get(store));
-    let placed = seen.places(store);
+    let placed = seen.places(|way| state.model.sync.as_ref()?.get(way));
     if placed.is_empty() {
-        let keys: Vec<&str> = seen.sources.iter().map(|path| path.path.as_str()).collect();
+        let keys: Vec<&str> =
+            seen.sources.iter().map(|path| path.path.as_str()).filter(|key| !key.is_empty()).collect();
         page.say(Role::Dim, if keys.is_empty() { "It names no place there." } else { "Its store is not in sight." });
         page.fact("keys", &keys.join(", "));
     }

@@ -38,7 +38,8 @@ pub(super) fn words(state: &State) -> impl Fn(&Row) -> String {
             return String::new();
         };
         let standing = witnesses.judge(seen);
-        let sources: Vec<String> = seen.sources.iter().map(VaultPath::words).collect();
+        let brought = seen.sources.iter().filter(|source| !source.path.is_empty() || !source.mount.is_empty());
+        let sources: Vec<String> = brought.map(VaultPath::words).collect();
         let secret = seen.secret.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
         format!("{} {secret} {} {}", standing.word.name(), sources.join(" "), standing.why)
     }

@@ -18,19 +18,26 @@ pub(super) fn external_secret(object: &Value, seen: &mut SyncSeen) {
     let data = list(object, "/spec/data").iter().map(|entry| (entry, "/remoteRef"));
     let from = list(object, "/spec/dataFrom").iter().map(|entry| (entry, "/extract"));
     for (entry, place) in data.chain(from) {
-        // What comes out of another store than the object's own is not followed to its place.
-        if entry.pointer("/sourceRef/storeRef").is_none()
-            && let Some(key) = cleaned(entry, &format!("{place}/key"))
-            && !seen.sources.iter().any(|known| known.path == key)
-        {
-            seen.sources.push(key_of_a_store(key));
+        let store = store_ref(entry, "/sourceRef/storeRef", &seen.object.namespace);
+        if let Some(key) = cleaned(entry, &format!("{place}/key")) {
+            let mut known = seen.sources.iter().zip(&seen.detail.ways);
+            if !known.any(|(source, way)| source.path == key && *way == store) {
+                seen.sources.push(key_of_a_store(key));
+                seen.detail.ways.push(store.clone());
+            }
         }
+        seen.detail.stores.extend(store);
         let version = text(entry, &format!("{place}/version")).and_then(|version| version.parse().ok());
         seen.detail.pinned = seen.detail.pinned.or(version);
         seen.detail.finds |= entry.get("find").is_some();
         if seen.detail.generator.is_none() {
             seen.detail.generator = generator(entry, "/sourceRef/generatorRef");
         }
+    }
+    seen.detail.stores.sort();
+    seen.detail.stores.dedup();
+    if seen.detail.stores.is_empty() {
+        seen.detail.ways.clear();
     }
     seen.detail.creates = text(object, "/spec/target/creationPolicy").unwrap_or("Owner") == "Owner";
     seen.detail.deletes = text(object, "/spec/target/deletionPolicy") == Some("Delete");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::app::model::paths::EngineKind;
+use crate::app::model::paths::{EngineKind, VaultPath};
 use crate::app::model::sync::Operator;
 
 #[test]
@@ -43,19 +43,62 @@ fn a_key_is_found_in_the_mount_of_its_store() {
             "spec": {"dataFrom": [{"extract": {"key": key}}], "secretStoreRef": {"name": "openbao"}}}))
         .unwrap()
     };
-    let place = |key: &str, path: Option<&str>| object(key).places(Some(&store(path)))[0].words();
+    let place =
+        |key: &str, path: Option<&str>| object(key).places(|_| Some(Box::leak(Box::new(store(path)))))[0].words();
     for key in ["shop/pay", "kv/shop/pay", "kv/data/shop/pay"] {
         assert_eq!(place(key, Some("kv")), "kv/shop/pay", "{key}");
     }
     assert_eq!(place("kv/shop/pay", None), "kv/shop/pay");
     assert_eq!(place("kv/data/shop/pay", None), "kv/shop/pay");
     // Without its store nobody knows the mount.
-    assert!(object("shop/pay").places(None).is_empty());
+    assert!(object("shop/pay").places(|_| None).is_empty());
     let seen = object("shop/pay");
     assert_eq!(seen.refresh, Some(SignedDuration::from_hours(1)));
     assert_eq!(seen.secret, Some(ObjectRef::secret("pay", "web")));
     assert_eq!(store(Some("kv")).detail.login, Some(("kubernetes".into(), "pay".into())));
     assert_eq!(store(Some("kv")).sources[0].engine, EngineKind::Kv2);
+}
+
+#[test]
+fn a_namespace_comes_from_the_login_and_a_mount_from_the_store_of_the_entry() {
+    let vso = |kind: &str, spec: serde_json::Value| {
+        digest(&json!({"apiVersion": "secrets.hashicorp.com/v1beta1", "kind": kind,
+            "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}))
+        .unwrap()
+    };
+    let auth = vso("VaultAuth", json!({"method": "jwt", "mount": "jwt", "namespace": "team/"}));
+    let plain = vso("VaultAuth", json!({"method": "jwt", "mount": "jwt"}));
+    assert!(plain.sources.is_empty() && auth.places(|_| None).is_empty());
+    let words = |spec: serde_json::Value, way: &SyncSeen, name: &str| {
+        let seen = vso("VaultStaticSecret", spec);
+        seen.places(|asked| (asked.path() == name).then_some(way))[0].words()
+    };
+    let near = |namespace: &str| json!({"type": "kv-v2", "mount": "kv", "path": "a", "vaultAuthRef": "web", "namespace": namespace});
+    let far = json!({"type": "kv-v2", "mount": "kv", "path": "a", "vaultAuthRef": "ops/web"});
+    assert_eq!(words(near(""), &auth, "shop/web"), "team/kv/a");
+    assert_eq!(words(near("other"), &auth, "shop/web"), "other/kv/a");
+    assert_eq!(words(near(""), &plain, "shop/web"), "kv/a");
+    assert_eq!(words(far, &auth, "ops/web"), "team/kv/a");
+
+    let store = |name: &str, mount: &str, namespace: &str| {
+        digest(&json!({"apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
+            "metadata": {"name": name, "namespace": "pay"},
+            "spec": {"provider": {"vault": {"path": mount, "namespace": namespace, "version": "v1"}}}}))
+        .unwrap()
+    };
+    let stores = [store("main", "kv", ""), store("second", "two", "team")];
+    let seen = digest(&json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": "web", "namespace": "pay"},
+        "spec": {"secretStoreRef": {"name": "main"},
+            "data": [{"secretKey": "a", "remoteRef": {"key": "x"}},
+                {"secretKey": "b", "remoteRef": {"key": "x"}, "sourceRef": {"storeRef": {"name": "second"}}}],
+            "dataFrom": [{"extract": {"key": "y"}, "sourceRef": {"storeRef": {"name": "far", "kind": "ClusterSecretStore"}}}]}}))
+    .unwrap();
+    let placed = seen.places(|name| stores.iter().find(|store| store.object == *name));
+    // The store of the last is not in sight: nobody knows its mount.
+    assert_eq!(placed.iter().map(VaultPath::words).collect::<Vec<_>>(), ["kv/x", "team/two/x"]);
+    let ways: Vec<String> = seen.detail.all_ways().map(ToString::to_string).collect();
+    assert_eq!(ways, ["SecretStore pay/main", "ClusterSecretStore far", "SecretStore pay/second"]);
 }
 
 #[test]

@@ -51,6 +51,10 @@ pub(super) fn auth(object: &Value, seen: &mut SyncSeen) {
     let role = cleaned(object, &format!("/spec/{method}/role")).unwrap_or_default();
     seen.detail.login = Some((cleaned(object, "/spec/mount").unwrap_or_default(), role));
     seen.detail.through = reference(object, seen, "/spec/vaultConnectionRef", "VaultConnection");
+    // Whoever logs in with it and names no namespace reads in this one.
+    reads(object, seen, String::new(), EngineKind::Other);
+    seen.sources.iter_mut().for_each(|source| source.mount.clear());
+    seen.sources.retain(|source| !source.namespace.is_empty());
 }
 
 fn destination(object: &Value, seen: &mut SyncSeen) {
