@@ -154,7 +154,7 @@ pub fn briefs(model: &Model, now: Timestamp) -> Vec<Brief> {
             Ordering::Greater => (*worst, *alike, *of) = (grade, 1, way),
         }
     }
-    let walk = Walk { eyes: Eyes::Witnesses(Witnesses::alone(model, now)), ..walk };
+    let walk = Walk { eyes: Eyes::Witnesses(Box::new(Witnesses::alone(model, now))), ..walk };
     let mut all: Vec<Brief> = found
         .into_iter()
         .map(|(name, (grade, chains, alike, way))| {
@@ -176,7 +176,7 @@ pub fn applications(model: &Model, now: Timestamp) -> Vec<Application> {
 fn some(model: &Model, now: Timestamp, wanted: impl Fn(&str) -> bool) -> Vec<Application> {
     let view = View::of(model);
     let standings = view.all();
-    let walk = Walk::new(model, &view, now, Eyes::Witnesses(Witnesses::of(model, now)));
+    let walk = Walk::new(model, &view, now, Eyes::Witnesses(Box::new(Witnesses::of(model, now))));
     let mut found: BTreeMap<&str, Vec<Chain>> = BTreeMap::new();
     for (name, way) in ways(&walk, &standings) {
         if wanted(name) {
@@ -245,7 +245,7 @@ enum Eyes<'a> {
     /// What is known of all of them, without texts.
     Kept(Arc<Standings>),
     /// Each is judged, with its texts.
-    Witnesses(Witnesses<'a>),
+    Witnesses(Box<Witnesses<'a>>),
 }
 
 struct Walk<'a> {
@@ -377,19 +377,14 @@ impl<'a> Walk<'a> {
             None if unseen || undated => (Grade::Unknown, "not seen"),
             None => (Grade::Well, ""),
         };
-        let why = || match stale {
-            Some(stale) => format!(
-                "{}: {} of {} pods started before, and read it by {}",
-                object.kind,
-                stale.pods.len(),
-                standing.pods.len(),
-                stale.used.way.word()
-            ),
-            None => {
+        let why = || {
+            let Some(stale) = stale else {
                 let uses = standing.consumer.uses.iter().filter(|it| it.secret == *secret);
                 let ways: BTreeSet<&str> = uses.map(|it| it.way.word()).collect();
-                format!("{}, by {}", object.kind, ways.into_iter().collect::<Vec<_>>().join(", "))
-            }
+                return format!("{}, by {}", object.kind, ways.into_iter().collect::<Vec<_>>().join(", "));
+            };
+            let (older, all, way) = (stale.pods.len(), standing.pods.len(), stale.used.way.word());
+            format!("{}: {older} of {all} pods started before, and read it by {way}", object.kind)
         };
         let oldest = stale.and_then(|stale| stale.pods.iter().map(|(_, at)| *at).min());
         let first = || standing.pods.iter().flat_map(|pod| &pod.containers).map(|(_, at)| *at).min();

@@ -136,7 +136,8 @@ impl Made {
         for (id, pane) in &mut self.panes {
             let holds = rests_on(*id).is_some_and(|rests_on| {
                 let stirs = stirred.is_some_and(|feed| rests_on.feeds.contains(&feed));
-                !stirs && !(rests_on.standings && turned) && age(now, pane.basis) < GROWS_OLD
+                let moved = stirs || (rests_on.standings && turned);
+                !moved && age(now, pane.basis) < GROWS_OLD
             });
             if !holds {
                 *pane = Pane { basis: now, ..Pane::default() };
