@@ -1,6 +1,6 @@
 //! What cannot be seen and what would let it be: the feeds' own trouble in words, and how old the view as a whole is.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Line;
 
 use super::fmt;
@@ -9,7 +9,7 @@ use super::theme::{Look, Mark, Role};
 use crate::app::id::FeedId;
 use crate::app::model::observed::FeedState;
 use crate::app::state::State;
-use crate::app::time::{age, quiet};
+use crate::app::time::{age, quiet, spoken};
 use crate::app::trouble::{Trouble, TroubleKind};
 
 /// Why a feed is not live.
@@ -172,6 +172,13 @@ pub fn seen(state: &State) -> Option<String> {
         (None, bound) => Some(format!("seen <{bound}s")),
         (Some(gone), _) => Some(format!("seen {}", quiet(gone))),
     }
+}
+
+/// `<2m` while what was seen then is as new as its feed's pace promises, else its age: the bound stands still between two
+/// looks, and a figure would not.
+pub fn looked(now: Timestamp, at: Timestamp, feed: FeedId) -> String {
+    let (gone, pace) = (age(now, at), pace(feed));
+    if gone.as_secs() < pace { format!("<{}", spoken(SignedDuration::from_secs(pace))) } else { quiet(gone) }
 }
 
 /// Within how many seconds a healthy feed has always answered: its period and some air, on a round figure.

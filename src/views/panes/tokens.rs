@@ -6,7 +6,6 @@ use crate::app::id::{FeedId, PaneId};
 use crate::app::model::tokens::{TokenAnswer, TokenSays, TokenSeen};
 use crate::app::state::panes::{self, Row};
 use crate::app::state::{State, panes::rows};
-use crate::app::time::{age, quiet};
 use crate::app::tokens::{self, Grade};
 use crate::views::sight;
 use crate::views::table::{Cell, Column};
@@ -75,7 +74,7 @@ fn cells(state: &State, look: &Look, token: &TokenSeen, blind: bool) -> Vec<Cell
     let (grade, why) = tokens::standing(&state.model, token, state.now);
     let mark = if blind { Mark::Warn } else { mark(grade) };
     let role = if blind { Role::Dim } else { mark.role() };
-    let gone = quiet(age(state.now, token.at));
+    let gone = sight::looked(state.now, token.at, FeedId::Tokens);
     let mut cells = vec![Cell::new(role, format!("{} {}", look.glyph(mark), token.origin.name()))];
     let TokenAnswer::Says(says) = &token.answer else {
         cells.extend([Cell::empty(), Cell::new(role, why)]);
