@@ -286,7 +286,8 @@ impl Stage {
                     continue;
                 };
                 read += 1;
-                let why = alert["why"].as_str().unwrap();
+                // What cannot be judged on its own (it fails because the vault was sealed) says why in its sentence.
+                let why = format!("{} {}", alert["sentence"].as_str().unwrap(), alert["why"].as_str().unwrap());
                 let parts = row.says.iter().map(|part| scene.told(part, moment)).filter(|part| !why.contains(part));
                 lies.extend(parts.map(|part| format!("{} says not `{part}`: {why}", id(row, scene))));
             }

@@ -78,8 +78,10 @@ pub struct State {
     pub remark: Option<(String, Timestamp)>,
     /// Text for the clipboard, to be taken by the surface once; never a secret.
     pub clipboard: Option<String>,
-    /// The last message said something new: a feed that sees what it saw before does not.
+    /// The last message is worth a frame: a feed that sees what it saw before is not, and time alone only now and then.
     pub stirred: bool,
+    /// When a frame was last asked for.
+    pub ticked: Timestamp,
     /// The program asked to end.
     pub ended: bool,
 }
@@ -112,6 +114,7 @@ impl State {
             remark: None,
             clipboard: None,
             stirred: true,
+            ticked: now,
             ended: false,
         }
     }

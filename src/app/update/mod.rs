@@ -6,19 +6,22 @@ mod lists;
 mod runs;
 mod unlock;
 
+use super::alerts::{AlertState, Severity};
 use super::effect::Effect;
 use super::model::fold;
 use super::msg::Msg;
+use super::runbook::run::Run;
 use super::state::layers::Layer;
 use super::state::{Lock, State};
 use super::sync::standings;
-use super::time::Stamped;
-use super::verdict::{Standing, judge};
+use super::time::{Stamped, age};
+use super::verdict::{Standing, Verdict, judge};
 
 /// Takes one message.
 pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
     state.stamp(&msg);
     let mut stirred = None;
+    let before = matches!(msg.msg, Msg::Tick).then(|| glance(state));
     state.stirred = true;
     let seq = msg.seq;
     let mut effects = match msg.msg {
@@ -54,9 +57,38 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
     if state.stirred {
         conclude(state);
     }
+    // Ages are told in steps of seconds and more: time alone is worth a frame now and then, unless it made a difference.
+    if let Some(before) = before {
+        let still = state.layers.is_empty() && !state.runs.iter().any(Run::underway) && before == glance(state);
+        state.stirred = !still || age(state.now, state.ticked) >= AGES;
+    }
+    if state.stirred {
+        state.ticked = state.now;
+    }
     state.made.age(stirred, state.model.standings.turn(), state.now);
     effects
 }
+
+/// What time alone may change, but for the ages on the screen.
+#[derive(PartialEq)]
+struct Glance {
+    verdict: Verdict,
+    alerts: Vec<(AlertState, Severity)>,
+    remark: bool,
+    locked: bool,
+}
+
+fn glance(state: &State) -> Glance {
+    Glance {
+        verdict: state.verdict.clone(),
+        alerts: state.alerts.all().iter().map(|alert| (alert.state, alert.severity)).collect(),
+        remark: state.remark.is_some(),
+        locked: state.keystore == Lock::Locked,
+    }
+}
+
+/// Ages on the screen are never later than this.
+const AGES: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// Ends the program.
 fn leave(state: &mut State) -> Vec<Effect> {
@@ -77,7 +109,7 @@ fn conclude(state: &mut State) {
     if state.verdict.state != Standing::Blind {
         state.sighted = Some((state.verdict.state, now));
     }
-    if state.remark.as_ref().is_some_and(|(_, at)| super::time::age(now, *at) > REMARK_STAYS) {
+    if state.remark.as_ref().is_some_and(|(_, at)| age(now, *at) > REMARK_STAYS) {
         state.remark = None;
     }
     dialogs::recheck(state);
