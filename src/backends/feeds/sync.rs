@@ -328,10 +328,15 @@ impl Book {
 
     /// The logins that objects make, each with what is read through it.
     fn logins(&self) -> Vec<Login> {
+        let mut through: BTreeMap<&ObjectRef, Vec<VaultPath>> = BTreeMap::new();
+        for (way, path) in self.named.values().flat_map(|named| self.placed(named)) {
+            if let Some(way) = way {
+                through.entry(way).or_default().push(path);
+            }
+        }
         let logins = self.named.iter().filter_map(|(object, named)| {
             let (mount, role) = named.login.clone()?;
-            let users = self.named.values().flat_map(|other| self.placed(other));
-            let read: Vec<VaultPath> = users.filter(|(way, _)| *way == Some(object)).map(|(_, path)| path).collect();
+            let read = through.get(object).map_or(&[][..], Vec::as_slice);
             // Its own first: what goes through it may name another below that.
             let own = named.sources.first().filter(|own| !own.namespace.is_empty());
             let namespace = own.or_else(|| read.first()).map(|path| path.namespace.clone()).unwrap_or_default();

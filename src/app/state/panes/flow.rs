@@ -1,7 +1,9 @@
 //! The rows of the Flow pane: one application each, worst first.
 
+use std::collections::HashMap;
+
 use super::Row;
-use crate::app::flow::{Brief, application, briefs as all};
+use crate::app::flow::{Brief, Chain, applications, briefs as all};
 use crate::app::id::PaneId;
 use crate::app::state::State;
 
@@ -22,12 +24,13 @@ pub(super) fn rows(state: &State) -> Vec<Row> {
 
 /// What the filter searches of each row.
 pub(super) fn words(state: &State) -> impl Fn(&Row) -> String {
-    let now = state.made.basis(PaneId::Flow);
-    move |row| {
-        let Some(whole) = application(&state.model, &row.key, now) else { return String::new() };
-        let names = whole.chains.iter().flat_map(|chain| &chain.links).map(|link| link.name.as_str());
-        names.fold(whole.chains.first().map(crate::app::flow::Chain::words).unwrap_or_default(), |words, name| {
-            format!("{words} {name}")
-        })
-    }
+    let all = applications(&state.model, state.made.basis(PaneId::Flow));
+    let said = all.into_iter().map(|one| {
+        let names = one.chains.iter().flat_map(|chain| &chain.links).map(|link| link.name.as_str());
+        let worst = one.chains.first().map(Chain::words).unwrap_or_default();
+        let words = names.fold(worst, |words, name| format!("{words} {name}"));
+        (one.name, words)
+    });
+    let said: HashMap<String, String> = said.collect();
+    move |row| said.get(&row.key).cloned().unwrap_or_default()
 }

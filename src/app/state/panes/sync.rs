@@ -1,6 +1,7 @@
 //! The rows of the Sync pane: objects that bring secrets into the cluster, worst first.
 
 use super::Row;
+use crate::app::id::PaneId;
 use crate::app::model::paths::VaultPath;
 use crate::app::model::sync::SyncSeen;
 use crate::app::state::State;
@@ -32,7 +33,7 @@ fn row(seen: &SyncSeen, standing: &Standing) -> Row {
 
 /// What the filter searches of each row.
 pub(super) fn words(state: &State) -> impl Fn(&Row) -> String {
-    let witnesses = Witnesses::of(&state.model, state.now);
+    let witnesses = Witnesses::of(&state.model, state.made.basis(PaneId::Sync));
     move |row| {
         let Some(seen) = state.model.sync.as_ref().and_then(|table| table.get(&row.subject)) else {
             return String::new();

@@ -3,13 +3,13 @@
 use super::Row;
 use crate::app::id::PaneId;
 use crate::app::state::State;
-use crate::app::workloads::View;
+use crate::app::workloads::{Standing, View};
 
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
     let now = state.made.basis(PaneId::Workloads);
     let view = View::of(&state.model);
-    let row = |standing: &crate::app::workloads::Standing<'_>| {
+    let row = |standing: &Standing<'_>| {
         let object = &standing.consumer.object;
         Row {
             badness: standing.badness(),
