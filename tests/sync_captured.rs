@@ -17,6 +17,7 @@ use baowatch::app::model::Model;
 use baowatch::app::model::fact::{Fact, Report};
 use baowatch::app::model::fold;
 use baowatch::app::model::table::{Delta, Named, Table};
+use baowatch::app::model::withheld::Withheld;
 use baowatch::app::sync::standings::standings;
 use baowatch::app::sync::{Standing, Witnesses, judge};
 use baowatch::app::trouble::{Trouble, TroubleKind};
@@ -214,6 +215,76 @@ fn where_there_is_no_operator_nothing_is_said_and_where_nobody_may_look_nothing_
         let judged = rules::find(name).unwrap().judge(&model, now);
         assert!(matches!(judged.as_slice(), [(_, Finding::Unknown(_))]), "{name}: {judged:?}");
     }
+}
+
+/// Takes away the right to list these kinds.
+fn withhold(model: &mut Model, kinds: &[&str], now: jiff::Timestamp) {
+    let part = |kind: &&str| Withheld {
+        kind: (*kind).to_owned(),
+        namespace: None,
+        trouble: Trouble::denied(&format!("{kind}s cannot be listed"), "", &format!("Allow {kind}s in a ClusterRole")),
+    };
+    let parts = kinds.iter().map(part).collect();
+    tell(model, FeedId::Sync, Fact::Withheld { feed: FeedId::Sync, parts }, now);
+}
+
+#[test]
+fn a_kind_that_may_not_be_listed_is_not_seen_and_nothing_is_concluded_from_that() {
+    let unknown = |model: &Model, rule: &str, now| -> Vec<String> {
+        let judged = rules::find(rule).unwrap().judge(model, now);
+        judged
+            .into_iter()
+            .filter_map(|(_, found)| if let Finding::Unknown(why) = found { Some(why) } else { None })
+            .collect()
+    };
+    // The store of a failing object: it is not in sight, whatever lies in the same namespace.
+    let row = row("eso/04", "ExternalSecret/store-ghost", "05:56:40");
+    let (mut model, seen, now) = model(row);
+    assert!(judge(&model, &seen, now).why.contains("SecretStore pay/ghost does not exist"));
+    withhold(&mut model, &["SecretStore", "ClusterSecretStore"], now);
+    let standing = judge(&model, &seen, now);
+    assert_eq!(standing.word, baowatch::app::sync::Word::Failed);
+    // The operator's own word for it, and not ours.
+    assert!(standing.why.contains("SecretStore ghost does not exist"), "{}", standing.why);
+    assert!(!standing.why.contains("SecretStore pay/ghost does not exist"), "{}", standing.why);
+    assert!(standing.why.contains("SecretStores may not be listed"), "{}", standing.why);
+    // Rules about stores are unknown, with the line; rules about what is brought are as they were.
+    let about_stores = unknown(&model, "store-not-ready", now);
+    assert!(about_stores.iter().any(|why| why.contains("Allow SecretStores in a ClusterRole")), "{about_stores:?}");
+    assert!(unknown(&model, "sync-failed", now).is_empty());
+    let fires = rules::find("sync-failed").unwrap().judge(&model, now);
+    assert!(fires.iter().any(|(object, found)| *object == seen.object && matches!(found, Finding::Firing(_))));
+
+    // The kind itself is taken away: what fired is unknown and not clear, also after a list of all that is left.
+    withhold(&mut model, &["ExternalSecret"], now);
+    let rest = model.sync.iter().flat_map(Table::iter).filter(|one| one.object.kind != "ExternalSecret");
+    let rest: Vec<_> = rest.cloned().collect();
+    assert!(!rest.is_empty());
+    tell(&mut model, FeedId::Sync, Fact::Sync(Delta::Whole(rest)), now);
+    for rule in ["sync-failed", "sync-behind", "sync-stale", "sync-dropped"] {
+        let judged = rules::find(rule).unwrap().judge(&model, now);
+        let of_it = judged.iter().find(|(object, _)| *object == seen.object).map(|(_, found)| found.clone());
+        assert!(matches!(of_it, Some(Finding::Unknown(_))), "{rule}: {of_it:?}");
+        assert!(judged.iter().any(|(object, _)| *object == model.vault_ref()), "{rule}");
+    }
+    assert_eq!(judge(&model, &seen, now).word, baowatch::app::sync::Word::Unknown);
+    assert_eq!(standings(&model, now).get(&seen.object).unwrap().word, baowatch::app::sync::Word::Unknown);
+    // Allowed again.
+    withhold(&mut model, &[], now);
+    assert_eq!(judge(&model, &seen, now).word, baowatch::app::sync::Word::Failed);
+}
+
+#[test]
+fn a_tape_holds_what_was_withheld_and_older_tapes_are_read_as_before() {
+    let fact = r#"{"withheld":{"feed":"sync","parts":[{"kind":"PushSecret","namespace":null,"trouble":
+        {"kind":"denied","what":"a","why":"b","next":"c"}}]}}"#;
+    let fact: Fact = serde_json::from_str(fact).unwrap();
+    let again: Fact = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
+    assert_eq!(fact, again);
+    let older = serde_json::to_value(Model::default()).unwrap();
+    let mut older = older.as_object().unwrap().clone();
+    older.remove("withheld").unwrap();
+    assert_eq!(serde_json::from_value::<Model>(older.into()).unwrap(), Model::default());
 }
 
 /// Folds one feed's facts in.

@@ -8,6 +8,7 @@ use super::panes::{Entry, Room};
 use super::theme::{Look, Mark, Role};
 use crate::app::id::FeedId;
 use crate::app::model::observed::FeedState;
+use crate::app::model::withheld::Withheld;
 use crate::app::state::State;
 use crate::app::time::{age, quiet, spoken};
 use crate::app::trouble::{Trouble, TroubleKind};
@@ -95,7 +96,32 @@ pub fn entries(state: &State, look: &Look, feeds: &[FeedId], room: Room) -> Vec<
             entries.extend(advice(state, look, trouble, room, weight.max(1)));
         }
     }
+    for (feed, parts) in withheld(state, feeds) {
+        let head = look.mark(Mark::Unknown, &format!("{} denied in part", feed.name()));
+        entries.push(Entry::note(0, Line::from(vec![head])));
+        for (index, line) in fmt::wrap_most(&kinds(parts), room.width.saturating_sub(4), 2).iter().enumerate() {
+            let line = Line::from(vec![look.span(Role::Dim, format!("    {line}"))]);
+            entries.push(Entry { joins: index > 0, ..Entry::note(1, line) });
+        }
+        for part in parts {
+            if !advised.contains(&part.trouble.next.as_str()) {
+                advised.push(&part.trouble.next);
+                entries.extend(advice(state, look, &part.trouble, room, 1));
+            }
+        }
+    }
     entries
+}
+
+/// What these feeds may not list while they may list the rest.
+fn withheld<'a>(state: &'a State, feeds: &'a [FeedId]) -> impl Iterator<Item = (FeedId, &'a [Withheld])> {
+    feeds.iter().filter_map(|feed| Some((*feed, state.model.withheld.get(feed)?.as_slice())))
+}
+
+/// `PushSecrets, SecretStores may not be listed`.
+fn kinds(parts: &[Withheld]) -> String {
+    let names: Vec<String> = parts.iter().map(Withheld::words).collect();
+    format!("{} may not be listed", names.join(", "))
 }
 
 /// What a trouble says to do next, such as the Role line that would allow what was denied. Nothing where the sentence at
@@ -123,6 +149,17 @@ pub fn told(state: &State, look: &Look, feeds: &[FeedId], room: usize) -> Vec<Li
         lines.push(Line::from(vec![look.mark(blind.mark, &format!("{noun} {} {}", names(&feeds), blind.word))]));
         if let Some(trouble) = blind.trouble {
             lines.extend(complaint(look, trouble, room, "  "));
+        }
+    }
+    for (feed, parts) in withheld(state, feeds) {
+        lines.push(Line::from(vec![look.mark(Mark::Unknown, &format!("feed {} denied in part", feed.name()))]));
+        let mut told: Vec<&str> = Vec::new();
+        for part in parts {
+            if !told.contains(&part.trouble.next.as_str()) {
+                told.push(&part.trouble.next);
+                let trouble = Trouble { what: kinds(parts), ..part.trouble.clone() };
+                lines.extend(complaint(look, &trouble, room, "  "));
+            }
         }
     }
     lines
@@ -189,5 +226,9 @@ fn pace(feed: FeedId) -> i64 {
 
 /// How many feeds are not live, without those whose object does not exist here.
 pub fn troubled(state: &State) -> usize {
-    FeedId::ALL.iter().filter_map(|feed| blindness(state, *feed)).filter(|blind| blind.mark != Mark::Absent).count()
+    let troubled = |feed: &&FeedId| match blindness(state, **feed) {
+        Some(blind) => blind.mark != Mark::Absent,
+        None => state.model.withheld.contains_key(feed),
+    };
+    FeedId::ALL.iter().filter(troubled).count()
 }

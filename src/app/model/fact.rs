@@ -20,6 +20,7 @@ use super::sync::{OperatorsSeen, SyncSeen};
 use super::table::Delta;
 use super::tokens::TokenSeen;
 use super::unsealer::UnsealersSeen;
+use super::withheld::Withheld;
 use super::workload::{PodSeen, WorkloadSeen};
 use crate::app::id::{FeedId, Identity};
 use crate::app::trouble::Trouble;
@@ -140,6 +141,13 @@ pub enum Fact {
     Raft(RaftSeen),
     /// Audit, mounts, auth methods, namespaces, snapshots.
     Estate(EstateSeen),
+    /// What this feed may not list, all of it, while it may list the rest. Nothing of it is known to be gone.
+    Withheld {
+        /// Which feed.
+        feed: FeedId,
+        /// Empty where it may list everything again.
+        parts: Vec<Withheld>,
+    },
     /// What an earlier session wrote down.
     Recalled {
         /// The Secret's life so far, oldest first.

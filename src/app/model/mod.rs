@@ -24,6 +24,7 @@ pub mod table;
 pub mod timeline;
 pub mod tokens;
 pub mod unsealer;
+pub mod withheld;
 pub mod workload;
 
 use std::collections::BTreeMap;
@@ -54,6 +55,7 @@ use table::Table;
 use timeline::Timeline;
 use tokens::TokenSeen;
 use unsealer::UnsealersSeen;
+use withheld::Withheld;
 use workload::{PodSeen, WorkloadSeen};
 
 /// What the configuration says about this vault, as far as conclusions depend on it.
@@ -183,6 +185,9 @@ pub struct Model {
     pub estate: Option<Observed<EstateSeen>>,
     /// How the feeds are doing.
     pub feeds: BTreeMap<FeedId, FeedHealth>,
+    /// What they may not list while they may list the rest; feeds that may list all of theirs are not in it.
+    #[serde(default)]
+    pub withheld: BTreeMap<FeedId, Vec<Withheld>>,
     /// The Secret's life, oldest first, across sessions.
     pub history: Vec<Glimpse>,
     /// Proofs, oldest first, across sessions.

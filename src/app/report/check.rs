@@ -8,6 +8,7 @@ use super::remembered::counted;
 use crate::app::id::FeedId;
 use crate::app::model::attribution::{Attribution, attribute};
 use crate::app::model::observed::FeedState;
+use crate::app::model::withheld::Withheld;
 use crate::app::state::State;
 use crate::app::time::age;
 use crate::app::trouble::Trouble;
@@ -147,6 +148,9 @@ pub struct FeedPart {
     pub age_seconds: Option<f64>,
     /// What is wrong with it.
     pub trouble: Option<Trouble>,
+    /// What of it may not be listed while the rest may; left out where it is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
 }
 
 /// The document of this state, with the exit code in it.
@@ -237,6 +241,7 @@ fn feed_part(state: &State, feed: FeedId) -> FeedPart {
         state: word.word(),
         age_seconds: answered.map(|at| (age(state.now, at).as_secs_f64() * 10.0).round() / 10.0),
         trouble: health.and_then(|health| health.trouble.as_ref()).map(|trouble| trouble.value.clone()),
+        withheld: state.model.withheld.get(&feed).cloned().unwrap_or_default(),
     }
 }
 

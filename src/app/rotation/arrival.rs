@@ -55,7 +55,9 @@ pub enum Hop {
 
 /// Why nobody can say who consumes static roles; `None` where that is in sight, or where nothing is synced here.
 pub fn unseen(model: &Model, now: Timestamp) -> Option<String> {
-    let missing = sight::missing(model, FeedId::Sync, now)?;
+    let Some(missing) = sight::missing(model, FeedId::Sync, now) else {
+        return model.withheld_sync(|kind| matches!(kind, SyncKind::VaultDynamicSecret | SyncKind::ExternalSecret));
+    };
     (model.feed_state(FeedId::Sync, now) != FeedState::Absent).then(|| missing.says())
 }
 

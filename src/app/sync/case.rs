@@ -175,9 +175,17 @@ impl<'a> Case<'a> {
             }
         }
         if !up.whole && up.unseen.is_empty() {
-            up.unseen = self.w.say(|| self.w.unseen_path());
+            up.unseen = self.w.say(|| self.unseen_way().unwrap_or_else(|| self.w.unseen_path()));
         }
         up
+    }
+
+    /// Which of its ways to the vault may not be read, in words.
+    pub(super) fn unseen_way(&self) -> Option<String> {
+        let unseen = |way: &ObjectRef| {
+            Some(format!("{way} is not in sight: {} may not be listed", self.w.withheld(way)?.words()))
+        };
+        self.seen.detail.all_ways().find_map(unseen)
     }
 
     /// `05:49:00Z, 37s ago`.

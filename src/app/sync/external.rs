@@ -35,6 +35,9 @@ fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standi
     let mut standing = case.failing(lag, of);
     if let Some(why) = case.seen.detail.all_ways().find_map(|store| broken(case, store)) {
         (standing.why, standing.by_vault) = why;
+    } else if case.seen.detail.all_ways().any(|way| case.w.withheld(way).is_some()) {
+        let unseen = case.w.say(|| case.unseen_way().unwrap_or_default());
+        standing.why = case.w.say(|| format!("{}; {unseen}", standing.why));
     }
     if let Some((place, when)) = &up.deleted {
         standing.by_vault = false;

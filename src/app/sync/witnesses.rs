@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;
-use super::{Standing, dynamic, external, kv, login, pki, push};
+use super::{Standing, Word, dynamic, external, kv, login, pki, push};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::engines::StaticRoleSeen;
 use crate::app::model::paths::{PathSeen, VaultPath};
 use crate::app::model::sync::{EventSeen, Operator, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
+use crate::app::model::withheld::Withheld;
 use crate::app::time::within;
 use crate::app::verdict::sight;
 
@@ -96,6 +97,15 @@ impl<'a> Witnesses<'a> {
     /// Judges one object.
     pub fn judge(&self, seen: &SyncSeen) -> Standing {
         let case = Case::new(self, seen);
+        if let Some(part) = self.withheld(&seen.object) {
+            return case.stands(Word::Unknown, || {
+                format!(
+                    "{} may not be listed any more: this is how it was seen last. {}",
+                    part.words(),
+                    part.trouble.next
+                )
+            });
+        }
         match seen.kind {
             SyncKind::VaultStaticSecret => kv::judge(&case),
             SyncKind::VaultDynamicSecret => dynamic::judge(&case),
@@ -113,7 +123,15 @@ impl<'a> Witnesses<'a> {
     }
 
     pub(super) fn object(&self, object: &ObjectRef) -> Option<&'a SyncSeen> {
+        if self.withheld(object).is_some() {
+            return None;
+        }
         self.model.sync.as_ref()?.get(object)
+    }
+
+    /// Why an object of this name may not be read, where it may not: nobody can tell whether it exists.
+    pub(super) fn withheld(&self, object: &ObjectRef) -> Option<&'a Withheld> {
+        self.model.withholds(FeedId::Sync, &object.kind, &object.namespace)
     }
 
     /// Whether it is known that this object does not exist: others of its kind are in sight.
@@ -125,7 +143,7 @@ impl<'a> Witnesses<'a> {
                     .iter()
                     .any(|seen| seen.object.kind == object.kind && seen.object.namespace == object.namespace),
             };
-            table.get(object).is_none() && there()
+            self.withheld(object).is_none() && table.get(object).is_none() && there()
         })
     }
 

@@ -18,6 +18,7 @@ use crate::app::model::fact::Fact;
 use crate::app::model::paths::{EngineKind, VaultPath};
 use crate::app::model::sync::{SyncKind, SyncSeen};
 use crate::app::model::table::Delta;
+use crate::app::model::withheld::Withheld;
 use crate::app::ports::Clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::port::{Kind, Kube, Many};
@@ -57,7 +58,9 @@ pub struct SyncFeed {
     followed: Vec<Place>,
     /// All of them were listed once: from here on changes count.
     whole: bool,
-    /// Rung when the kinds changed since the streams were taken.
+    /// What may not be listed, as it was told last: nobody follows it.
+    withheld: Vec<Withheld>,
+    /// Rung when the kinds, or those that may be listed, changed since the streams were taken.
     moved: Arc<tokio::sync::Notify>,
     book: Arc<Mutex<Book>>,
 }
@@ -80,6 +83,7 @@ impl SyncFeed {
             served: Vec::new(),
             followed: Vec::new(),
             whole: false,
+            withheld: Vec::new(),
             moved: Arc::default(),
             book: Arc::default(),
         }
@@ -100,13 +104,14 @@ impl SyncFeed {
         if self.served.is_empty() {
             return Err(nothing_installed());
         }
-        let mut parts = Vec::new();
+        let (mut parts, mut denied) = (Vec::new(), Vec::new());
         for place in &self.followed {
             let found = if self.whole { place.objects.look().await } else { place.objects.list().await };
             match found {
                 Ok(facts) => parts.extend(facts.into_iter().filter_map(delta).map(|delta| (&place.many, delta))),
                 // Of another scope than the one that was asked for: who has no right to it still sees the rest.
                 Err(trouble) if trouble.kind == TroubleKind::Denied && beyond(&place.many, &self.namespaces) => {}
+                Err(trouble) if trouble.kind == TroubleKind::Denied => denied.push((place.many.clone(), trouble)),
                 Err(trouble) if trouble.kind == TroubleKind::Absent => {
                     // Its definition went away: what is served is asked anew.
                     self.discovered = None;
@@ -115,12 +120,28 @@ impl SyncFeed {
                 Err(trouble) => return Err(trouble),
             }
         }
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut self.whole, true) {
-            let rows = parts.into_iter().flat_map(|(_, delta)| rows(delta)).collect();
-            return Ok(vec![Fact::Sync(book.noted(Delta::Whole(rows)))]);
+        let withheld = withheld(&denied);
+        // Who may list nothing at all is denied, and not in part.
+        if let (true, Some(first)) = (parts.is_empty(), withheld.first()) {
+            return Err(first.trouble.clone());
         }
-        Ok(parts.into_iter().map(|(many, delta)| Fact::Sync(book.noted(narrowed(many, delta)))).collect())
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = Vec::new();
+        if std::mem::replace(&mut self.whole, true) {
+            facts.extend(parts.into_iter().map(|(many, delta)| Fact::Sync(book.noted(narrowed(many, delta)))));
+        } else {
+            let rows = parts.into_iter().flat_map(|(_, delta)| rows(delta)).collect();
+            facts.push(Fact::Sync(book.noted(Delta::Whole(rows))));
+        }
+        drop(book);
+        // Before the objects: a list of all there is says nothing of these. Told at each look, and once that it is over.
+        if !withheld.is_empty() || !self.withheld.is_empty() {
+            facts.insert(0, Fact::Withheld { feed: FeedId::Sync, parts: withheld.clone() });
+        }
+        if withheld != std::mem::replace(&mut self.withheld, withheld.clone()) {
+            self.moved.notify_one();
+        }
+        Ok(facts)
     }
 
     /// Tells the others what is named here, or why nobody knows.
@@ -164,8 +185,9 @@ impl Feed for SyncFeed {
     fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
         self.kube.as_ref()?;
         self.moved = Arc::default();
-        let streams: Vec<_> = self.followed.iter().map(|place| self.changes_of(place)).collect();
-        // Where other kinds are served, the stream ends and the supervisor takes it again.
+        let listed = self.followed.iter().filter(|place| !self.withheld.iter().any(|part| is_of(part, &place.many)));
+        let streams: Vec<_> = listed.map(|place| self.changes_of(place)).collect();
+        // Where other kinds are served, or may be listed, the stream ends and the supervisor takes it again.
         let moved = Arc::clone(&self.moved);
         let end = Box::pin(async move { moved.notified().await });
         Some(stream::select_all(streams).chain(stream::pending()).take_until(end).boxed())
@@ -242,6 +264,26 @@ fn of_cluster(kind: Kind) -> bool {
 /// Whether this lies beyond the namespaces that were asked for.
 fn beyond(many: &Many, namespaces: &[String]) -> bool {
     of_cluster(many.kind) && !namespaces.is_empty()
+}
+
+fn is_of(part: &Withheld, many: &Many) -> bool {
+    part.kind == many.kind.kind && part.namespace == many.namespace
+}
+
+/// What may not be listed, with one line for all kinds of a group in a place.
+fn withheld(denied: &[(Many, Trouble)]) -> Vec<Withheld> {
+    let part = |(many, trouble): &(Many, Trouble)| {
+        let alike = denied
+            .iter()
+            .filter(|(other, _)| (other.kind.group, &other.namespace) == (many.kind.group, &many.namespace));
+        let plurals: Vec<&str> = alike.map(|(other, _)| other.kind.plural).collect();
+        let one = format!("[\"{}\"]", many.kind.plural);
+        let parts: Vec<&str> = trouble.next.split(&one).collect();
+        let next = parts.join(&format!("[\"{}\"]", plurals.join("\", \"")));
+        let trouble = Trouble { next, ..trouble.clone() };
+        Withheld { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), trouble }
+    };
+    denied.iter().map(part).collect()
 }
 
 pub(super) fn nothing_installed() -> Trouble {

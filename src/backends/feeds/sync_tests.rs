@@ -53,8 +53,8 @@ fn feeds(text: &str, namespaces: &[&str]) -> (Arc<Sandbox>, Box<dyn Feed>, Roste
 }
 
 async fn look(feed: &mut Box<dyn Feed>, known: &mut Option<Table<SyncSeen>>) -> Vec<String> {
-    for fact in feed.look().await.unwrap() {
-        apply(known, &delta(fact).unwrap(), Timestamp::UNIX_EPOCH);
+    for delta in feed.look().await.unwrap().into_iter().filter_map(delta) {
+        apply(known, &delta, Timestamp::UNIX_EPOCH);
     }
     known.iter().flat_map(Table::iter).map(|seen| seen.object.to_string()).collect()
 }
@@ -90,12 +90,63 @@ async fn who_may_not_list_stores_of_the_cluster_still_sees_his_namespaces() {
     let (sandbox, mut feed, _) = feeds(&denied, &["pay"]);
     sandbox.advance_by(SignedDuration::from_secs(20));
     assert_eq!(look(&mut feed, &mut None).await, ["ExternalSecret pay/till"]);
-    // For the whole cluster it is a right that is missing, and its line is said.
-    let (sandbox, mut feed, roster) = feeds(&denied, &[]);
+}
+
+/// What a look says may not be listed: kinds, and the line for each.
+async fn withheld_of(feed: &mut Box<dyn Feed>, known: &mut Option<Table<SyncSeen>>) -> Option<Vec<(String, String)>> {
+    let facts = feed.look().await.unwrap();
+    for delta in facts.iter().cloned().filter_map(delta) {
+        apply(known, &delta, Timestamp::UNIX_EPOCH);
+    }
+    facts.into_iter().find_map(|fact| match fact {
+        Fact::Withheld { feed: FeedId::Sync, parts } => {
+            Some(parts.into_iter().map(|part| (part.words(), part.trouble.next)).collect())
+        }
+        _ => None,
+    })
+}
+
+#[tokio::test]
+async fn what_may_be_listed_is_seen_and_what_may_not_is_said_with_its_line() {
+    let event = |at: &str, deny: &str| format!("[[events]]\nat = \"{at}\"\ndo = \"rights\"\ndeny = [{deny}]\n");
+    let stores = "\"clustersecretstores\", \"pushsecrets\"";
+    let all = format!("{stores}, \"externalsecrets\", \"vaultstaticsecrets\"");
+    // Without what happens to them of itself.
+    let objects = OBJECTS.split("[[events]]").next().unwrap();
+    let text =
+        format!("{objects}\n{}{}{}{}", event("10s", stores), event("2m", ""), event("3m", stores), event("4m", &all));
+    let (sandbox, mut feed, roster) = feeds(&text, &[]);
+    let mut known = None;
+    let seen = |known: &Option<Table<SyncSeen>>| -> Vec<String> {
+        known.iter().flat_map(Table::iter).map(|seen| seen.object.to_string()).collect()
+    };
+
     sandbox.advance_by(SignedDuration::from_secs(20));
+    let parts = withheld_of(&mut feed, &mut known).await.unwrap();
+    assert_eq!(seen(&known), ["ExternalSecret pay/till", "VaultStaticSecret shop/web"]);
+    assert_eq!(parts.len(), 1, "{parts:?}");
+    assert_eq!(parts[0].0, "ClusterSecretStores");
+    assert!(parts[0].1.contains("a ClusterRole") && parts[0].1.contains("clustersecretstores"), "{parts:?}");
+    // A key without its store is in no mount that anybody knows: nothing is asked of the vault in its stead.
+    let SyncNames::Served { paths, .. } = roster.now().sync else { panic!("{:?}", roster.now().sync) };
+    assert_eq!(paths.iter().map(VaultPath::words).collect::<Vec<_>>(), ["kv/shop/web"]);
+
+    // Allowed again: told once, with the objects.
+    sandbox.advance_by(SignedDuration::from_secs(110));
+    assert_eq!(withheld_of(&mut feed, &mut known).await, Some(Vec::new()));
+    assert_eq!(seen(&known).len(), 3);
+    assert_eq!(withheld_of(&mut feed, &mut known).await, None);
+
+    // Taken away again: what was seen is not gone by that.
+    sandbox.advance_by(SignedDuration::from_mins(1));
+    assert_eq!(withheld_of(&mut feed, &mut known).await.unwrap().len(), 1);
+    assert_eq!(seen(&known).len(), 3);
+
+    // Who may list nothing at all is denied, and not in part.
+    sandbox.advance_by(SignedDuration::from_mins(1));
     let trouble = feed.look().await.unwrap_err();
-    assert!(trouble.kind == TroubleKind::Denied && trouble.next.contains("clustersecretstores"), "{trouble}");
-    assert!(matches!(roster.now().sync, SyncNames::Unclear(_)));
+    assert_eq!(trouble.kind, TroubleKind::Denied, "{trouble}");
+    assert!(trouble.next.contains("secrets.hashicorp.com"), "{trouble}");
 }
 
 #[tokio::test]

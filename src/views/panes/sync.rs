@@ -64,10 +64,15 @@ impl Pane for Sync {
         let all: Vec<&Standing> = known.of(table).map(|(_, standing)| standing).collect();
         let total = all.len();
         let Some(worst) = all.iter().copied().max_by_key(|one| (rank(mark(one)), one.badness())) else {
-            return (Mark::Absent, "no objects".to_owned());
+            let denied = state.model.withheld.contains_key(&FeedId::Sync);
+            let (mark, word) = if denied { (Mark::Unknown, "in part denied") } else { (Mark::Absent, "no objects") };
+            return (mark, word.to_owned());
         };
         let alike: Vec<&Standing> = all.iter().copied().filter(|one| mark(one) == mark(worst)).collect();
         let word = match (mark(worst), alike.iter().all(|one| one.word == worst.word)) {
+            (Mark::Ok | Mark::Absent, _) if state.model.withheld.contains_key(&FeedId::Sync) => {
+                return (Mark::Unknown, format!("{}, in part denied", calm(&all)));
+            }
             (Mark::Ok | Mark::Absent, _) => return (Mark::Ok, calm(&all)),
             (_, true) if worst.word == Word::Synced => "with a remark",
             (_, true) => worst.word.name(),

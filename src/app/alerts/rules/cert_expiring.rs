@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Finding, Firing, Rule, Severity};
 use super::engines_blind;
+use super::sync_objects::hidden;
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::engines::{EnginesSeen, Part, PkiSeen};
@@ -45,7 +46,7 @@ impl Rule for CertExpiring {
         let table = model.sync.as_ref().and_then(|table| table.fresh(now, FeedId::Sync));
         let unseen = table.is_none() && model.feed_state(FeedId::Sync, now) != FeedState::Absent;
         let synced = table.into_iter().flat_map(Table::iter);
-        let synced = synced.filter(|sync| sync.kind == SyncKind::VaultPKISecret);
+        let synced = synced.filter(|sync| sync.kind == SyncKind::VaultPKISecret && !hidden(model, sync));
         let synced = synced.filter_map(|sync| Some((sync.object.clone(), synced_one(sync, now)?)));
         let (seen, mut findings) = match engines_blind::look(model, "Issuer", &[Part::Issuer], now) {
             Ok(found) => found,
@@ -56,6 +57,8 @@ impl Rule for CertExpiring {
         if unseen {
             let says = sight::missing(model, FeedId::Sync, now).map(|unseen| unseen.says()).unwrap_or_default();
             findings.push((model.vault_ref(), Finding::Unknown(says)));
+        } else if let Some(why) = model.withheld_sync(|kind| kind == SyncKind::VaultPKISecret) {
+            findings.push((model.vault_ref(), Finding::Unknown(why)));
         }
         let limits = model.expect.limits(self.id().0, CERT_DAYS.0, CERT_DAYS.1);
         let issuers = seen.pki.iter().filter_map(|pki| Some((issuer_ref(pki), issuer(pki, pki.expires?, limits, now))));

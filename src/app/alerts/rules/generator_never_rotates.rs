@@ -36,6 +36,7 @@ impl Rule for GeneratorNeverRotates {
         each(
             model,
             now,
+            |kind| kind == SyncKind::ExternalSecret,
             |seen, standing| {
                 let once =
                     seen.kind == SyncKind::ExternalSecret && seen.detail.generator.is_some() && standing.of.is_none();

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Finding, Firing, Rule, Severity};
+use super::sync_objects::hidden;
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::observed::FeedState;
@@ -49,8 +50,11 @@ impl Rule for LeaseExpiring {
             let unseen = sight::missing(model, FeedId::Sync, now).map(|unseen| unseen.says()).unwrap_or_default();
             return vec![(model.vault_ref(), Finding::Unknown(unseen))];
         };
-        let leased = table.iter().filter(|sync| sync.kind == SyncKind::VaultDynamicSecret);
-        leased.filter_map(|sync| Some((sync.object.clone(), judge(model, sync, now)?))).collect()
+        let withheld = model.withheld_sync(|kind| kind == SyncKind::VaultDynamicSecret);
+        let withheld = withheld.map(|why| (model.vault_ref(), Finding::Unknown(why)));
+        let leased = table.iter().filter(|sync| sync.kind == SyncKind::VaultDynamicSecret && !hidden(model, sync));
+        let judged = leased.filter_map(|sync| Some((sync.object.clone(), judge(model, sync, now)?)));
+        judged.chain(withheld).collect()
     }
 }
 

@@ -36,6 +36,7 @@ impl Rule for PushSecretRotatesOnEdit {
         each(
             model,
             now,
+            |kind| kind == SyncKind::PushSecret,
             |seen, standing| {
                 let detail = &seen.detail;
                 let generates = seen.kind == SyncKind::PushSecret && detail.generator.is_some() && !detail.if_absent;

@@ -44,6 +44,7 @@ impl Rule for SyncBehind {
         each(
             model,
             now,
+            brings,
             |seen, standing| {
                 if !brings(seen.kind) || stale(model, seen, standing, now) {
                     return Opinion::Well;

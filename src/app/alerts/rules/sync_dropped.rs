@@ -41,6 +41,7 @@ impl Rule for SyncDropped {
         each(
             model,
             now,
+            brings,
             |seen, standing| {
                 // Past five minutes it is the matter of sync-stale: one object, one alert.
                 if standing.word != Word::Dropped || !brings(seen.kind) || stale(model, seen, standing, now) {

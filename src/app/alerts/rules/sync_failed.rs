@@ -41,6 +41,7 @@ impl Rule for SyncFailed {
         each(
             model,
             now,
+            brings,
             |seen, standing| match standing.word {
                 // The vault's own alarm says it for all of them; what works no more for want of it is said all the same.
                 Word::Failed if standing.by_vault && !standing.dire && brings(seen.kind) => Opinion::Unsure,

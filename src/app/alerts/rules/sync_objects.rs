@@ -25,10 +25,12 @@ pub(super) enum Opinion {
     Fires(Severity),
 }
 
-/// Judges every object; where no operator's objects exist, nothing is said. Texts are made for what fires alone.
+/// Judges every object; where no operator's objects exist, nothing is said. Texts are made for what fires alone. `about`
+/// says which kinds the rule is about: where some of them may not be listed, it is not clear for those.
 pub(super) fn each(
     model: &Model,
     now: Timestamp,
+    about: impl Fn(SyncKind) -> bool,
     opinion: impl Fn(&SyncSeen, &Standing) -> Opinion,
     tell: impl Fn(&SyncSeen, &Standing) -> (String, String),
 ) -> Vec<(ObjectRef, Finding)> {
@@ -40,14 +42,19 @@ pub(super) fn each(
         let why = unseen.map(|unseen| unseen.says()).unwrap_or_default();
         return vec![(model.vault_ref(), Finding::Unknown(why))];
     };
+    let withheld = model.withheld_sync(&about).map(|why| (model.vault_ref(), Finding::Unknown(why)));
     if table.is_empty() {
-        return Vec::new();
+        return withheld.into_iter().collect();
     }
     let known = standings(model, now);
-    let judged = known.of(table).map(|(seen, standing)| (seen, opinion(seen, standing)));
+    let judged = known.of(table).map(|(seen, standing)| match (hidden(model, seen), about(seen.kind)) {
+        (true, true) => (seen, Opinion::Unsure),
+        (true, false) => (seen, Opinion::Well),
+        (false, _) => (seen, opinion(seen, standing)),
+    });
     let worth: Vec<(&SyncSeen, Opinion)> = judged.filter(|(_, opinion)| !matches!(opinion, Opinion::Well)).collect();
     if worth.is_empty() {
-        return Vec::new();
+        return withheld.into_iter().collect();
     }
     let speaking = Witnesses::of(model, now);
     let found = worth.into_iter().map(|(seen, opinion)| {
@@ -64,7 +71,12 @@ pub(super) fn each(
         };
         (seen.object.clone(), finding)
     });
-    found.collect()
+    found.chain(withheld).collect()
+}
+
+/// It was seen once, and its kind may not be listed any more.
+pub(super) fn hidden(model: &Model, seen: &SyncSeen) -> bool {
+    model.withholds(FeedId::Sync, &seen.object.kind, &seen.object.namespace).is_some()
 }
 
 /// The ways to the vault (of these kinds) through which nothing comes; `ends` is what follows behind the object's name.
@@ -77,6 +89,7 @@ pub(super) fn closed(
     each(
         model,
         now,
+        &ways,
         |seen, standing| {
             let shut = ways(seen.kind) && matches!(standing.word, Word::Failed | Word::Never);
             match (shut, standing.by_vault) {

@@ -36,6 +36,7 @@ impl Rule for SyncStale {
         each(
             model,
             now,
+            brings,
             |seen, standing| {
                 if brings(seen.kind) && stale(model, seen, standing, now) {
                     Opinion::Fires(Severity::Critical)

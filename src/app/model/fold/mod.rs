@@ -88,6 +88,7 @@ fn fold(model: &mut Model, fact: &Fact, now: Timestamp) -> Vec<Effect> {
         Fact::Engines(seen) => watched::engines(model, seen, now),
         Fact::Raft(seen) => watched::raft(model, seen, now),
         Fact::Estate(seen) => watched::estate(model, seen, now),
+        Fact::Withheld { feed, parts } => watched::withheld(model, *feed, parts, now),
         Fact::Recalled { history, proofs } => {
             model.history.clone_from(history);
             let (apart, own) = proofs.iter().cloned().partition(|proof| proof.namespace.is_some());

@@ -42,6 +42,7 @@ fn is_new(model: &Model, fact: &Fact) -> bool {
         Fact::Engines(seen) => other(model.engines.as_ref(), seen),
         Fact::Raft(seen) => other(model.raft.as_ref(), seen),
         Fact::Estate(seen) => other(model.estate.as_ref(), seen),
+        Fact::Withheld { feed, parts } => model.withheld.get(feed).map_or(&[][..], Vec::as_slice) != parts.as_slice(),
         Fact::Sync(delta) => told(delta),
         Fact::Secrets(delta) => told(delta),
         Fact::Consumers(delta) => told(delta),

@@ -1,5 +1,7 @@
 //! What is watched beside the vault itself, folded in; what moved goes on the timeline.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::Model;
@@ -12,8 +14,11 @@ use super::super::paths::PathsSeen;
 use super::super::raft::RaftSeen;
 use super::super::secrets::SecretSeen;
 use super::super::sync::{OperatorsSeen, SyncSeen};
-use super::super::table::{Delta, apply};
+use super::super::table::{Delta, Table, apply};
+use super::super::timeline::Tone;
 use super::super::tokens::TokenSeen;
+use super::super::withheld::Withheld;
+use crate::app::id::FeedId;
 use crate::app::sync::standings;
 
 /// A trend goes back this far.
@@ -21,8 +26,45 @@ const TREND: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn sync(model: &mut Model, delta: &Delta<SyncSeen>, now: Timestamp) {
     standings::told(model, delta, now);
-    apply(&mut model.sync, delta, now);
+    let whole = with_withheld(model, delta);
+    apply(&mut model.sync, &whole, now);
     standings::told(model, delta, now);
+}
+
+/// A list of all there is says nothing of what may not be listed: what was known of that stays, and is not seen.
+fn with_withheld<'a>(model: &Model, delta: &'a Delta<SyncSeen>) -> Cow<'a, Delta<SyncSeen>> {
+    let Delta::Whole(rows) = delta else { return Cow::Borrowed(delta) };
+    let withheld = |seen: &&SyncSeen| {
+        let object = &seen.object;
+        model.withholds(FeedId::Sync, &object.kind, &object.namespace).is_some()
+    };
+    let kept = model.sync.iter().flat_map(Table::iter).filter(withheld).cloned();
+    Cow::Owned(Delta::Whole(kept.chain(rows.iter().cloned()).collect()))
+}
+
+/// What may not be listed is said once, when it begins and when it ends.
+pub(super) fn withheld(model: &mut Model, feed: FeedId, parts: &[Withheld], now: Timestamp) {
+    let before = model.withheld.remove(&feed).unwrap_or_default();
+    if !parts.is_empty() {
+        model.withheld.insert(feed, parts.to_vec());
+    }
+    let words = |parts: &[Withheld]| parts.iter().map(Withheld::words).collect::<Vec<_>>();
+    if words(&before) == words(parts) {
+        return;
+    }
+    standings::all_moved(model, now);
+    let (says, detail) = match parts.first() {
+        Some(first) => ("may not list everything", format!("{}. {}", words(parts).join(", "), first.trouble.next)),
+        None => ("may list everything again", String::new()),
+    };
+    super::say(
+        model,
+        now,
+        super::feed_ref(feed),
+        says,
+        &detail,
+        if parts.is_empty() { Tone::Plain } else { Tone::Notable },
+    );
 }
 
 pub(super) fn operators(model: &mut Model, seen: &OperatorsSeen, now: Timestamp) {
