@@ -9,6 +9,7 @@
 )]
 
 mod captured;
+mod sync_cases;
 mod world;
 
 use baowatch::app::alerts::{Finding, Severity, rules};
@@ -19,7 +20,7 @@ use baowatch::app::model::fold;
 use baowatch::app::model::table::{Delta, Named, Table};
 use baowatch::app::model::withheld::Withheld;
 use baowatch::app::sync::standings::standings;
-use baowatch::app::sync::{Standing, Witnesses, judge};
+use baowatch::app::sync::{Standing, Witnesses, Word, judge};
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::kube::sync_digest::digest;
 use captured::{Row, files, load, model, on_the_day};
@@ -243,7 +244,7 @@ fn a_kind_that_may_not_be_listed_is_not_seen_and_nothing_is_concluded_from_that(
     assert!(judge(&model, &seen, now).why.contains("SecretStore pay/ghost does not exist"));
     withhold(&mut model, &["SecretStore", "ClusterSecretStore"], now);
     let standing = judge(&model, &seen, now);
-    assert_eq!(standing.word, baowatch::app::sync::Word::Failed);
+    assert_eq!(standing.word, Word::Failed);
     // The operator's own word for it, and not ours.
     assert!(standing.why.contains("SecretStore ghost does not exist"), "{}", standing.why);
     assert!(!standing.why.contains("SecretStore pay/ghost does not exist"), "{}", standing.why);
@@ -267,11 +268,11 @@ fn a_kind_that_may_not_be_listed_is_not_seen_and_nothing_is_concluded_from_that(
         assert!(matches!(of_it, Some(Finding::Unknown(_))), "{rule}: {of_it:?}");
         assert!(judged.iter().any(|(object, _)| *object == model.vault_ref()), "{rule}");
     }
-    assert_eq!(judge(&model, &seen, now).word, baowatch::app::sync::Word::Unknown);
-    assert_eq!(standings(&model, now).get(&seen.object).unwrap().word, baowatch::app::sync::Word::Unknown);
+    assert_eq!(judge(&model, &seen, now).word, Word::Unknown);
+    assert_eq!(standings(&model, now).get(&seen.object).unwrap().word, Word::Unknown);
     // Allowed again.
     withhold(&mut model, &[], now);
-    assert_eq!(judge(&model, &seen, now).word, baowatch::app::sync::Word::Failed);
+    assert_eq!(judge(&model, &seen, now).word, Word::Failed);
 }
 
 #[test]

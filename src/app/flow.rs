@@ -208,6 +208,7 @@ const fn brings(sync: &SyncSeen) -> bool {
         | SyncKind::ExternalSecret => true,
         SyncKind::VaultAuth
         | SyncKind::VaultConnection
+        | SyncKind::VaultAuthGlobal
         | SyncKind::PushSecret
         | SyncKind::SecretStore
         | SyncKind::ClusterSecretStore => false,
@@ -319,7 +320,7 @@ impl<'a> Walk<'a> {
 
     /// What it reads: the places themselves where its ways to the vault are in sight, else what it says.
     fn places(&self, sync: &SyncSeen) -> Vec<VaultPath> {
-        let placed = sync.places(|way| self.model.sync.as_ref()?.get(way));
+        let placed = self.model.places(sync);
         if placed.len() == sync.sources.len() { placed } else { sync.sources.clone() }
     }
 

@@ -384,4 +384,63 @@ fn who_may_not_read_learns_which_line_would_allow_it() {
     assert!(next.contains("secrets.hashicorp.com") && next.contains("vaultstaticsecrets"), "{next}");
     assert!(next.contains("ClusterRole") && next.contains("\"watch\""), "{next}");
     assert_eq!(feed(&document, "operators")["state"], "denied", "{document:#}");
+
+    // One kind may be listed, and its objects are judged; the others are named with the line that would allow them.
+    let kubectl = |args: &[&str]| scene.vault.lab.kubectl(args, "");
+    let kinds = "--resource=vaultstaticsecrets.secrets.hashicorp.com";
+    kubectl(&["create", "clusterrole", "statics", "--verb=get,list,watch", kinds]);
+    kubectl(&["create", "clusterrolebinding", "statics", "--clusterrole=statics", "--serviceaccount=shop:onlooker"]);
+    scene.status("vaultstaticsecret", "shop", "web", &failing());
+    let mut document = Value::Null;
+    // The API server takes a moment to see the binding.
+    for _ in 0..20 {
+        let output = scene.vault.baowatch(&["check", "--output", "json"]).env("KUBECONFIG", &path).output().unwrap();
+        document = serde_json::from_slice(&output.stdout).unwrap();
+        if feed(&document, "sync")["state"] == "live" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    let sync = feed(&document, "sync");
+    assert_eq!(sync["state"], "live", "{document:#}");
+    let withheld: Vec<&str> =
+        sync["withheld"].as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap()).collect();
+    assert!(withheld.contains(&"VaultAuth") && withheld.contains(&"VaultAuthGlobal"), "{withheld:?}");
+    assert!(!withheld.contains(&"VaultStaticSecret"), "{withheld:?}");
+    let next = sync["withheld"][0]["trouble"]["next"].as_str().unwrap();
+    assert!(
+        next.contains("ClusterRole") && next.contains("\"vaultauths\"") && next.contains("\"vaultpkisecrets\""),
+        "{next}"
+    );
+    let alerts = document["alerts"].as_array().unwrap();
+    let of = |rule: &str, state: &str| alerts.iter().any(|alert| alert["rule"] == rule && alert["state"] == state);
+    assert!(rules_about(&document, "web").contains(&"sync-failed".to_owned()), "{document:#}");
+    assert!(of("vaultauth-invalid", "unknown"), "{document:#}");
+    assert!(!of("store-not-ready", "unknown"), "a kind that is not served is not missing: {document:#}");
+    let screen = scene.vault.baowatch(&["--print", "160x50", "--keys", "3"]).env("KUBECONFIG", &path).output().unwrap();
+    let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+    assert!(screen.contains("sync denied in part") && screen.contains("VaultAuths"), "{screen}");
+
+    // A VaultAuthGlobal that is not there is the broken link, by its name.
+    kubectl(&["create", "namespace", "vso"]);
+    let object = |kind: &str, namespace: &str, name: &str, spec: Value| {
+        let metadata = json!({"namespace": namespace, "name": name});
+        scene.apply(
+            &json!({"apiVersion": "secrets.hashicorp.com/v1beta1", "kind": kind, "metadata": metadata, "spec": spec}),
+        );
+    };
+    let global = json!({"allowedNamespaces": ["shop"], "defaultAuthMethod": "kubernetes", "defaultMount": "kubernetes",
+        "kubernetes": {"role": "shop", "serviceAccount": "default"}});
+    object("VaultAuthGlobal", "vso", "all", global);
+    object("VaultAuth", "shop", "lost", json!({"vaultAuthGlobalRef": {"name": "gone", "namespace": "vso"}}));
+    let kv = json!({"type": "kv-v2", "mount": "kv", "path": "shop/web", "vaultAuthRef": "lost", "destination": {"name": "lost", "create": true}});
+    object("VaultStaticSecret", "shop", "lost", kv);
+    let said = json!({"type": "Ready", "status": "False", "reason": "x", "message": "Failed to get Vault auth login", "lastTransitionTime": ago(5)});
+    scene.status("vaultstaticsecret", "shop", "lost", &json!({"lastGeneration": 1, "conditions": [said]}));
+    let (_, document) = scene.check();
+    assert!(feed(&document, "sync")["withheld"].is_null(), "{document:#}");
+    let alerts = document["alerts"].as_array().unwrap();
+    let lost = alerts.iter().find(|alert| alert["rule"] == "sync-failed" && alert["subject"]["name"] == "lost");
+    let why = lost.unwrap_or_else(|| panic!("{document:#}"))["why"].as_str().unwrap();
+    assert!(why.contains("VaultAuthGlobal vso/gone, which VaultAuth shop/lost names, does not exist"), "{why}");
 }

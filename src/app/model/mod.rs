@@ -1,6 +1,7 @@
 //! What is known: facts folded into one model, each with its age. Nothing here concludes anything.
 
 pub mod attribution;
+pub mod auths;
 pub mod consumers;
 pub mod copies;
 pub mod custody;

@@ -26,6 +26,11 @@ impl VaultPath {
         format!("{namespace}{}/{}", self.mount, self.path)
     }
 
+    /// A namespace alone: what a login adds to a place.
+    pub const fn of_namespace(namespace: String) -> Self {
+        Self { namespace, mount: String::new(), path: String::new(), engine: EngineKind::Other }
+    }
+
     /// A place as an object names it, with what its way to the vault adds: a store its mount, a VaultAuth the namespace
     /// where the object names none itself.
     #[must_use]

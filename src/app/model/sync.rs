@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::auths::{self, AuthSpec};
 use super::paths::VaultPath;
 use super::table::Named;
 use crate::app::id::ObjectRef;
@@ -22,6 +23,8 @@ pub enum SyncKind {
     VaultAuth,
     /// VSO: where the vault is.
     VaultConnection,
+    /// VSO since 0.8: what VaultAuths have in common.
+    VaultAuthGlobal,
     /// ESO: a path of a store into a Secret.
     ExternalSecret,
     /// ESO: a Secret into a store.
@@ -126,7 +129,9 @@ pub struct SyncDetail {
     pub valid: Option<bool>,
     /// VPKI, VaultAuth: `error`.
     pub error: Option<String>,
-    /// VaultAuth and stores: the mount and role of the login.
+    /// VaultAuth, VaultAuthGlobal: what they say of logging in.
+    pub auth: Option<AuthSpec>,
+    /// VaultAuth and stores: the mount and role of the login, by its own words alone.
     pub login: Option<(String, String)>,
     /// ESO: it takes values from a generator of this kind and name.
     pub generator: Option<(String, String)>,
@@ -152,7 +157,7 @@ pub struct SyncDetail {
     pub windows: bool,
     /// VSO: `destination.overwrite`: it may take a Secret that somebody else made.
     pub overwrites: bool,
-    /// VSO: it wrote a `lastGeneration`: a status without conditions is one of before 1.0 then, and not an empty one.
+    /// VSO: it wrote something into the status: one without conditions is one of before 1.0 then, and not an empty one.
     pub observed: bool,
 }
 
@@ -163,9 +168,18 @@ impl SyncSeen {
     }
 
     /// Where it reads (or writes), with what its ways to the vault add: an ExternalSecret alone does not say the mount, and
-    /// an object of VSO inherits the namespace of its VaultAuth. `find` finds an object by its name.
-    pub fn places<'a>(&self, find: impl Fn(&ObjectRef) -> Option<&'a Self>) -> Vec<VaultPath> {
+    /// an object of VSO inherits the namespace of its login. `home` is the namespace in which VSO runs, `find` finds an
+    /// object by its name.
+    pub fn places<'a>(&self, home: Option<&str>, find: impl Fn(&ObjectRef) -> Option<&'a Self>) -> Vec<VaultPath> {
+        let login = auths::auth_of(self, home).and_then(|auth| {
+            let spec = find(&auth)?.detail.auth.as_ref()?;
+            let login = auths::merged(&auth, spec, home, |global| find(global)?.detail.auth.as_ref());
+            Some(VaultPath::of_namespace(login.namespace))
+        });
         let placed = self.sources.iter().enumerate().map(|(index, source)| {
+            if login.is_some() {
+                return source.through(login.as_ref());
+            }
             let way = self.detail.way(index).and_then(&find);
             source.through(way.and_then(|way| way.sources.first()))
         });
@@ -194,6 +208,7 @@ impl SyncKind {
             Self::VaultPKISecret => "VaultPKISecret",
             Self::VaultAuth => "VaultAuth",
             Self::VaultConnection => "VaultConnection",
+            Self::VaultAuthGlobal => "VaultAuthGlobal",
             Self::ExternalSecret => "ExternalSecret",
             Self::PushSecret => "PushSecret",
             Self::SecretStore => "SecretStore",
@@ -208,18 +223,20 @@ impl SyncKind {
             | Self::VaultDynamicSecret
             | Self::VaultPKISecret
             | Self::VaultAuth
-            | Self::VaultConnection => Operator::Vso,
+            | Self::VaultConnection
+            | Self::VaultAuthGlobal => Operator::Vso,
             Self::ExternalSecret | Self::PushSecret | Self::SecretStore | Self::ClusterSecretStore => Operator::Eso,
         }
     }
 
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::VaultStaticSecret,
         Self::VaultDynamicSecret,
         Self::VaultPKISecret,
         Self::VaultAuth,
         Self::VaultConnection,
+        Self::VaultAuthGlobal,
         Self::ExternalSecret,
         Self::PushSecret,
         Self::SecretStore,

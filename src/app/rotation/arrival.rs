@@ -69,7 +69,7 @@ pub fn bringers(model: &Model, now: Timestamp) -> Bringers<'_> {
     let mut all = Bringers::new();
     let table = model.sync.as_ref().and_then(|table| table.fresh(now, FeedId::Sync));
     for sync in table.into_iter().flat_map(Table::iter) {
-        for source in sync.places(|way| table.and_then(|table| table.get(way))) {
+        for source in model.places(sync) {
             let Some(role) = source.path.strip_prefix("static-creds/") else { continue };
             let place = Place {
                 namespace: source.namespace.trim_matches('/').to_owned(),

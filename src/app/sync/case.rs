@@ -100,7 +100,27 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn green(&self) -> bool {
-        self.ready().is_some_and(|ready| ready.status == "True")
+        match self.ready() {
+            Some(ready) => ready.status == "True",
+            None => self.speechless() && self.seen.detail.valid != Some(false),
+        }
+    }
+
+    /// Its operator is one of before 1.0, which writes no condition: what it did write, Events and the Secret are all there
+    /// is. One of 0.4 leaves not even that of a VaultStaticSecret with `hmacSecretData: false`, and the Secret alone tells.
+    pub(super) fn speechless(&self) -> bool {
+        let wrote = || match self.target() {
+            Target::Held(secret) => secret.writer.as_ref() == Some(&self.seen.object),
+            Target::Unseen | Target::Missing | Target::Empty(_) => false,
+        };
+        self.seen.kind.operator() == Operator::Vso
+            && self.ready().is_none()
+            && (self.seen.detail.observed || self.w.before_one() && wrote())
+    }
+
+    /// What its status claims, for a sentence that says otherwise.
+    pub(super) fn claims(&self) -> &'static str {
+        if self.speechless() { "Its status shows nothing" } else { "Every condition is True" }
     }
 
     pub(super) fn process(&self) -> Process {
@@ -128,6 +148,14 @@ impl<'a> Case<'a> {
 
     /// The same, only where it is later than what the status says.
     pub(super) fn complaint_after(&self, then: Option<Timestamp>) -> Option<&'a EventSeen> {
+        if self.speechless() {
+            // What failed goes on failing every few seconds; where it does not, it went well since.
+            let detail = &self.seen.detail;
+            let well = self.event(&["SecretSync", "SecretSynced", "SecretRotated"]).and_then(|event| event.last);
+            let then = [then, detail.renewed, detail.issued, well].into_iter().flatten().max();
+            let lately = |at: Timestamp| age(self.now, at) <= BACK_OFF * 2;
+            return self.complaint().filter(|event| event.last > then && event.last.is_some_and(lately));
+        }
         self.complaint().filter(|event| event.last > then)
     }
 
@@ -146,11 +174,12 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn places(&self) -> Vec<VaultPath> {
-        self.seen.places(|way| self.w.object(way))
+        self.w.model.places(self.seen)
     }
 
     pub(super) fn upstream(&self) -> Upstream {
         let places = self.places();
+        let guessed = self.namespace_guessed();
         let mut up =
             Upstream { whole: !places.is_empty() && places.len() == self.seen.sources.len(), ..Upstream::default() };
         for place in places {
@@ -159,6 +188,11 @@ impl<'a> Case<'a> {
                 continue;
             };
             up.whole &= within(self.now, path.at, METADATA_COUNTS);
+            // In another namespace it may be there.
+            if guessed && matches!(path.found, Ok(PathState::Absent)) {
+                up.whole = false;
+                continue;
+            }
             match &path.found {
                 Err(trouble) => {
                     up.whole = false;
@@ -180,14 +214,6 @@ impl<'a> Case<'a> {
         up
     }
 
-    /// Which of its ways to the vault may not be read, in words.
-    pub(super) fn unseen_way(&self) -> Option<String> {
-        let unseen = |way: &ObjectRef| {
-            Some(format!("{way} is not in sight: {} may not be listed", self.w.withheld(way)?.words()))
-        };
-        self.seen.detail.all_ways().find_map(unseen)
-    }
-
     /// `05:49:00Z, 37s ago`.
     pub(super) fn ago(&self, at: Timestamp) -> String {
         format!("{}, {} ago", moment(self.now, at), spoken(age(self.now, at)))
@@ -195,7 +221,7 @@ impl<'a> Case<'a> {
 
     /// Nothing was ever written into its status: either every attempt fails, or nobody ever took it up. Events tell.
     pub(super) fn unborn(&self) -> Option<Standing> {
-        if !self.seen.conditions.is_empty() || self.seen.detail.observed {
+        if !self.seen.conditions.is_empty() || self.seen.detail.observed || self.speechless() {
             return None;
         }
         let since = self.seen.created;
@@ -210,6 +236,9 @@ impl<'a> Case<'a> {
         }
         if let Some(through) = self.seen.detail.through.as_ref().filter(|through| self.w.lacks(through)) {
             return with(self.stands(Word::Failed, || format!("It names {through}, which does not exist")));
+        }
+        if let Some(broken) = self.broken_link() {
+            return with(self.stands(Word::Failed, || broken));
         }
         if self.refused() {
             return with(self.stands(Word::Failed, || self.refusal()));
@@ -271,7 +300,7 @@ impl<'a> Case<'a> {
             } else {
                 format!("{operator} looks every {} by its declaration", spoken(cadence))
             };
-            format!("Every condition is True, and nobody has looked since {}: {who}", self.ago(beat))
+            format!("{}, and nobody has looked since {}: {who}", self.claims(), self.ago(beat))
         });
         Some(Standing {
             lag: Some(old - cadence),
@@ -342,7 +371,9 @@ impl<'a> Case<'a> {
     pub(super) fn failing_by(&self, event: &EventSeen, of: Option<SignedDuration>) -> Standing {
         let cause = self.cause_of(&event.message);
         let standing = self.stands(Word::Failed, || {
-            format!("{} (an Event says so; the conditions still say True)", self.told(&cause, event.last))
+            let status =
+                if self.speechless() { "the status would not show it" } else { "the conditions still say True" };
+            format!("{} (an Event says so; {status})", self.told(&cause, event.last))
         });
         let lag = self.beat().map(|beat| age(self.now, beat));
         let by_vault = self.by_vault(&cause, event.last);
@@ -379,12 +410,18 @@ impl<'a> Case<'a> {
     /// The cause, with what the objects on the way to the vault add to it.
     pub(super) fn cause_of(&self, text: &str) -> Cause {
         let mut cause = cause::read(text);
-        match (cause.kind, &self.seen.detail.through) {
+        // What an operator says of a broken way names one object of it at best.
+        if cause.kind == Kind::Other
+            && let Some(broken) = self.broken_link()
+        {
+            cause.text = broken;
+            return cause;
+        }
+        let through = self.w.model.way(self.seen);
+        match (cause.kind, &through) {
             (Kind::Login, Some(through)) => {
-                let role =
-                    self.w.object(through).and_then(|auth| auth.detail.login.as_ref()).map(|(_, role)| role.as_str());
-                let role =
-                    role.filter(|role| !role.is_empty()).map(|role| format!(" as role {role}")).unwrap_or_default();
+                let role = self.w.role_of(through).filter(|role| !role.is_empty());
+                let role = role.map(|role| format!(" as role {role}")).unwrap_or_default();
                 cause.text =
                     format!("{through} cannot log in{role}: {}. Its own status does not show that", cause.text);
             }

@@ -76,7 +76,7 @@ fn lasting(case: &Case<'_>, terms: Option<(Timestamp, Timestamp)>, of: Option<Si
             let who = if dead { format!("; {operator} is not running") } else { String::new() };
             let end = if case.now >= end { "they ran out" } else { "they run out" }.to_owned()
                 + &format!(" at {}", moment(case.now, end));
-            format!("Every condition is True, and the lease was to be renewed by {}: {end}{who}", moment(case.now, due))
+            format!("{}, and the lease was to be renewed by {}: {end}{who}", case.claims(), moment(case.now, due))
         });
         return Standing { lag: Some(age(case.now, due)), of, ..standing };
     }
@@ -176,10 +176,7 @@ fn current(case: &Case<'_>, server: Option<Timestamp>, fresh: bool) -> Standing 
             } else {
                 "nobody looked".to_owned()
             };
-            format!(
-                "Every condition is True, and the password was to be rotated at {}: {who}",
-                moment(case.now, horizon)
-            )
+            format!("{}, and the password was to be rotated at {}: {who}", case.claims(), moment(case.now, horizon))
         });
         return Standing { lag: Some(age(case.now, horizon)), ..standing };
     }

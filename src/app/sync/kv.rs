@@ -223,25 +223,49 @@ fn behind_by_secret(case: &Case<'_>, up: &Upstream) -> Option<SignedDuration> {
     Some(if updated > changed { age(case.now, updated) } else { SignedDuration::ZERO })
 }
 
-/// Operators before 1.0 write no conditions: the Secret itself is all that testifies.
+/// Operators before 1.0 write no conditions: Events and the Secret itself are all that testifies. Each look of 0.4 wrote an
+/// Event; later ones write one where something failed or was written.
 fn old_operator(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standing {
-    let changed = match case.target() {
+    if let Some(event) = case.complaint_after(None) {
+        return case.failing_by(event, of);
+    }
+    let target = case.target();
+    let changed = match &target {
         Target::Held(secret) => secret.changed.as_ref().map(|changed| changed.at),
         Target::Missing | Target::Empty(_) | Target::Unseen => None,
     };
-    let standing = match (changed, up.updated) {
-        (Some(changed), Some(updated)) if up.whole && changed >= updated => {
+    let heard = case.event(&["SecretSync", "SecretSynced", "SecretRotated"]).and_then(|event| event.last);
+    let deleted =
+        up.deleted.as_ref().filter(|_| matches!(target, Target::Empty(_)) && case.seen.detail.pinned.is_none());
+    let standing = match (&target, changed.max(heard), up.updated) {
+        (Target::Missing, _, _) => Standing {
+            dire: true,
+            ..case.stands(Word::Behind, || {
+                let makes = if case.seen.detail.creates { "the operator makes it anew when it notices" } else { "create is false" };
+                format!("Its Secret does not exist; {makes}")
+            })
+        },
+        (Target::Empty(_), _, _) if deleted.is_some() => Standing {
+            lag: deleted.and_then(|(_, at)| *at).map(|at| age(case.now, at)),
+            dire: true,
+            ..case.stands(Word::Emptied, || {
+                let place = deleted.map(|(place, _)| place.words()).unwrap_or_default();
+                format!("The value at {place} was deleted in the vault; the operator took that for a success and emptied the Secret")
+            })
+        },
+        (_, Some(seen), Some(updated)) if up.whole && seen >= updated => {
             let standing = case.stands(Word::Synced, || {
-                "Its operator writes no conditions (before 1.0); the Secret was written after the last change in the vault".to_owned()
+                let what = if heard > changed { "it looked" } else { "the Secret was written" };
+                format!("Its operator writes no conditions (before 1.0); {what} after the last change in the vault")
             });
             Standing { lag: Some(SignedDuration::ZERO), ..standing }
         }
-        (Some(_), Some(updated)) => behind(case, updated, updated, of),
+        (_, Some(_), Some(updated)) => behind(case, updated, updated, of),
         _ => case.stands(Word::Unknown, || {
             "Its operator writes no conditions (before 1.0): no heartbeat to judge by".to_owned()
         }),
     };
-    Standing { of, ..standing }
+    Standing { of, looked: standing.looked.or(heard), ..standing }
 }
 
 /// What is wrong with it beside.

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::witnesses::{Process, VaultNow};
 use super::{Standing, Word};
+use crate::app::model::auths::Gap;
 use crate::app::model::sync::{Condition, SyncKind, SyncSeen};
 use crate::app::time::moment;
 
@@ -12,7 +13,7 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
     if let Some(standing) = case.leaving().or_else(|| case.unborn()) {
         return standing;
     }
-    if case.seen.detail.valid == Some(false) || !case.green() && !case.seen.conditions.is_empty() {
+    if case.seen.detail.valid == Some(false) || case.ready().is_some() && !case.green() {
         return invalid(case);
     }
     let mut users = case.w.users(&case.seen.object);
@@ -76,11 +77,35 @@ fn refused(case: &Case<'_>, users: &[&SyncSeen]) -> Option<Standing> {
     }
     let text = text?;
     Some(case.stands(Word::Failed, || {
-        let role = case.seen.detail.login.as_ref().map(|(_, role)| role.as_str()).filter(|role| !role.is_empty());
+        let role = case.w.role_of(&case.seen.object).filter(|role| !role.is_empty());
         let role = role.map(|role| format!(" as role {role}")).unwrap_or_default();
         let n = crate::app::text::count(users.len(), "object");
         format!("Nobody can log in through it{role}: {text} ({n}); its own status is True, because it is never tried")
     }))
+}
+
+/// A VaultAuthGlobal has no status and nobody tries it: VaultAuths that name it say what is wrong with it.
+pub(super) fn global(case: &Case<'_>) -> Standing {
+    if let Some(standing) = case.leaving() {
+        return standing;
+    }
+    let model = case.w.model;
+    let auths = case.w.auths();
+    let takes = |auth: &&&SyncSeen| {
+        model.login(&auth.object).and_then(|login| login.global).as_ref() == Some(&case.seen.object)
+    };
+    let refused =
+        |auth: &&&SyncSeen| matches!(model.gap(auth), Some(Gap::Refuses(object, _)) if object == case.seen.object);
+    let users = auths.iter().filter(takes).count();
+    let refused: Vec<String> = auths.iter().filter(refused).map(|auth| auth.object.path()).collect();
+    let standing = case.stands(Word::Unwatched, || match users {
+        0 => "No VaultAuth in sight takes anything from it".to_owned(),
+        1 => "1 VaultAuth takes from it; it has no status of its own".to_owned(),
+        users => format!("{users} VaultAuths take from it; it has no status of its own"),
+    });
+    let also = (!refused.is_empty())
+        .then(|| case.w.say(|| format!("{} may not use it (allowedNamespaces)", refused.join(", "))));
+    Standing { also, looked: None, ..standing }
 }
 
 /// A store of ESO logs in each time it is validated: its Ready is a probe.

@@ -76,7 +76,7 @@ fn lasting(case: &Case<'_>, offset: SignedDuration) -> Standing {
         let operator = case.operator();
         let standing = case.stands(Word::Dropped, || {
             let who = if dead { format!("; {operator} is not running") } else { String::new() };
-            format!("Every condition is True, and a new certificate was due at {}{who}", moment(case.now, due))
+            format!("{}, and a new certificate was due at {}{who}", case.claims(), moment(case.now, due))
         });
         return Standing { lag: Some(age(case.now, due)), ..standing };
     }

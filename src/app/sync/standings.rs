@@ -154,9 +154,8 @@ pub fn moved<'a>(model: &mut Model, objects: impl IntoIterator<Item = &'a Object
         }
         found.push(object.clone());
         // How a way to the vault stands is told by what comes through it.
-        let through = |seen: &SyncSeen| seen.detail.through.clone();
-        let way = known.and_then(through);
-        let beyond = way.as_ref().and_then(|way| model.sync.as_ref()?.get(way)).and_then(through);
+        let way = known.and_then(|seen| model.way(seen));
+        let beyond = way.as_ref().and_then(|way| model.way(model.sync.as_ref()?.get(way)?));
         found.extend(way.into_iter().chain(beyond));
     }
     let inner = model.standings.inner_mut();
@@ -198,7 +197,11 @@ pub fn grow(model: &mut Model, now: Timestamp) {
 /// A way to the vault: others go through it.
 const fn is_way(kind: SyncKind) -> bool {
     match kind {
-        SyncKind::VaultAuth | SyncKind::VaultConnection | SyncKind::SecretStore | SyncKind::ClusterSecretStore => true,
+        SyncKind::VaultAuth
+        | SyncKind::VaultConnection
+        | SyncKind::VaultAuthGlobal
+        | SyncKind::SecretStore
+        | SyncKind::ClusterSecretStore => true,
         SyncKind::VaultStaticSecret
         | SyncKind::VaultDynamicSecret
         | SyncKind::VaultPKISecret

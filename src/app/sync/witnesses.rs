@@ -32,6 +32,9 @@ struct Index<'a> {
     events: HashMap<&'a ObjectRef, Vec<&'a EventSeen>>,
     paths: HashMap<&'a VaultPath, &'a PathSeen>,
     users: HashMap<&'a ObjectRef, Vec<&'a SyncSeen>>,
+    /// Those of VSO that name no way to the vault: the operator takes its own default.
+    unnamed: Vec<&'a SyncSeen>,
+    auths: Vec<&'a SyncSeen>,
     /// Which kinds are in sight in which namespace.
     kinds: HashSet<(&'a str, &'a str)>,
 }
@@ -70,8 +73,13 @@ impl<'a> Witnesses<'a> {
         }
         for seen in model.sync.iter().flat_map(Table::iter) {
             index.kinds.insert((&seen.object.kind, &seen.object.namespace));
-            if let Some(through) = &seen.detail.through {
-                index.users.entry(through).or_default().push(seen);
+            match &seen.detail.through {
+                Some(through) => index.users.entry(through).or_default().push(seen),
+                None if seen.kind.operator() == Operator::Vso => index.unnamed.push(seen),
+                None => {}
+            }
+            if seen.kind == SyncKind::VaultAuth {
+                index.auths.push(seen);
             }
         }
         Self { model, now, wordy: true, index: Some(index) }
@@ -111,6 +119,7 @@ impl<'a> Witnesses<'a> {
             SyncKind::VaultDynamicSecret => dynamic::judge(&case),
             SyncKind::VaultPKISecret => pki::judge(&case),
             SyncKind::VaultAuth | SyncKind::VaultConnection => login::judge(&case),
+            SyncKind::VaultAuthGlobal => login::global(&case),
             SyncKind::SecretStore | SyncKind::ClusterSecretStore => login::store(&case),
             SyncKind::ExternalSecret => external::judge(&case),
             SyncKind::PushSecret => push::judge(&case),
@@ -127,6 +136,12 @@ impl<'a> Witnesses<'a> {
             return None;
         }
         self.model.sync.as_ref()?.get(object)
+    }
+
+    /// The role with which a login or a store logs in.
+    pub(super) fn role_of(&self, way: &ObjectRef) -> Option<String> {
+        let merged = self.model.login(way).map(|login| login.role);
+        merged.or_else(|| self.object(way)?.detail.login.clone().map(|(_, role)| role))
     }
 
     /// Why an object of this name may not be read, where it may not: nobody can tell whether it exists.
@@ -164,11 +179,37 @@ impl<'a> Witnesses<'a> {
 
     /// Objects that name this one as their way to the vault.
     pub(super) fn users(&self, object: &ObjectRef) -> Vec<&'a SyncSeen> {
+        let seen = |user: &&SyncSeen| self.withheld(&user.object).is_none();
         if let Some(index) = &self.index {
-            return index.users.get(object).cloned().unwrap_or_default();
+            let named = index.users.get(object).into_iter().flatten().copied();
+            let unnamed = index.unnamed.iter().copied().filter(|user| self.model.way(user).as_ref() == Some(object));
+            return named.chain(unnamed).filter(seen).collect();
         }
         let all = self.model.sync.iter().flat_map(Table::iter);
-        all.filter(|seen| seen.detail.through.as_ref() == Some(object)).collect()
+        let named = |user: &&SyncSeen| user.detail.through.as_ref() == Some(object);
+        let unnamed = |user: &&SyncSeen| {
+            user.detail.through.is_none()
+                && user.kind.operator() == Operator::Vso
+                && self.model.way(user).as_ref() == Some(object)
+        };
+        all.filter(|user| named(user) || unnamed(user)).filter(seen).collect()
+    }
+
+    /// VaultAuths that name a VaultAuthGlobal, this one or whichever counts.
+    pub(super) fn auths(&self) -> Vec<&'a SyncSeen> {
+        let names = |seen: &&SyncSeen| seen.detail.auth.as_ref().is_some_and(|auth| auth.global.is_some());
+        if let Some(index) = &self.index {
+            return index.auths.iter().copied().filter(names).collect();
+        }
+        let all = self.model.sync.iter().flat_map(Table::iter);
+        all.filter(|seen| seen.kind == SyncKind::VaultAuth).filter(names).collect()
+    }
+
+    /// A VSO of before 1.0 runs: it writes no conditions, and before 0.5 next to no status.
+    pub(super) fn before_one(&self) -> bool {
+        let found = self.model.operators.iter().flat_map(|seen| &seen.value.found);
+        let old = |version: &str| version.trim_start_matches('v').starts_with("0.");
+        found.filter(|found| found.operator == Operator::Vso).any(|found| old(&found.version))
     }
 
     /// Whether Events are in sight: only then their silence says something.

@@ -59,6 +59,8 @@ pub struct Shared {
     pub keys: Keys,
     /// What sync objects name.
     pub sync: SyncNames,
+    /// The namespace in which the Vault Secrets Operator runs, where it was seen to run in one.
+    pub home: Option<String>,
     /// Logins of what brings secrets into the cluster.
     pub logins: Vec<Login>,
 }

@@ -14,6 +14,7 @@ use super::roster::{Login, Roster, SyncNames};
 use super::several::{narrowed, rows};
 use super::{Feed, Wide, no_cluster};
 use crate::app::id::{FeedId, ObjectRef};
+use crate::app::model::auths::{self, AuthSpec, Merged};
 use crate::app::model::fact::Fact;
 use crate::app::model::paths::{EngineKind, VaultPath};
 use crate::app::model::sync::{SyncKind, SyncSeen};
@@ -28,12 +29,13 @@ const VSO: &str = "secrets.hashicorp.com";
 const ESO: &str = "external-secrets.io";
 
 /// The kinds, newest version first where there are several; those of the whole cluster last.
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::new(VSO, "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"),
     Kind::new(VSO, "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"),
     Kind::new(VSO, "v1beta1", "VaultPKISecret", "vaultpkisecrets"),
     Kind::new(VSO, "v1beta1", "VaultAuth", "vaultauths"),
     Kind::new(VSO, "v1beta1", "VaultConnection", "vaultconnections"),
+    Kind::new(VSO, "v1beta1", "VaultAuthGlobal", "vaultauthglobals"),
     Kind::new(ESO, "v1", "ExternalSecret", "externalsecrets"),
     Kind::new(ESO, "v1beta1", "ExternalSecret", "externalsecrets"),
     Kind::new(ESO, "v1", "PushSecret", "pushsecrets"),
@@ -152,6 +154,7 @@ impl SyncFeed {
                 let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
                 book.versions = self.served.iter().map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
                 book.changed = false;
+                book.home = self.roster.now().home;
                 logins = Some(book.logins());
                 book.names()
             }
@@ -304,6 +307,8 @@ fn delta(fact: Fact) -> Option<Delta<SyncSeen>> {
 struct Book {
     versions: Vec<String>,
     named: BTreeMap<ObjectRef, Named>,
+    /// The namespace in which VSO runs, where it is known.
+    home: Option<String>,
     /// Since somebody was told.
     changed: bool,
 }
@@ -315,8 +320,12 @@ struct Named {
     ways: Vec<Option<ObjectRef>>,
     /// A way to the vault itself: a store, or a login.
     way: bool,
-    /// Mount and role.
+    /// Mount and role, by its own words.
     login: Option<(String, String)>,
+    /// What it says of a login that others go through.
+    auth: Option<AuthSpec>,
+    /// It goes through a VaultAuth, named or not.
+    logs_in: bool,
 }
 
 impl Book {
@@ -370,18 +379,23 @@ impl Book {
 
     /// The logins that objects make, each with what is read through it.
     fn logins(&self) -> Vec<Login> {
-        let mut through: BTreeMap<&ObjectRef, Vec<VaultPath>> = BTreeMap::new();
+        let mut through: BTreeMap<ObjectRef, Vec<VaultPath>> = BTreeMap::new();
         for (way, path) in self.named.values().flat_map(|named| self.placed(named)) {
             if let Some(way) = way {
                 through.entry(way).or_default().push(path);
             }
         }
         let logins = self.named.iter().filter_map(|(object, named)| {
-            let (mount, role) = named.login.clone()?;
+            let merged = self.merged(object, named);
+            let (mount, role) = match &merged {
+                Some(login) => (login.mount.clone(), login.role.clone()),
+                None => named.login.clone()?,
+            };
             let read = through.get(object).map_or(&[][..], Vec::as_slice);
             // Its own first: what goes through it may name another below that.
-            let own = named.sources.first().filter(|own| !own.namespace.is_empty());
-            let namespace = own.or_else(|| read.first()).map(|path| path.namespace.clone()).unwrap_or_default();
+            let own = merged.map(|login| login.namespace).or_else(|| Some(named.sources.first()?.namespace.clone()));
+            let own = own.filter(|own| !own.is_empty());
+            let namespace = own.or_else(|| Some(read.first()?.namespace.clone())).unwrap_or_default();
             let needs: BTreeSet<(String, String)> = read.iter().filter_map(need).collect();
             Some(Login { namespace, mount, role, account: None, needs: needs.into_iter().collect() })
         });
@@ -396,16 +410,28 @@ impl Book {
     }
 
     /// Where an object reads, each place with its way to the vault, and with what that adds to it.
-    fn placed<'a>(&self, named: &'a Named) -> Vec<(Option<&'a ObjectRef>, VaultPath)> {
+    fn placed(&self, named: &Named) -> Vec<(Option<ObjectRef>, VaultPath)> {
         if named.way {
             return Vec::new();
         }
+        let unnamed = || named.logs_in.then(|| auths::named("", SyncKind::VaultAuth.name(), "", self.home.as_deref()));
+        let through = named.through.clone().or_else(|| unnamed().flatten());
         let placed = named.sources.iter().enumerate().map(|(index, path)| {
-            let way = named.ways.get(index).and_then(Option::as_ref).or(named.through.as_ref());
-            let found = way.and_then(|way| self.named.get(way)).and_then(|way| way.sources.first());
-            (way, path.through(found))
+            let way = named.ways.get(index).cloned().flatten().or_else(|| through.clone());
+            let found = way.as_ref().and_then(|way| Some((way, self.named.get(way)?)));
+            let login = found.and_then(|(way, found)| self.merged(way, found));
+            let login = login.map(|login| VaultPath::of_namespace(login.namespace));
+            let place = path.through(login.as_ref().or_else(|| found?.1.sources.first()));
+            (way, place)
         });
         placed.collect()
+    }
+
+    /// The login of a VaultAuth, with what a VaultAuthGlobal adds.
+    fn merged(&self, object: &ObjectRef, named: &Named) -> Option<Merged> {
+        let spec = named.auth.as_ref().filter(|_| object.kind == SyncKind::VaultAuth.name())?;
+        let find = |global: &ObjectRef| self.named.get(global)?.auth.as_ref();
+        Some(auths::merged(object, spec, self.home.as_deref(), find))
     }
 }
 
@@ -425,13 +451,20 @@ fn need(path: &VaultPath) -> Option<(String, String)> {
 
 impl Named {
     fn of(row: &SyncSeen) -> Self {
-        let way = matches!(row.kind, SyncKind::VaultAuth | SyncKind::SecretStore | SyncKind::ClusterSecretStore);
+        let way = matches!(
+            row.kind,
+            SyncKind::VaultAuth | SyncKind::VaultAuthGlobal | SyncKind::SecretStore | SyncKind::ClusterSecretStore
+        );
+        let logs_in =
+            matches!(row.kind, SyncKind::VaultStaticSecret | SyncKind::VaultDynamicSecret | SyncKind::VaultPKISecret);
         Self {
             sources: row.sources.clone(),
             through: row.detail.through.clone(),
             ways: row.detail.ways.clone(),
             way,
             login: row.detail.login.clone(),
+            auth: row.detail.auth.clone(),
+            logs_in,
         }
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::app::id::ObjectRef;
-use crate::app::model::sync::{Condition, SyncDetail, SyncKind, SyncSeen};
+use crate::app::model::sync::{Condition, Operator, SyncDetail, SyncKind, SyncSeen};
 use crate::app::text::clean;
 
 /// What is kept of an object of either operator; `None` for one of another kind.
@@ -36,6 +36,7 @@ pub fn digest(object: &Value) -> Option<SyncSeen> {
                 .any(|name| name.contains(kind.operator().group())),
             valid: object.pointer("/status/valid").and_then(Value::as_bool),
             error: cleaned(object, "/status/error").filter(|error| !error.is_empty()),
+            observed: kind.operator() == Operator::Vso && vso::observed(object),
             ..SyncDetail::default()
         },
     };
@@ -44,6 +45,7 @@ pub fn digest(object: &Value) -> Option<SyncSeen> {
         SyncKind::VaultDynamicSecret => vso::dynamic_secret(object, &mut seen),
         SyncKind::VaultPKISecret => vso::certificate(object, &mut seen),
         SyncKind::VaultAuth => vso::auth(object, &mut seen),
+        SyncKind::VaultAuthGlobal => vso::auth_global(object, &mut seen),
         SyncKind::VaultConnection => {}
         SyncKind::ExternalSecret => eso::external_secret(object, &mut seen),
         SyncKind::PushSecret => eso::push_secret(object, &mut seen),

@@ -76,7 +76,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "Copy" => kept::copy(state, subject, page),
         "Holding" => kept::holding(state, subject, page),
         "ConfigMap" => kept::register(state, subject, page),
-        "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "VaultAuth" | "VaultConnection"
+        "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "VaultAuth" | "VaultAuthGlobal" | "VaultConnection"
         | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" => sync::facts(state, subject, page),
         "Node" => node::facts(state, subject, page),
         "Token" => token::facts(state, subject, page),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Page;
 use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, PathState, VaultPath};
-use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncSeen};
+use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncKind, SyncSeen};
 use crate::app::state::State;
 use crate::app::sync::judge;
 use crate::app::time::{age, quiet, spoken};
@@ -59,16 +59,31 @@ fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     if seen.secret.is_some() && !detail.creates {
         page.fact("", "is not made by it: it must be there");
     }
-    page.fact("through", &detail.through.as_ref().map(ToString::to_string).unwrap_or_default());
-    if let Some((mount, role)) = &detail.login {
-        page.fact("logs in", &format!("at {mount} as role {role}"));
-    }
+    let way = state.model.way(seen);
+    let named = if detail.through == way || detail.auth.is_some() { "" } else { ", for it names none" };
+    page.fact("through", &way.map(|way| format!("{way}{named}")).unwrap_or_default());
+    login(state, seen, page);
     cadence(state, seen, page);
     let restarts: Vec<String> = detail.restarts.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
     page.fact("restarts", &restarts.join(", "));
     if let Some((kind, name)) = &detail.generator {
         page.fact("generator", &format!("{kind} {name}: a new value at every refresh"));
     }
+}
+
+/// How it logs in, with what a VaultAuthGlobal adds.
+fn login(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let merged = state.model.login(&seen.object).filter(|_| seen.kind == SyncKind::VaultAuth);
+    let own = seen.detail.login.clone();
+    let (mount, role) =
+        merged.as_ref().map(|login| (login.mount.clone(), login.role.clone())).or(own).unwrap_or_default();
+    let role = if role.is_empty() { String::new() } else { format!(" as role {role}") };
+    if !mount.is_empty() {
+        page.fact("logs in", &format!("at {mount}{role}"));
+    }
+    let Some(login) = merged else { return };
+    page.fact("namespace", &login.namespace);
+    page.fact("takes from", &login.global.as_ref().map(ToString::to_string).unwrap_or_default());
 }
 
 fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
@@ -110,7 +125,7 @@ fn moments(state: &State, detail: &SyncDetail, page: &mut Page<'_>) {
 }
 
 fn vault(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
-    let placed = seen.places(|way| state.model.sync.as_ref()?.get(way));
+    let placed = state.model.places(seen);
     if placed.is_empty() {
         let keys: Vec<&str> =
             seen.sources.iter().map(|path| path.path.as_str()).filter(|key| !key.is_empty()).collect();

@@ -164,7 +164,7 @@ impl Space {
         let first: Vec<&SyncSeen> = first.filter_map(|row| state.model.sync.as_ref()?.get(&row.subject)).collect();
         let longest = |width: &dyn Fn(&SyncSeen) -> usize| first.iter().map(|seen| width(seen)).max().unwrap_or(0);
         let object = longest(&|seen| fmt::width(&seen.object.path()));
-        let beside = longest(&|seen| fmt::width(&through(seen))) + 2;
+        let beside = longest(&|seen| fmt::width(&through(state, seen))) + 2;
         let left = room.width.saturating_sub(OTHERS + object);
         let shown = left.saturating_sub(beside) >= 40;
         let why = if shown { left - beside } else { left };
@@ -180,7 +180,7 @@ fn cells(state: &State, witnesses: &Witnesses<'_>, look: &Look, row: &Row, space
     let mark = mark(&standing);
     let word = if space.zoomed || mark != Mark::Ok { standing.word.name() } else { "" };
     let why = standing.also.as_ref().map_or_else(|| standing.why.clone(), |also| format!("{}; {also}", standing.why));
-    let through = if space.through { through(seen) } else { String::new() };
+    let through = if space.through { through(state, seen) } else { String::new() };
     vec![
         Cell::new(mark.role(), format!("{} {word}", look.glyph(mark)).trim_end()),
         Cell::new(Role::Plain, seen.object.path()),
@@ -212,11 +212,11 @@ pub fn lag(standing: &Standing) -> String {
     }
 }
 
-fn through(seen: &SyncSeen) -> String {
+fn through(state: &State, seen: &SyncSeen) -> String {
     let name = |object: &ObjectRef| {
         if object.namespace == seen.object.namespace { object.name.clone() } else { object.path() }
     };
-    seen.detail.through.as_ref().map(name).unwrap_or_default()
+    state.model.way(seen).as_ref().map(name).unwrap_or_default()
 }
 
 /// The kinds in a few letters.
@@ -227,6 +227,7 @@ pub const fn short(kind: SyncKind) -> &'static str {
         SyncKind::VaultPKISecret => "PKI",
         SyncKind::VaultAuth => "auth",
         SyncKind::VaultConnection => "conn",
+        SyncKind::VaultAuthGlobal => "global",
         SyncKind::ExternalSecret => "ES",
         SyncKind::PushSecret => "PS",
         SyncKind::SecretStore | SyncKind::ClusterSecretStore => "store",

@@ -111,7 +111,11 @@ pub(super) const fn brings(kind: SyncKind) -> bool {
         | SyncKind::VaultPKISecret
         | SyncKind::ExternalSecret
         | SyncKind::PushSecret => true,
-        SyncKind::VaultAuth | SyncKind::VaultConnection | SyncKind::SecretStore | SyncKind::ClusterSecretStore => false,
+        SyncKind::VaultAuth
+        | SyncKind::VaultConnection
+        | SyncKind::VaultAuthGlobal
+        | SyncKind::SecretStore
+        | SyncKind::ClusterSecretStore => false,
     }
 }
 

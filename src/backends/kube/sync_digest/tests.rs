@@ -44,14 +44,14 @@ fn a_key_is_found_in_the_mount_of_its_store() {
         .unwrap()
     };
     let place =
-        |key: &str, path: Option<&str>| object(key).places(|_| Some(Box::leak(Box::new(store(path)))))[0].words();
+        |key: &str, path: Option<&str>| object(key).places(None, |_| Some(Box::leak(Box::new(store(path)))))[0].words();
     for key in ["shop/pay", "kv/shop/pay", "kv/data/shop/pay"] {
         assert_eq!(place(key, Some("kv")), "kv/shop/pay", "{key}");
     }
     assert_eq!(place("kv/shop/pay", None), "kv/shop/pay");
     assert_eq!(place("kv/data/shop/pay", None), "kv/shop/pay");
     // Without its store nobody knows the mount.
-    assert!(object("shop/pay").places(|_| None).is_empty());
+    assert!(object("shop/pay").places(None, |_| None).is_empty());
     let seen = object("shop/pay");
     assert_eq!(seen.refresh, Some(SignedDuration::from_hours(1)));
     assert_eq!(seen.secret, Some(ObjectRef::secret("pay", "web")));
@@ -68,10 +68,10 @@ fn a_namespace_comes_from_the_login_and_a_mount_from_the_store_of_the_entry() {
     };
     let auth = vso("VaultAuth", json!({"method": "jwt", "mount": "jwt", "namespace": "team/"}));
     let plain = vso("VaultAuth", json!({"method": "jwt", "mount": "jwt"}));
-    assert!(plain.sources.is_empty() && auth.places(|_| None).is_empty());
+    assert!(plain.sources.is_empty() && auth.places(None, |_| None).is_empty());
     let words = |spec: serde_json::Value, way: &SyncSeen, name: &str| {
         let seen = vso("VaultStaticSecret", spec);
-        seen.places(|asked| (asked.path() == name).then_some(way))[0].words()
+        seen.places(None, |asked| (asked.path() == name).then_some(way))[0].words()
     };
     let near = |namespace: &str| json!({"type": "kv-v2", "mount": "kv", "path": "a", "vaultAuthRef": "web", "namespace": namespace});
     let far = json!({"type": "kv-v2", "mount": "kv", "path": "a", "vaultAuthRef": "ops/web"});
@@ -94,7 +94,7 @@ fn a_namespace_comes_from_the_login_and_a_mount_from_the_store_of_the_entry() {
                 {"secretKey": "b", "remoteRef": {"key": "x"}, "sourceRef": {"storeRef": {"name": "second"}}}],
             "dataFrom": [{"extract": {"key": "y"}, "sourceRef": {"storeRef": {"name": "far", "kind": "ClusterSecretStore"}}}]}}))
     .unwrap();
-    let placed = seen.places(|name| stores.iter().find(|store| store.object == *name));
+    let placed = seen.places(None, |name| stores.iter().find(|store| store.object == *name));
     // The store of the last is not in sight: nobody knows its mount.
     assert_eq!(placed.iter().map(VaultPath::words).collect::<Vec<_>>(), ["kv/x", "team/two/x"]);
     let ways: Vec<String> = seen.detail.all_ways().map(ToString::to_string).collect();

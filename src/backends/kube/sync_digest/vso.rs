@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::{cleaned, duration, epoch, flag, list, moment, seconds, text};
 use crate::app::id::ObjectRef;
+use crate::app::model::auths::{AuthSpec, GlobalRef, MethodSpec};
 use crate::app::model::paths::{EngineKind, VaultPath};
 use crate::app::model::sync::SyncSeen;
+use crate::app::text::clean;
 
 pub(super) fn static_secret(object: &Value, seen: &mut SyncSeen) {
     let engine = match text(object, "/spec/type") {
@@ -51,11 +53,49 @@ pub(super) fn auth(object: &Value, seen: &mut SyncSeen) {
     let role = cleaned(object, &format!("/spec/{method}/role")).unwrap_or_default();
     seen.detail.login = Some((cleaned(object, "/spec/mount").unwrap_or_default(), role));
     seen.detail.through = reference(object, seen, "/spec/vaultConnectionRef", "VaultConnection");
+    seen.detail.auth = Some(said(object, ["/spec/method", "/spec/mount", "/spec/namespace"]));
     // Whoever logs in with it and names no namespace reads in this one.
     reads(object, seen, String::new(), EngineKind::Other);
     seen.sources.iter_mut().for_each(|source| source.mount.clear());
     seen.sources.retain(|source| !source.namespace.is_empty());
 }
+
+/// What VaultAuths have in common.
+pub(super) fn auth_global(object: &Value, seen: &mut SyncSeen) {
+    let names = ["/spec/defaultAuthMethod", "/spec/defaultMount", "/spec/defaultVaultNamespace"];
+    seen.detail.auth = Some(said(object, names));
+}
+
+/// What is said of a login, with the names of its method, its mount and its namespace in the vault.
+fn said(object: &Value, [method, mount, namespace]: [&str; 3]) -> AuthSpec {
+    let bare = |text: Option<String>| text.unwrap_or_default().trim_matches('/').to_owned();
+    let methods = METHODS.iter().filter_map(|method| {
+        let said = object.pointer(&format!("/spec/{method}")).filter(|said| said.is_object())?;
+        let spec = MethodSpec {
+            role: cleaned(said, "/role").unwrap_or_default(),
+            mount: bare(cleaned(said, "/mount")),
+            namespace: bare(cleaned(said, "/namespace")),
+        };
+        Some(((*method).to_owned(), spec))
+    });
+    let global = object.pointer("/spec/vaultAuthGlobalRef").filter(|named| named.is_object());
+    AuthSpec {
+        method: cleaned(object, method).unwrap_or_default(),
+        mount: bare(cleaned(object, mount)),
+        namespace: bare(cleaned(object, namespace)),
+        connection: cleaned(object, "/spec/vaultConnectionRef").unwrap_or_default(),
+        methods: methods.collect(),
+        allowed: list(object, "/spec/allowedNamespaces").iter().filter_map(Value::as_str).map(clean).collect(),
+        global: global.map(|named| GlobalRef {
+            name: cleaned(named, "/name").unwrap_or_default(),
+            namespace: cleaned(named, "/namespace").unwrap_or_default(),
+            default: flag(named, "/allowDefault").unwrap_or(false),
+        }),
+    }
+}
+
+/// As the operator calls them.
+const METHODS: [&str; 5] = ["kubernetes", "jwt", "appRole", "aws", "gcp"];
 
 fn destination(object: &Value, seen: &mut SyncSeen) {
     if let Some(name) = cleaned(object, "/spec/destination/name") {
@@ -63,7 +103,6 @@ fn destination(object: &Value, seen: &mut SyncSeen) {
     }
     seen.detail.creates = flag(object, "/spec/destination/create").unwrap_or(false);
     seen.detail.overwrites = flag(object, "/spec/destination/overwrite").unwrap_or(false);
-    seen.detail.observed = object.pointer("/status/lastGeneration").and_then(Value::as_i64).is_some_and(|at| at > 0);
     seen.detail.no_raw = flag(object, "/spec/destination/transformation/excludeRaw").unwrap_or(false);
     let target = |target: &Value| Some((cleaned(target, "/kind")?, cleaned(target, "/name")?));
     seen.detail.restarts = list(object, "/spec/rolloutRestartTargets").iter().filter_map(target).collect();
@@ -78,6 +117,16 @@ fn reads(object: &Value, seen: &mut SyncSeen, path: String, engine: EngineKind) 
         path: trimmed(path),
         engine,
     }];
+}
+
+/// Whether it wrote any status. Before 1.0 it wrote no conditions, and before 0.5 (`api/v1beta1` of 0.4.3) a
+/// VaultStaticSecret had `secretMAC` alone, a VaultPKISecret no `lastRotation`.
+pub(super) fn observed(object: &Value) -> bool {
+    let number = |name: &str| object.pointer(&format!("/status/{name}")).and_then(Value::as_i64).unwrap_or(0) > 0;
+    let words = |name: &str| text(object, &format!("/status/{name}")).is_some_and(|text| !text.is_empty());
+    ["lastGeneration", "lastRenewalTime", "expiration", "lastRotation"].into_iter().any(number)
+        || ["secretMAC", "serialNumber", "error"].into_iter().any(words)
+        || flag(object, "/status/valid").is_some()
 }
 
 /// `name` or `namespace/name`; left empty it means `default` in the operator's own namespace, which nobody names here.
