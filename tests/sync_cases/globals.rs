@@ -4,6 +4,7 @@ use baowatch::app::alerts::rules;
 use baowatch::app::id::ObjectRef;
 use baowatch::app::model::Model;
 use baowatch::app::model::observed::Observed;
+use baowatch::app::model::paths::VaultPath;
 use baowatch::app::model::sync::{Operator, OperatorSeen, OperatorsSeen, SyncSeen};
 use baowatch::app::model::table::Table;
 use baowatch::app::sync::{Word, judge};
@@ -24,9 +25,7 @@ fn with_globals(home: bool) -> (Model, jiff::Timestamp) {
     use serde_json::json;
     let now = on_the_day("06:00:00");
     let fails = |message: &str| {
-        let condition = |kind: &str| {
-            json!({"type": kind, "status": "False", "reason": "x", "message": message, "lastTransitionTime": "2026-11-22T05:59:50Z"})
-        };
+        let condition = |kind: &str| json!({"type": kind, "status": "False", "reason": "x", "message": message, "lastTransitionTime": "2026-11-22T05:59:50Z"});
         let conditions: Vec<_> = ["SecretSynced", "Healthy", "Ready"].into_iter().map(condition).collect();
         json!({"lastGeneration": 1, "conditions": conditions})
     };
@@ -110,7 +109,7 @@ fn what_is_merged_from_a_global_is_what_an_object_is_judged_by() {
         let (namespace, name) = path.split_once('/').unwrap();
         model.sync.as_ref().unwrap().get(&ObjectRef::new("VaultStaticSecret", namespace, name)).unwrap().clone()
     };
-    let places = |path: &str| model.places(&seen(path)).iter().map(|place| place.words()).collect::<Vec<_>>();
+    let places = |path: &str| model.places(&seen(path)).iter().map(VaultPath::words).collect::<Vec<_>>();
     assert_eq!(places("shop/good"), ["team/kv/web"]);
     assert_eq!(places("shop/unnamed"), ["crew/kv/web"]);
     let why = |path: &str| judge(&model, &seen(path), now).why;
