@@ -417,10 +417,6 @@ fn who_may_not_read_learns_which_line_would_allow_it() {
     assert!(rules_about(&document, "web").contains(&"sync-failed".to_owned()), "{document:#}");
     assert!(of("vaultauth-invalid", "unknown"), "{document:#}");
     assert!(!of("store-not-ready", "unknown"), "a kind that is not served is not missing: {document:#}");
-    let screen = scene.vault.baowatch(&["--print", "160x50", "--keys", "3"]).env("KUBECONFIG", &path).output().unwrap();
-    let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
-    assert!(screen.contains("sync denied in part") && screen.contains("VaultAuths"), "{screen}");
-
     // A VaultAuthGlobal that is not there is the broken link, by its name.
     kubectl(&["create", "namespace", "vso"]);
     let object = |kind: &str, namespace: &str, name: &str, spec: Value| {
