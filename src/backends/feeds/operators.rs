@@ -105,7 +105,7 @@ impl OperatorsFeed {
         for object in names {
             let one = Many {
                 fields: format!("metadata.name={}", object.name),
-                ..Many::of(DEPLOYMENTS, Some(object.namespace.clone()))
+                ..Many::of(DEPLOYMENTS, Some(object.namespace.to_string()))
             };
             let is = |deployment: &Value| named(deployment).as_ref() == Some(&object);
             found.extend(kube.list(&one).await?.into_iter().filter(is));

@@ -209,7 +209,7 @@ pub fn lag(standing: &Standing) -> String {
 
 fn through(seen: &SyncSeen) -> String {
     let name = |object: &ObjectRef| {
-        if object.namespace == seen.object.namespace { object.name.clone() } else { object.path() }
+        if object.namespace == seen.object.namespace { object.name.to_string() } else { object.path() }
     };
     seen.detail.through.as_ref().map(name).unwrap_or_default()
 }

@@ -13,7 +13,7 @@ const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn external_secret(object: &Value, seen: &mut SyncSeen) {
     let name = cleaned(object, "/spec/target/name").filter(|name| !name.is_empty());
-    let name = name.unwrap_or_else(|| seen.object.name.clone());
+    let name = name.unwrap_or_else(|| seen.object.name.to_string());
     seen.secret = Some(ObjectRef::secret(&seen.object.namespace, &name));
     let data = list(object, "/spec/data").iter().map(|entry| (entry, "/remoteRef"));
     let from = list(object, "/spec/dataFrom").iter().map(|entry| (entry, "/extract"));
