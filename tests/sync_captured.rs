@@ -224,9 +224,9 @@ fn tell(model: &mut Model, feed: FeedId, fact: Fact, now: jiff::Timestamp) {
 /// What changes one table into the other.
 fn turns<T: Named + Clone + PartialEq>(before: Option<&Table<T>>, after: &Table<T>) -> (Delta<T>, Delta<T>) {
     let known = |object| before.and_then(|table| table.get(object));
-    let put = after.iter().filter(|row| known(row.object()) != Some(*row)).cloned().collect();
+    let put = after.iter().filter(|row| known(row.object()) != Some(*row)).cloned();
     let gone = before.iter().flat_map(|table| table.iter()).map(Named::object);
-    (Delta::Put(put), Delta::Gone(gone.filter(|object| after.get(object).is_none()).cloned().collect()))
+    (Delta::put(put), Delta::Gone(gone.filter(|object| after.get(object).is_none()).cloned().collect()))
 }
 
 #[test]
@@ -241,8 +241,8 @@ fn what_is_kept_is_what_would_be_judged_anew() {
         // Time goes on only: each file begins anew, with a whole list.
         if at.is_none_or(|(file, _)| file != row.file) {
             kept = Model::default();
-            tell(&mut kept, FeedId::Sync, Fact::Sync(Delta::Whole(Vec::new())), now);
-            tell(&mut kept, FeedId::Secrets, Fact::Secrets(Delta::Whole(Vec::new())), now);
+            tell(&mut kept, FeedId::Sync, Fact::Sync(Delta::whole(Vec::new())), now);
+            tell(&mut kept, FeedId::Secrets, Fact::Secrets(Delta::whole(Vec::new())), now);
         }
         at = Some((row.file, now));
         kept.replicas.clone_from(&truth.replicas);

@@ -44,7 +44,7 @@ struct Part<T> {
     served: bool,
 }
 
-impl<T: Named + Serialize + Send + 'static> Several<T> {
+impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
     /// No list yet.
     pub const fn new(form: Form<T>) -> Self {
         Self { parts: Vec::new(), form, whole: false }
@@ -128,7 +128,7 @@ pub(super) fn narrowed<T>(many: &Many, delta: Delta<T>) -> Delta<T> {
 }
 
 /// The objects of a first look.
-pub(super) fn rows<T>(delta: Delta<T>) -> Vec<T> {
+pub(super) fn rows<T>(delta: Delta<T>) -> Vec<Arc<T>> {
     match delta {
         Delta::Whole(rows) | Delta::Part { rows, .. } | Delta::Put(rows) => rows,
         Delta::Gone(_) | Delta::Same => Vec::new(),

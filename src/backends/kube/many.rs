@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fault::{Right, trouble};
-use super::port::{Many, Step};
 use super::page;
+use super::port::{Many, Step};
 use super::real::{MOST, PAGE, limited};
 use super::watch::{LONGEST_WATCH, explained, quiet_when_denied};
 use crate::app::trouble::{Trouble, TroubleKind};
@@ -90,11 +90,7 @@ pub(super) async fn each(
     limited(&what, &right(many), pages(client, many, show)).await
 }
 
-async fn pages(
-    client: &Client,
-    many: &Many,
-    show: &mut (dyn FnMut(Value) + Send),
-) -> kube::Result<Option<String>> {
+async fn pages(client: &Client, many: &Many, show: &mut (dyn FnMut(Value) + Send)) -> kube::Result<Option<String>> {
     let list = Request::new(api::<DynamicObject>(client, many).resource_url());
     let mut params = params(many).limit(PAGE);
     let mut found = 0;

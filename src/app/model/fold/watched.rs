@@ -1,5 +1,7 @@
 //! What is watched beside the vault itself, folded in; what moved goes on the timeline.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::Model;
@@ -40,11 +42,11 @@ pub(super) fn paths(model: &mut Model, seen: &PathsSeen, now: Timestamp) {
 }
 
 pub(super) fn secrets(model: &mut Model, delta: &Delta<SecretSeen>, now: Timestamp) {
-    let after = |rows: &[SecretSeen]| -> Vec<SecretSeen> {
+    let after = |rows: &[Arc<SecretSeen>]| -> Vec<Arc<SecretSeen>> {
         let known = model.secrets.as_ref();
         let weighed = rows.iter().map(|row| match known.and_then(|known| known.get(&row.object)) {
-            Some(before) => row.clone().after(before, now),
-            None => row.clone(),
+            Some(before) => Arc::new(SecretSeen::clone(row).after(before, now)),
+            None => Arc::clone(row),
         });
         weighed.collect()
     };
