@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Vault, left_out};
+use crate::lab::{Own, Vault, left_out};
 use crate::outage::Console;
 
 /// Stands in every value that is written into KV; none may ever be seen.
@@ -18,15 +18,16 @@ struct Scene {
     vault: Vault,
     address: String,
     seen: std::cell::RefCell<String>,
+    _own: Own,
 }
 
 impl Scene {
     /// A control plane of its own: kinds and objects here are seen from everywhere in it.
     fn new(spec: Value) -> Self {
-        let lab: &'static Lab = Box::leak(Box::new(Lab::start()));
-        let vault = lab.vault(spec);
+        let own = Own::start();
+        let vault = own.0.vault(spec);
         let address = vault.made["addresses"][vault.pod(0)].as_str().unwrap().to_owned();
-        let scene = Self { vault, address, seen: std::cell::RefCell::default() };
+        let scene = Self { vault, address, seen: std::cell::RefCell::default(), _own: own };
         scene.bao(&["secrets", "enable", "-path=kv", "-version=2", "kv"], "");
         scene.bao(&["policy", "write", "lifeguard", "-"], "path \"kv/metadata/*\" { capabilities = [\"read\"] }");
         scene.bao(&["policy", "write", "nothing", "-"], "path \"nowhere\" { capabilities = [\"read\"] }");
