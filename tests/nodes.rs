@@ -70,7 +70,7 @@ fn severity(model: &Model, rule: &str, subject: &str) -> Option<Severity> {
     match finds(model, rule, subject, 1) {
         Finding::Firing(firing) => Some(firing.severity),
         Finding::Clear => None,
-        Finding::Unknown(why) => panic!("{rule}: {why}"),
+        Finding::Unknown(why) | Finding::Kept(why) => panic!("{rule}: {why}"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Vault, left_out};
+use crate::lab::{Own, Vault, left_out};
 use crate::outage::Console;
 
 /// Stands in every value that is written into KV; none may ever be seen.
@@ -18,15 +18,16 @@ struct Scene {
     vault: Vault,
     address: String,
     seen: std::cell::RefCell<String>,
+    _own: Own,
 }
 
 impl Scene {
     /// A control plane of its own: kinds and objects here are seen from everywhere in it.
-    fn new() -> Self {
-        let lab: &'static Lab = Box::leak(Box::new(Lab::start()));
-        let vault = lab.vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
+    fn new(spec: Value) -> Self {
+        let own = Own::start();
+        let vault = own.0.vault(spec);
         let address = vault.made["addresses"][vault.pod(0)].as_str().unwrap().to_owned();
-        let scene = Self { vault, address, seen: std::cell::RefCell::default() };
+        let scene = Self { vault, address, seen: std::cell::RefCell::default(), _own: own };
         scene.bao(&["secrets", "enable", "-path=kv", "-version=2", "kv"], "");
         scene.bao(&["policy", "write", "lifeguard", "-"], "path \"kv/metadata/*\" { capabilities = [\"read\"] }");
         scene.bao(&["policy", "write", "nothing", "-"], "path \"nowhere\" { capabilities = [\"read\"] }");
@@ -255,7 +256,7 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
     if left_out() {
         return;
     }
-    let mut scene = Scene::new();
+    let mut scene = Scene::new(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
     scene.token("lifeguard");
     scene.vault.check_until("a first whole look", &[], |_, d| crate::lab::verdict(d) == "unproven");
 
@@ -353,7 +354,7 @@ fn who_may_not_read_learns_which_line_would_allow_it() {
     if left_out() {
         return;
     }
-    let mut scene = Scene::new();
+    let mut scene = Scene::new(json!({"replicas": 1}));
     scene.crds("vso.yaml");
     scene.apply(&static_secret("web", "10m"));
     scene.put("shop/web", 1);
@@ -384,4 +385,63 @@ fn who_may_not_read_learns_which_line_would_allow_it() {
     assert!(next.contains("secrets.hashicorp.com") && next.contains("vaultstaticsecrets"), "{next}");
     assert!(next.contains("ClusterRole") && next.contains("\"watch\""), "{next}");
     assert_eq!(feed(&document, "operators")["state"], "denied", "{document:#}");
+    a_seal_is_one_alarm(&mut scene);
+}
+
+/// What VSO writes at an attempt against a sealed vault.
+fn shut() -> Value {
+    let message = "Failed to sync the secret, horizon=8.1s, err=Error making API request.\n\nURL: GET http://openbao:8200/v1/kv/data/shop/web\nCode: 503. Errors:\n\n* Vault is sealed";
+    let mut status = failing();
+    for condition in status["conditions"].as_array_mut().unwrap() {
+        condition["lastTransitionTime"] = json!(ago(0));
+    }
+    status["conditions"][0]["message"] = json!(message);
+    status
+}
+
+/// All objects fail while somebody holds the vault shut, and work again when it was opened and they have tried.
+fn a_seal_is_one_alarm(scene: &mut Scene) {
+    use crate::prove::{ask, root};
+    // Nothing is asked with a token, and people are declared: nothing but the objects and the seal is judged.
+    let (namespace, name) = (&scene.vault.namespace, &scene.vault.name);
+    let context = scene.vault.lab.kubectl(&["config", "current-context"], "").trim().to_owned();
+    let config = format!(
+        "clusters:\n  lab:\n    context: {context}\n    vault:\n      namespace: {namespace}\n      name: {name}\n      \
+         reopens: people\n"
+    );
+    scene.vault.configure(&config);
+    let names = ["web", "mail", "shelf"];
+    for name in names {
+        scene.apply(&static_secret(name, "10m"));
+        scene.put(&format!("shop/{name}"), 1);
+    }
+    scene.secrets("shop", &names);
+    let tell = |status: &dyn Fn() -> Value| {
+        for name in names {
+            scene.status("vaultstaticsecret", "shop", name, &status());
+        }
+    };
+    tell(&|| beat(0));
+    scene.vault.check_until("nothing wrong", &[], |code, _| code == 0);
+
+    let (status, answer) = ask(&scene.vault, 0, "PUT", "sys/seal", &root(&scene.vault), &json!({}));
+    assert_eq!(status, 204, "{answer}");
+    tell(&shut);
+    let (code, document) = scene.check();
+    assert_eq!((code, crate::lab::verdict(&document)), (2, "down"), "{document:#}");
+    let about = |document: &Value| {
+        let alerts = document["alerts"].as_array().unwrap().iter();
+        alerts.filter(|alert| alert["rule"].as_str().unwrap().starts_with("sync-")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(about(&document), [] as [Value; 0], "{document:#}");
+
+    scene.bao(&["operator", "unseal", &scene.vault.keys()[0]], "");
+    tell(&shut);
+    let (code, document) = scene.vault.check_until("an open vault", &[], |_, d| crate::lab::verdict(d) != "down");
+    assert_eq!(code, 3, "{document:#}");
+    let [one] = about(&document).try_into().unwrap_or_else(|_| panic!("{document:#}"));
+    assert_eq!((&one["rule"], &one["state"]), (&json!("sync-failed"), &json!("unknown")), "{one:#}");
+    assert!(one["sentence"].to_string().contains("and 2 more failed while the vault was sealed"), "{one:#}");
+    tell(&|| beat(0));
+    scene.vault.check_until("as before", &[], |code, document| (code, about(document).len()) == (0, 0));
 }

@@ -20,6 +20,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// Failing attempts of VSO are this far apart at most.
 const BACK_OFF: SignedDuration = SignedDuration::from_secs(90);
 
+/// A Service leads to a replica this long after it was opened: a readiness probe must have seen it first.
+const ENDPOINTS: SignedDuration = SignedDuration::from_secs(15);
+
 /// A failure that nobody repeated for this long past its time is no news any more.
 const STALE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -348,8 +351,14 @@ impl<'a> Case<'a> {
             (Kind::Sealed, VaultNow::Open | VaultNow::Unknown) => {
                 said.is_some_and(|said| age(self.now, said) <= BACK_OFF)
             }
-            (Kind::Unreachable, VaultNow::Open | VaultNow::Unknown)
-            | (Kind::Denied | Kind::Login | Kind::Nothing | Kind::Other, _) => false,
+            // Through a Service nobody reaches a replica that is not ready, and a sealed one is not.
+            (Kind::Unreachable, VaultNow::Open) => {
+                let opened = self.w.model.opened.filter(|opened| age(self.now, *opened) <= BACK_OFF);
+                said.zip(opened).is_some_and(|(said, opened)| said <= opened + ENDPOINTS)
+            }
+            (Kind::Unreachable, VaultNow::Unknown) | (Kind::Denied | Kind::Login | Kind::Nothing | Kind::Other, _) => {
+                false
+            }
         }
     }
 
