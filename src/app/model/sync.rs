@@ -148,12 +148,30 @@ pub struct SyncDetail {
     pub deletes: bool,
     /// PushSecret: `updatePolicy: IfNotExists`.
     pub if_absent: bool,
-    /// ESO: `syncWindows` allow a refresh at certain times only.
-    pub windows: bool,
+    /// ExternalSecret: `syncWindows`.
+    pub windows: Option<SyncWindows>,
     /// VSO: `destination.overwrite`: it may take a Secret that somebody else made.
     pub overwrites: bool,
     /// VSO: it wrote a `lastGeneration`: a status without conditions is one of before 1.0 then, and not an empty one.
     pub observed: bool,
+}
+
+/// When an ExternalSecret may be read again, in UTC: `syncWindows`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncWindows {
+    /// `kind: deny`: it is not read inside of them, rather than outside.
+    pub deny: bool,
+    /// Each of them, at least one.
+    pub each: Vec<SyncWindow>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncWindow {
+    /// When it opens: five fields of cron, `@daily` or `@every 2h`. One that cannot be read is ignored by the operator.
+    pub schedule: String,
+    /// How long it stays open.
+    pub lasts: SignedDuration,
 }
 
 impl SyncSeen {

@@ -15,7 +15,7 @@ use crate::app::time::{age, moment, spoken, within};
 const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(40);
 
 /// Below three cadences a look may be late because others stand in line; and so it may below this.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Failing attempts of VSO are this far apart at most.
 const BACK_OFF: SignedDuration = SignedDuration::from_secs(90);

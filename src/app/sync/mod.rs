@@ -10,6 +10,7 @@ mod login;
 mod pki;
 mod push;
 pub mod standings;
+pub mod windows;
 mod witnesses;
 
 use jiff::{SignedDuration, Timestamp};

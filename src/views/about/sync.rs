@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use super::Page;
 use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, PathState, VaultPath};
-use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncSeen};
+use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncSeen, SyncWindows};
 use crate::app::state::State;
 use crate::app::sync::judge;
+use crate::app::sync::windows::{Open, open, readable};
 use crate::app::time::{age, quiet, spoken};
 use crate::views::fmt;
 use crate::views::panes::sync::{FEEDS, budget, lag, mark, process};
@@ -80,6 +81,9 @@ fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
         None => {}
     }
     page.fact("policy", detail.policy.as_deref().unwrap_or_default());
+    if let Some(windows) = &detail.windows {
+        windowed(state, windows, page);
+    }
     if let Some(version) = detail.pinned {
         page.fact("pinned", &format!("to version {version}"));
     }
@@ -87,6 +91,28 @@ fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
         page.fact("hmac", "off: what is edited in the Secret is not noticed");
     }
     moments(state, detail, page);
+}
+
+/// When it may be read, and when it may not.
+fn windowed(state: &State, windows: &SyncWindows, page: &mut Page<'_>) {
+    for (index, window) in windows.each.iter().enumerate() {
+        let label = match (index, windows.deny) {
+            (0, false) => "read within",
+            (0, true) => "not within",
+            (_, _) => "",
+        };
+        let ignored = if readable(window) { "" } else { ": no schedule, the operator ignores it" };
+        page.fact(label, &format!("{} UTC, for {}{ignored}", window.schedule, spoken(window.lasts)));
+    }
+    let when = |at| fmt::when(state.now, at);
+    let (mark, words) = match open(windows, state.now) {
+        None => (Mark::Warn, "never: they leave no time to read it".to_owned()),
+        Some(Open { from, until }) if from <= state.now => {
+            (Mark::Ok, until.map_or("at any time".to_owned(), |until| format!("now, until {}", when(until))))
+        }
+        Some(Open { from, .. }) => (Mark::Absent, format!("not now; from {} on", when(from))),
+    };
+    page.state("may be read", mark, &words);
 }
 
 fn moments(state: &State, detail: &SyncDetail, page: &mut Page<'_>) {

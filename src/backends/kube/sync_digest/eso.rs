@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{cleaned, duration, list, moment, text};
 use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, VaultPath};
-use crate::app::model::sync::{SyncKind, SyncSeen};
+use crate::app::model::sync::{SyncKind, SyncSeen, SyncWindow, SyncWindows};
 
 /// What the API server puts into `refreshInterval` where nobody did.
 const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
@@ -42,6 +42,7 @@ pub(super) fn external_secret(object: &Value, seen: &mut SyncSeen) {
     seen.detail.creates = text(object, "/spec/target/creationPolicy").unwrap_or("Owner") == "Owner";
     seen.detail.deletes = text(object, "/spec/target/deletionPolicy") == Some("Delete");
     seen.detail.through = store_ref(object, "/spec/secretStoreRef", &seen.object.namespace);
+    seen.detail.windows = windows(object);
     refreshes(object, seen);
 }
 
@@ -90,7 +91,21 @@ fn refreshes(object: &Value, seen: &mut SyncSeen) {
     seen.refresh = duration(object, "/spec/refreshInterval").or(Some(DEFAULT_INTERVAL));
     seen.detail.refreshed = moment(object, "/status/refreshTime");
     seen.detail.policy = cleaned(object, "/spec/refreshPolicy");
-    seen.detail.windows = object.pointer("/spec/syncWindows").is_some_and(|windows| !windows.is_null());
+}
+
+/// What is neither `allow` nor `deny` restricts nothing, and neither does an empty list.
+fn windows(object: &Value) -> Option<SyncWindows> {
+    let deny = match text(object, "/spec/syncWindows/kind")? {
+        "allow" => false,
+        "deny" => true,
+        _ => return None,
+    };
+    let each = list(object, "/spec/syncWindows/windows").iter().map(|window| SyncWindow {
+        schedule: cleaned(window, "/schedule").unwrap_or_default(),
+        lasts: duration(window, "/duration").unwrap_or(SignedDuration::ZERO),
+    });
+    let each: Vec<SyncWindow> = each.collect();
+    (!each.is_empty()).then_some(SyncWindows { deny, each })
 }
 
 /// The mount is the store's, and only known beside it.
