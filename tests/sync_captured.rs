@@ -9,6 +9,8 @@
 )]
 
 mod captured;
+#[path = "captured/declared.rs"]
+mod declared;
 mod world;
 
 use baowatch::app::alerts::{Finding, Severity, rules};
@@ -16,8 +18,6 @@ use baowatch::app::id::FeedId;
 use baowatch::app::model::Model;
 use baowatch::app::model::fact::{Fact, Report};
 use baowatch::app::model::fold;
-use baowatch::app::model::observed::Observed;
-use baowatch::app::model::paths::{PathSeen, PathState, PathsSeen};
 use baowatch::app::model::table::{Delta, Named, Table};
 use baowatch::app::sync::standings::standings;
 use baowatch::app::sync::{Standing, Witnesses, judge};
@@ -219,7 +219,7 @@ fn where_there_is_no_operator_nothing_is_said_and_where_nobody_may_look_nothing_
 }
 
 /// Folds one feed's facts in.
-fn tell(model: &mut Model, feed: FeedId, fact: Fact, now: jiff::Timestamp) {
+pub fn tell(model: &mut Model, feed: FeedId, fact: Fact, now: jiff::Timestamp) {
     fold::apply(model, &Report { feed, outcome: Ok(vec![fact]) }, now);
 }
 
@@ -277,157 +277,4 @@ fn what_is_kept_is_what_would_be_judged_anew() {
         moved += usize::from(kept.standings.turn() != turn);
     }
     assert!(moved > 20, "{moved} moments moved anything");
-}
-
-/// An ExternalSecret read at a moment, with these sync windows, judged at another, and the vault's last write there.
-fn windowed(kind: &str, schedule: &str, lasts: &str, read: &str, now: &str, updated: Option<&str>) -> Standing {
-    let object = serde_json::json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
-        "metadata": {"name": "web", "namespace": "pay", "creationTimestamp": "2026-11-21T05:00:00Z"},
-        "spec": {"refreshInterval": "1h", "secretStoreRef": {"name": "openbao"},
-            "syncWindows": {"kind": kind, "windows": [{"schedule": schedule, "duration": lasts}]},
-            "dataFrom": [{"extract": {"key": "pay/web"}}]},
-        "status": {"refreshTime": on_the_day(read).to_string(), "conditions": [{"type": "Ready", "status": "True",
-            "reason": "SecretSynced", "lastTransitionTime": "2026-11-21T05:00:01Z"}]}});
-    let store = serde_json::json!({"apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
-        "metadata": {"name": "openbao", "namespace": "pay"},
-        "spec": {"provider": {"vault": {"path": "kv", "version": "v2"}}}});
-    let now = on_the_day(now);
-    let rows = [&object, &store].map(|object| digest(object).unwrap());
-    let seen = rows[0].clone();
-    let mut model = Model { sync: Some(Table::new(rows.to_vec(), now)), ..Model::default() };
-    if let Some(updated) = updated {
-        let path = seen.places(|way| model.sync.as_ref().unwrap().get(way)).remove(0);
-        let present =
-            PathState::Present { updated: Some(on_the_day(updated)), version: 2, deleted: None, destroyed: false };
-        let found = vec![PathSeen { path, found: Ok(present), at: now }];
-        model.paths = Some(Observed::new(PathsSeen { found, ..PathsSeen::default() }, now));
-    }
-    judge(&model, &seen, now)
-}
-
-#[test]
-fn a_read_is_late_from_the_window_in_which_it_was_due() {
-    use baowatch::app::sync::Word::*;
-    const HOUR: i64 = 3_600;
-    // Kind, schedule, how long; read and judged at; written in the vault at; the word, its lag, parts of the reason.
-    type Case<'a> =
-        (&'a str, &'a str, &'a str, &'a str, &'a str, Option<&'a str>, baowatch::app::sync::Word, Option<i64>, &'a str);
-    let rows: &[Case<'_>] = &[
-        // Read in time: as without windows.
-        ("allow", "0 9 * * *", "8h", "09:30:00", "10:00:00", None, Synced, None, "The operator read"),
-        (
-            "allow",
-            "0 9 * * *",
-            "8h",
-            "09:30:00",
-            "10:00:00",
-            Some("09:00:00"),
-            Synced,
-            Some(0),
-            "after the last change",
-        ),
-        // The interval is over, and its window is to open yet.
-        ("allow", "0 9 * * *", "8h", "01:00:00", "05:00:00", None, Unwatched, None, "opens at 09:00:00Z, in 4h"),
-        (
-            "allow",
-            "0 9 * * *",
-            "8h",
-            "01:00:00",
-            "05:00:00",
-            Some("00:30:00"),
-            Synced,
-            Some(0),
-            "its sync window opens at 09:00:00Z",
-        ),
-        (
-            "allow",
-            "0 9 * * *",
-            "8h",
-            "01:00:00",
-            "05:00:00",
-            Some("04:30:00"),
-            Behind,
-            None,
-            "waits for its sync window, which opens at 09:00:00Z",
-        ),
-        ("deny", "0 2 * * *", "4h", "01:30:00", "05:00:00", None, Unwatched, None, "opens at 06:00:01Z, in 1h"),
-        // It is open: a look is due within an interval, and late after that; it counts from the opening.
-        ("allow", "0 9 * * *", "8h", "01:00:00", "10:00:00", None, Synced, None, "The operator read"),
-        ("allow", "0 9 * * *", "8h", "01:00:00", "10:00:00", Some("04:30:00"), Behind, Some(HOUR), "is due within 1h"),
-        (
-            "allow",
-            "0 9 * * *",
-            "8h",
-            "01:00:00",
-            "10:31:00",
-            None,
-            Dropped,
-            Some(HOUR + 31 * 60),
-            "open since 09:00:00Z",
-        ),
-        // It passed without a read, and whatever came after it changes nothing.
-        (
-            "allow",
-            "0 2 * * *",
-            "2h",
-            "00:30:00",
-            "04:01:00",
-            None,
-            Dropped,
-            Some(2 * HOUR + 60),
-            "from 02:00:00Z to 04:00:00Z passed without a read",
-        ),
-        (
-            "allow",
-            "0 2,5 * * *",
-            "10m",
-            "00:30:00",
-            "05:05:00",
-            None,
-            Dropped,
-            Some(3 * HOUR + 5 * 60),
-            "can miss a window as short as that",
-        ),
-        // None is left, or what is written cannot be read.
-        (
-            "allow",
-            "0 0 31 2 *",
-            "2h",
-            "01:00:00",
-            "10:00:00",
-            None,
-            Unwatched,
-            None,
-            "its syncWindows leave no time for it",
-        ),
-        (
-            "allow",
-            "never",
-            "2h",
-            "01:00:00",
-            "10:00:00",
-            Some("04:30:00"),
-            Unwatched,
-            Some(5 * HOUR + 1_800),
-            "it is not to follow",
-        ),
-        ("deny", "never", "2h", "01:00:00", "10:00:00", None, Dropped, Some(8 * HOUR), "open since 02:00:00Z"),
-        (
-            "sometimes",
-            "0 9 * * *",
-            "8h",
-            "01:00:00",
-            "10:00:00",
-            None,
-            Dropped,
-            Some(8 * HOUR),
-            "nobody has looked since",
-        ),
-    ];
-    for (kind, schedule, lasts, read, now, updated, word, lag, says) in rows {
-        let said = windowed(kind, schedule, lasts, read, now, *updated);
-        let what = format!("{kind} {schedule} {lasts}, read {read}, at {now}: {said:?}");
-        assert_eq!((said.word, said.lag.map(|lag| lag.as_secs())), (*word, *lag), "{what}");
-        assert!(said.why.contains(says), "{what}");
-    }
 }

@@ -1,6 +1,8 @@
 //! Objects that bring secrets from the vault into the cluster, as their operators last wrote them; what to believe of it is
 //! concluded elsewhere.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -98,12 +100,19 @@ pub struct SyncDetail {
     pub creates: bool,
     /// `rolloutRestartTargets`: kind and name.
     pub restarts: Vec<(String, String)>,
-    /// `vaultAuthRef` or `secretStoreRef`: what it depends on.
+    /// `vaultAuthRef`, `secretStoreRef` or the first of `secretStoreRefs`: what it depends on.
     pub through: Option<ObjectRef>,
-    /// ExternalSecret: the stores that its entries name for themselves (`sourceRef.storeRef`), each once.
+    /// The stores that the entries of an ExternalSecret name for themselves (`sourceRef.storeRef`), or a PushSecret names
+    /// beside the first, each once.
     pub stores: Vec<ObjectRef>,
-    /// ExternalSecret: for each of the sources, the store that its entry names; shorter where the rest names none.
+    /// For each of the sources, the store that its entry names; shorter where the rest names none.
     pub ways: Vec<Option<ObjectRef>>,
+    /// PushSecret: `secretStoreRefs[].labelSelector`.
+    pub selects: Vec<StoreSelector>,
+    /// PushSecret: the stores to which something was pushed, by `status.syncedPushSecrets`.
+    pub pushed: Vec<ObjectRef>,
+    /// Stores: their labels.
+    pub labels: BTreeMap<String, String>,
     /// VDS: `lastRenewalTime`.
     pub renewed: Option<Timestamp>,
     /// VDS: `secretLease.duration`.
@@ -154,6 +163,48 @@ pub struct SyncDetail {
     pub overwrites: bool,
     /// VSO: it wrote a `lastGeneration`: a status without conditions is one of before 1.0 then, and not an empty one.
     pub observed: bool,
+}
+
+/// Stores that are meant by their labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSelector {
+    /// Those of the whole cluster, rather than those of its own namespace.
+    pub cluster: bool,
+    /// All of these must be so; none of them means every store.
+    pub tests: Vec<LabelTest>,
+}
+
+/// What must be so of a store's labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelTest {
+    /// The label.
+    pub key: String,
+    /// Its value must be one of these, or must not; with no values it must be there, or must not.
+    pub values: Vec<String>,
+    /// `NotIn`, `DoesNotExist`.
+    pub not: bool,
+}
+
+impl StoreSelector {
+    /// Whether this store is meant, by an object of this namespace.
+    pub fn means(&self, store: &SyncSeen, namespace: &str) -> bool {
+        let here = match store.kind {
+            SyncKind::ClusterSecretStore => self.cluster,
+            SyncKind::SecretStore => !self.cluster && store.object.namespace == namespace,
+            SyncKind::VaultStaticSecret
+            | SyncKind::VaultDynamicSecret
+            | SyncKind::VaultPKISecret
+            | SyncKind::VaultAuth
+            | SyncKind::VaultConnection
+            | SyncKind::ExternalSecret
+            | SyncKind::PushSecret => false,
+        };
+        let holds = |test: &LabelTest| {
+            let value = store.detail.labels.get(&test.key);
+            test.not != value.is_some_and(|value| test.values.is_empty() || test.values.contains(value))
+        };
+        here && self.tests.iter().all(holds)
+    }
 }
 
 /// When an ExternalSecret may be read again, in UTC: `syncWindows`.
@@ -216,6 +267,18 @@ impl SyncKind {
             Self::PushSecret => "PushSecret",
             Self::SecretStore => "SecretStore",
             Self::ClusterSecretStore => "ClusterSecretStore",
+        }
+    }
+
+    /// A way to the vault: others go through it.
+    pub const fn is_way(self) -> bool {
+        match self {
+            Self::VaultAuth | Self::VaultConnection | Self::SecretStore | Self::ClusterSecretStore => true,
+            Self::VaultStaticSecret
+            | Self::VaultDynamicSecret
+            | Self::VaultPKISecret
+            | Self::ExternalSecret
+            | Self::PushSecret => false,
         }
     }
 

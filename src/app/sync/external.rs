@@ -102,7 +102,7 @@ fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>, gate: Gat
 }
 
 /// What is wrong with a store that it reads through, and whether the vault's seal is the cause.
-fn broken(case: &Case<'_>, name: &ObjectRef) -> Option<(String, bool)> {
+pub(super) fn broken(case: &Case<'_>, name: &ObjectRef) -> Option<(String, bool)> {
     if case.w.lacks(name) {
         return Some((case.w.say(|| format!("{name} does not exist")), false));
     }

@@ -6,14 +6,18 @@ use jiff::Timestamp;
 use super::Page;
 use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, PathState, VaultPath};
-use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncSeen, SyncWindows};
+use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncKind, SyncSeen, SyncWindows};
 use crate::app::state::State;
-use crate::app::sync::judge;
 use crate::app::sync::windows::{Open, open, readable};
+use crate::app::sync::{Witnesses, judge};
+use crate::app::text::count;
 use crate::app::time::{age, quiet, spoken};
 use crate::views::fmt;
 use crate::views::panes::sync::{FEEDS, budget, lag, mark, process};
 use crate::views::theme::{Mark, Role};
+
+/// Objects that go through a store or a login, of which so many are named.
+const USERS: usize = 12;
 
 /// Events that are shown: the newest.
 const EVENTS: usize = 8;
@@ -60,7 +64,7 @@ fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     if seen.secret.is_some() && !detail.creates {
         page.fact("", "is not made by it: it must be there");
     }
-    page.fact("through", &detail.through.as_ref().map(ToString::to_string).unwrap_or_default());
+    used(state, seen, page);
     if let Some((mount, role)) = &detail.login {
         page.fact("logs in", &format!("at {mount} as role {role}"));
     }
@@ -69,6 +73,28 @@ fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     page.fact("restarts", &restarts.join(", "));
     if let Some((kind, name)) = &detail.generator {
         page.fact("generator", &format!("{kind} {name}: a new value at every refresh"));
+    }
+}
+
+/// What it goes through, and what goes through it.
+fn used(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let witnesses = Witnesses::alone(&state.model, state.now);
+    for (index, way) in witnesses.ways(seen).into_iter().enumerate() {
+        let pushed = seen.kind == SyncKind::PushSecret && seen.detail.pushed.contains(way);
+        let pushed = if pushed { ": something was pushed there" } else { "" };
+        page.fact(if index == 0 { "through" } else { "" }, &format!("{way}{pushed}"));
+    }
+    if !seen.kind.is_way() {
+        return;
+    }
+    let users = witnesses.users(&seen.object);
+    for (index, user) in users.iter().take(USERS).enumerate() {
+        page.fact(if index == 0 { "used by" } else { "" }, &user.object.to_string());
+    }
+    match users.len().saturating_sub(USERS) {
+        0 if users.is_empty() => page.fact("used by", "nothing in sight"),
+        0 => {}
+        more => page.fact("", &format!("and {}", count(more, "other"))),
     }
 }
 
