@@ -203,6 +203,9 @@ fn around(rows: &[SyncSeen]) -> Model {
     Model { sync: Some(Table::new(rows.to_vec(), on_the_day("05:30:00"))), ..Model::default() }
 }
 
+/// What it names or means; its Ready; where something was pushed; its stores; the word and parts of the reason.
+type Pushed<'a> = (&'a Value, &'a str, &'a [&'a str], &'a [&'a str], Word, &'a str);
+
 #[test]
 fn a_push_goes_to_every_store_and_the_broken_one_is_named() {
     let stores = [
@@ -219,9 +222,7 @@ fn a_push_goes_to_every_store_and_the_broken_one_is_named() {
     let not =
         json!([{"labelSelector": {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["gold"]}]}}]);
     let (main, second, far) = ("SecretStore pay/main", "SecretStore pay/second", "ClusterSecretStore far");
-    // What it names or means; its Ready; where something was pushed; its stores; the word and parts of the reason.
-    type Case<'a> = (&'a Value, &'a str, &'a [&'a str], &'a [&'a str], Word, &'a str);
-    let rows: &[Case<'_>] = &[
+    let rows: &[Pushed<'_>] = &[
         (&named, "False", &["SecretStore/main"], &[main, second], Failed, "SecretStore pay/second is not ready"),
         (
             &named,
@@ -317,4 +318,76 @@ fn what_labels_mean_is_judged_anew_when_a_store_changes() {
     assert_eq!(word(Delta::Put(vec![store("SecretStore", "second", "gold", "False")])), Some(Synced));
     assert_eq!(word(Delta::Put(vec![push(&gold, "False", &[])])), Some(Failed));
     assert_eq!(word(Delta::Gone(vec![ObjectRef::new("SecretStore", "pay", "second")])), Some(Dropped));
+}
+
+fn generator(kind: &str, namespace: &str, name: &str) -> SyncSeen {
+    digest(&json!({"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": kind,
+        "metadata": {"name": name, "namespace": namespace}, "spec": {"kind": "Password"}}))
+    .unwrap()
+}
+
+/// An ExternalSecret that takes a value from each of these generators.
+fn takes(name: &str, interval: &str, ready_is: &str, generators: &[(&str, &str)]) -> SyncSeen {
+    let entries =
+        generators.iter().map(|(kind, name)| json!({"sourceRef": {"generatorRef": {"kind": kind, "name": name}}}));
+    let entries: Vec<Value> = entries.collect();
+    let reason = if ready_is == "True" { "SecretSynced" } else { "SecretSyncedError" };
+    let status = json!({"refreshTime": "2026-11-22T05:00:00Z", "conditions": ready(ready_is, reason)});
+    eso("ExternalSecret", name, &json!({"refreshInterval": interval, "dataFrom": entries}), &status)
+}
+
+#[test]
+fn a_generator_is_told_by_what_takes_values_from_it() {
+    let rows = [
+        generator("Password", "pay", "daily"),
+        generator("Password", "pay", "once"),
+        generator("UUID", "pay", "spare"),
+        generator("VaultDynamicSecret", "pay", "db"),
+        generator("ClusterGenerator", "", "shared"),
+        takes("a", "24h", "True", &[("Password", "daily"), ("ClusterGenerator", "shared")]),
+        takes("b", "0", "True", &[("Password", "daily"), ("Password", "once"), ("Fake", "x")]),
+        takes("c", "1h", "True", &[("VaultDynamicSecret", "db")]),
+        takes("lost", "1h", "False", &[("Password", "daily"), ("UUID", "ghost")]),
+        takes("far", "1h", "False", &[("SSHKey", "ghost")]),
+    ];
+    let model = around(&rows);
+    let now = on_the_day("05:30:00");
+    let wanted = [
+        (
+            "Password pay/daily",
+            Synced,
+            "a new value for ExternalSecret pay/lost every 1h, the last 05:00:00Z, 30m ago; 1 of the 3",
+        ),
+        ("Password pay/once", Unwatched, "Never rotates: refreshInterval is 0 of ExternalSecret pay/b"),
+        ("UUID pay/spare", Unwatched, "Nothing in sight takes a value from it"),
+        // Both operators have a kind of that name.
+        ("VaultDynamicSecretGenerator pay/db", Synced, "for ExternalSecret pay/c every 1h"),
+        ("ClusterGenerator shared", Synced, "for ExternalSecret pay/a every 24h"),
+        ("ExternalSecret pay/a", Synced, "Generator Password daily makes a new value"),
+        ("ExternalSecret pay/b", Unwatched, "never makes another"),
+        ("ExternalSecret pay/c", Synced, "Generator VaultDynamicSecret db"),
+        ("ExternalSecret pay/lost", Failed, "Its generator UUID pay/ghost does not exist"),
+        // None of its kind is in sight: whether it exists is not known.
+        ("ExternalSecret pay/far", Failed, "could not do it"),
+    ];
+    for (row, (object, word, says)) in rows.iter().zip(wanted) {
+        let said = Witnesses::of(&model, now).judge(row);
+        assert_eq!((row.object.to_string().as_str(), said.word), (object, word), "{}", said.why);
+        assert!(said.why.contains(says), "{object}: {}", said.why);
+        assert_eq!(judge(&model, row, now), said, "{object}");
+    }
+    // What changes about those who name it changes how it stands, and what is kept with it.
+    let mut kept = Model::default();
+    let mut word = |delta: Delta<SyncSeen>| {
+        tell(&mut kept, FeedId::Sync, Fact::Sync(delta), now);
+        let known = standings(&kept, now);
+        let witnesses = Witnesses::of(&kept, now).silent();
+        for seen in kept.sync.iter().flat_map(Table::iter) {
+            assert_eq!(known.get(&seen.object), Some(&witnesses.judge(seen)), "{}", seen.object);
+        }
+        known.get(&rows[1].object).map(|standing| standing.word)
+    };
+    assert_eq!(word(Delta::Whole(rows[..5].to_vec())), Some(Unwatched));
+    assert_eq!(word(Delta::Put(vec![takes("b", "1h", "True", &[("Fake", "x"), ("Password", "once")])])), Some(Synced));
+    assert_eq!(word(Delta::Gone(vec![ObjectRef::new("ExternalSecret", "pay", "b")])), Some(Unwatched));
 }

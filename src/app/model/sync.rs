@@ -32,6 +32,23 @@ pub enum SyncKind {
     SecretStore,
     /// ESO: the same for the whole cluster.
     ClusterSecretStore,
+    /// ESO: one of [`GENERATORS`].
+    Generator,
+}
+
+/// Generators that make a value by themselves or in the vault; the others fetch tokens of somebody else. The name in the
+/// object's `kind`, and the one it has here: both operators have a `VaultDynamicSecret`.
+pub const GENERATORS: [(&str, &str); 5] = [
+    ("Password", "Password"),
+    ("UUID", "UUID"),
+    ("SSHKey", "SSHKey"),
+    ("VaultDynamicSecret", "VaultDynamicSecretGenerator"),
+    ("ClusterGenerator", "ClusterGenerator"),
+];
+
+/// What a generator of this kind is called here; `None` for one that is not followed.
+pub fn generator_kind(kind: &str) -> Option<&'static str> {
+    GENERATORS.iter().find(|(name, _)| *name == kind).map(|(_, row)| *row)
 }
 
 /// The operator a kind belongs to.
@@ -137,8 +154,10 @@ pub struct SyncDetail {
     pub error: Option<String>,
     /// VaultAuth and stores: the mount and role of the login.
     pub login: Option<(String, String)>,
-    /// ESO: it takes values from a generator of this kind and name.
+    /// ESO: it takes values from a generator of this kind and name. A ClusterGenerator names the kind that it stands for.
     pub generator: Option<(String, String)>,
+    /// ESO: all the generators that it names, of the kinds that are followed.
+    pub generators: Vec<ObjectRef>,
     /// Since when it waits to be deleted.
     pub deleting: Option<Timestamp>,
     /// The operator put its finalizer on it: it has looked at it at least once.
@@ -197,7 +216,8 @@ impl StoreSelector {
             | SyncKind::VaultAuth
             | SyncKind::VaultConnection
             | SyncKind::ExternalSecret
-            | SyncKind::PushSecret => false,
+            | SyncKind::PushSecret
+            | SyncKind::Generator => false,
         };
         let holds = |test: &LabelTest| {
             let value = store.detail.labels.get(&test.key);
@@ -267,13 +287,18 @@ impl SyncKind {
             Self::PushSecret => "PushSecret",
             Self::SecretStore => "SecretStore",
             Self::ClusterSecretStore => "ClusterSecretStore",
+            Self::Generator => "Generator",
         }
     }
 
-    /// A way to the vault: others go through it.
+    /// A way to the vault, or a generator: others go through it.
     pub const fn is_way(self) -> bool {
         match self {
-            Self::VaultAuth | Self::VaultConnection | Self::SecretStore | Self::ClusterSecretStore => true,
+            Self::VaultAuth
+            | Self::VaultConnection
+            | Self::SecretStore
+            | Self::ClusterSecretStore
+            | Self::Generator => true,
             Self::VaultStaticSecret
             | Self::VaultDynamicSecret
             | Self::VaultPKISecret
@@ -290,12 +315,16 @@ impl SyncKind {
             | Self::VaultPKISecret
             | Self::VaultAuth
             | Self::VaultConnection => Operator::Vso,
-            Self::ExternalSecret | Self::PushSecret | Self::SecretStore | Self::ClusterSecretStore => Operator::Eso,
+            Self::ExternalSecret
+            | Self::PushSecret
+            | Self::SecretStore
+            | Self::ClusterSecretStore
+            | Self::Generator => Operator::Eso,
         }
     }
 
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::VaultStaticSecret,
         Self::VaultDynamicSecret,
         Self::VaultPKISecret,
@@ -305,6 +334,7 @@ impl SyncKind {
         Self::PushSecret,
         Self::SecretStore,
         Self::ClusterSecretStore,
+        Self::Generator,
     ];
 }
 

@@ -200,7 +200,8 @@ impl<'a> Case<'a> {
                 format!("Fails since it was created, and its status stays empty: {}", cause.text)
             }));
         }
-        if let Some(through) = self.seen.detail.through.as_ref().filter(|through| self.w.lacks(through)) {
+        let detail = &self.seen.detail;
+        if let Some(through) = detail.through.iter().chain(&detail.generators).find(|named| self.w.lacks(named)) {
             return with(self.stands(Word::Failed, || format!("It names {through}, which does not exist")));
         }
         if self.refused() {

@@ -87,6 +87,8 @@ fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>, gate: Gat
     let mut standing = case.failing(lag, of);
     if let Some(why) = case.seen.detail.all_ways().find_map(|store| broken(case, store)) {
         (standing.why, standing.by_vault) = why;
+    } else if let Some(lacking) = case.seen.detail.generators.iter().find(|generator| case.w.lacks(generator)) {
+        (standing.why, standing.by_vault) = (case.w.say(|| format!("Its generator {lacking} does not exist")), false);
     }
     if let Some((place, when)) = &up.deleted {
         standing.by_vault = false;

@@ -5,6 +5,7 @@ mod case;
 mod cause;
 mod dynamic;
 mod external;
+mod generator;
 mod kv;
 mod login;
 mod pki;

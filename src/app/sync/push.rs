@@ -83,6 +83,9 @@ fn judged(case: &Case<'_>, of: Option<SignedDuration>) -> Standing {
         let mut standing = case.failing(lag, of);
         if let Some(why) = broken_store(case) {
             (standing.why, standing.by_vault) = why;
+        } else if let Some(lacking) = case.seen.detail.generators.iter().find(|generator| case.w.lacks(generator)) {
+            let why = case.w.say(|| format!("Its generator {lacking} does not exist"));
+            (standing.why, standing.by_vault) = (why, false);
         }
         // What it reads is there or not; nobody reads what it writes in the cluster.
         return Standing { dire: false, ..standing };

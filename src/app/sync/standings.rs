@@ -155,7 +155,7 @@ pub fn moved<'a>(model: &mut Model, objects: impl IntoIterator<Item = &'a Object
         }
         found.push(object.clone());
         // How a way to the vault stands is told by what comes through it.
-        for way in known.into_iter().flat_map(|seen| seen.detail.all_ways()) {
+        for way in known.into_iter().flat_map(|seen| seen.detail.all_ways().chain(&seen.detail.generators)) {
             found.push(way.clone());
             let beyond = model.sync.as_ref().and_then(|table| table.get(way));
             found.extend(beyond.and_then(|way| way.detail.through.clone()));

@@ -138,12 +138,15 @@ mod tests {
         format!("{} to {}", short(open.from), open.until.map_or("ever".to_owned(), short))
     }
 
+    /// Deny; schedules and how long; when it is due; when it may be read.
+    type Row<'a> = (bool, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
     #[test]
     fn as_the_operator_judges_them() {
         // 22 November is a Sunday.
         let daily: &[_] = &[("0 22 * * *", "2h")];
         let office: &[_] = &[("0 9 * * 1-5", "8h")];
-        let rows: &[(bool, &[(&str, &str)], &str, &str)] = &[
+        let rows: &[Row<'_>] = &[
             // The bounds of a window belong to it.
             (false, daily, "11-22T20:00:00", "11-22T22:00:00 to 11-23T00:00:00"),
             (false, daily, "11-22T22:00:00", "11-22T22:00:00 to 11-23T00:00:00"),

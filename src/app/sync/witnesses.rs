@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;
-use super::{Standing, dynamic, external, kv, login, pki, push};
+use super::{Standing, dynamic, external, generator, kv, login, pki, push};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::engines::StaticRoleSeen;
 use crate::app::model::paths::{PathSeen, VaultPath};
-use crate::app::model::sync::{EventSeen, Operator, SyncKind, SyncSeen};
+use crate::app::model::sync::{EventSeen, GENERATORS, Operator, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
 use crate::app::time::within;
 use crate::app::verdict::sight;
@@ -70,7 +70,7 @@ impl<'a> Witnesses<'a> {
         }
         for seen in model.sync.iter().flat_map(Table::iter) {
             index.kinds.insert((&seen.object.kind, &seen.object.namespace));
-            for way in seen.detail.all_ways() {
+            for way in seen.detail.all_ways().chain(&seen.detail.generators) {
                 index.users.entry(way).or_default().push(seen);
             }
             if matches!(seen.kind, SyncKind::SecretStore | SyncKind::ClusterSecretStore) {
@@ -113,6 +113,7 @@ impl<'a> Witnesses<'a> {
             SyncKind::SecretStore | SyncKind::ClusterSecretStore => login::store(&case),
             SyncKind::ExternalSecret => external::judge(&case),
             SyncKind::PushSecret => push::judge(&case),
+            SyncKind::Generator => generator::judge(&case),
         }
     }
 
@@ -128,11 +129,14 @@ impl<'a> Witnesses<'a> {
     /// Whether it is known that this object does not exist: others of its kind are in sight.
     pub(super) fn lacks(&self, object: &ObjectRef) -> bool {
         self.model.sync.as_ref().and_then(|table| table.fresh(self.now, FeedId::Sync)).is_some_and(|table| {
+            // Generators are rare: one of another namespace shows as well that they are in sight.
+            let anywhere = GENERATORS.iter().any(|(_, kind)| *kind == object.kind);
+            let alike =
+                |kind: &str, namespace: &str| kind == object.kind && (anywhere || namespace == object.namespace);
             let there = || match &self.index {
+                Some(index) if anywhere => index.kinds.iter().any(|(kind, namespace)| alike(kind, namespace)),
                 Some(index) => index.kinds.contains(&(object.kind.as_str(), object.namespace.as_str())),
-                None => table
-                    .iter()
-                    .any(|seen| seen.object.kind == object.kind && seen.object.namespace == object.namespace),
+                None => table.iter().any(|seen| alike(&seen.object.kind, &seen.object.namespace)),
             };
             table.get(object).is_none() && there()
         })
@@ -174,7 +178,8 @@ impl<'a> Witnesses<'a> {
         let all = self.model.sync.iter().flat_map(Table::iter);
         let store = self.object(object);
         let uses = |seen: &SyncSeen| {
-            seen.detail.all_ways().any(|way| way == object) || store.is_some_and(|store| meant(seen, store))
+            let mut named = seen.detail.all_ways().chain(&seen.detail.generators);
+            named.any(|way| way == object) || store.is_some_and(|store| meant(seen, store))
         };
         all.filter(|seen| uses(seen)).collect()
     }

@@ -39,11 +39,13 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     page.blank();
     object(state, seen, page);
     page.blank();
-    page.heading("In the vault");
-    vault(state, seen, page);
-    page.blank();
-    page.heading("As the operator wrote it");
-    conditions(state, seen, page);
+    if seen.kind != SyncKind::Generator {
+        page.heading("In the vault");
+        vault(state, seen, page);
+        page.blank();
+        page.heading("As the operator wrote it");
+        conditions(state, seen, page);
+    }
     operator(state, seen, page);
     events(state, seen, page);
     page.feeds(state, FEEDS);
@@ -56,7 +58,11 @@ fn ago(state: &State, at: Timestamp) -> String {
 
 fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     let detail = &seen.detail;
-    page.fact("kind", seen.kind.name());
+    match (seen.kind, &detail.generator) {
+        (SyncKind::Generator, Some((kind, _))) => page.fact("kind", &format!("ClusterGenerator of kind {kind}")),
+        (SyncKind::Generator, None) => page.fact("kind", &format!("generator ({})", seen.object.kind)),
+        _ => page.fact("kind", seen.kind.name()),
+    }
     if let Some(created) = seen.created {
         page.fact("created", &ago(state, created));
     }
@@ -71,7 +77,7 @@ fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     cadence(state, seen, page);
     let restarts: Vec<String> = detail.restarts.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
     page.fact("restarts", &restarts.join(", "));
-    if let Some((kind, name)) = &detail.generator {
+    if let Some((kind, name)) = detail.generator.as_ref().filter(|_| seen.kind != SyncKind::Generator) {
         page.fact("generator", &format!("{kind} {name}: a new value at every refresh"));
     }
 }

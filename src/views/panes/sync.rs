@@ -231,6 +231,7 @@ pub const fn short(kind: SyncKind) -> &'static str {
         SyncKind::ExternalSecret => "ES",
         SyncKind::PushSecret => "PS",
         SyncKind::SecretStore | SyncKind::ClusterSecretStore => "store",
+        SyncKind::Generator => "gen",
     }
 }
 

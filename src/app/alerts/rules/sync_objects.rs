@@ -98,7 +98,11 @@ pub(super) const fn brings(kind: SyncKind) -> bool {
         | SyncKind::VaultPKISecret
         | SyncKind::ExternalSecret
         | SyncKind::PushSecret => true,
-        SyncKind::VaultAuth | SyncKind::VaultConnection | SyncKind::SecretStore | SyncKind::ClusterSecretStore => false,
+        SyncKind::VaultAuth
+        | SyncKind::VaultConnection
+        | SyncKind::SecretStore
+        | SyncKind::ClusterSecretStore
+        | SyncKind::Generator => false,
     }
 }
 

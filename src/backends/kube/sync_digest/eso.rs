@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{cleaned, duration, list, moment, text};
 use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, VaultPath};
-use crate::app::model::sync::{LabelTest, StoreSelector, SyncKind, SyncSeen, SyncWindow, SyncWindows};
+use crate::app::model::sync::{LabelTest, StoreSelector, SyncKind, SyncSeen, SyncWindow, SyncWindows, generator_kind};
 use crate::app::text::clean;
 
 /// What the API server puts into `refreshInterval` where nobody did.
@@ -31,9 +31,7 @@ pub(super) fn external_secret(object: &Value, seen: &mut SyncSeen) {
         let version = text(entry, &format!("{place}/version")).and_then(|version| version.parse().ok());
         seen.detail.pinned = seen.detail.pinned.or(version);
         seen.detail.finds |= entry.get("find").is_some();
-        if seen.detail.generator.is_none() {
-            seen.detail.generator = generator(entry, "/sourceRef/generatorRef");
-        }
+        from_generator(entry, "/sourceRef/generatorRef", seen);
     }
     seen.detail.stores.sort();
     seen.detail.stores.dedup();
@@ -52,7 +50,7 @@ pub(super) fn push_secret(object: &Value, seen: &mut SyncSeen) {
         seen.secret = Some(ObjectRef::secret(&seen.object.namespace, &name));
     }
     into_stores(object, seen);
-    seen.detail.generator = generator(object, "/spec/selector/generatorRef");
+    from_generator(object, "/spec/selector/generatorRef", seen);
     seen.detail.if_absent = text(object, "/spec/updatePolicy") == Some("IfNotExists");
     seen.detail.deletes = text(object, "/spec/deletionPolicy") == Some("Delete");
     refreshes(object, seen);
@@ -165,6 +163,25 @@ fn key_of_a_store(key: String) -> VaultPath {
 fn generator(value: &Value, pointer: &str) -> Option<(String, String)> {
     let reference = value.pointer(pointer)?;
     Some((cleaned(reference, "/kind")?, cleaned(reference, "/name")?))
+}
+
+/// The first that it names speaks for what is judged of its values; all of them have it as their user.
+fn from_generator(value: &Value, pointer: &str, seen: &mut SyncSeen) {
+    let Some((kind, name)) = generator(value, pointer) else { return };
+    if let Some(called) = generator_kind(&kind) {
+        let namespace = if called == "ClusterGenerator" { "" } else { seen.object.namespace.as_str() };
+        let object = ObjectRef::new(called, namespace, &name);
+        if !seen.detail.generators.contains(&object) {
+            seen.detail.generators.push(object);
+        }
+    }
+    seen.detail.generator.get_or_insert((kind, name));
+}
+
+/// A generator has a spec alone, and of that a ClusterGenerator names the kind.
+pub(super) fn generator_of_its_own(object: &Value, seen: &mut SyncSeen) {
+    let kind = cleaned(object, "/spec/kind").filter(|_| seen.object.kind == "ClusterGenerator");
+    seen.detail.generator = kind.map(|kind| (kind, seen.object.name.clone()));
 }
 
 fn store_ref(object: &Value, pointer: &str, namespace: &str) -> Option<ObjectRef> {
