@@ -9,6 +9,8 @@
 )]
 
 mod captured;
+#[path = "captured/declared.rs"]
+mod declared;
 mod world;
 
 use baowatch::app::alerts::{Finding, Severity, rules};
@@ -250,7 +252,7 @@ fn where_there_is_no_operator_nothing_is_said_and_where_nobody_may_look_nothing_
 }
 
 /// Folds one feed's facts in.
-fn tell(model: &mut Model, feed: FeedId, fact: Fact, now: jiff::Timestamp) {
+pub fn tell(model: &mut Model, feed: FeedId, fact: Fact, now: jiff::Timestamp) {
     fold::apply(model, &Report { feed, outcome: Ok(vec![fact]) }, now);
 }
 

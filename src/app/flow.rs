@@ -210,7 +210,8 @@ const fn brings(sync: &SyncSeen) -> bool {
         | SyncKind::VaultConnection
         | SyncKind::PushSecret
         | SyncKind::SecretStore
-        | SyncKind::ClusterSecretStore => false,
+        | SyncKind::ClusterSecretStore
+        | SyncKind::Generator => false,
     }
 }
 

@@ -216,6 +216,31 @@ fn eso(scene: &Scene) {
             "selector": {"secret": {"name": "till"}},
             "data": [{"match": {"secretKey": "password", "remoteRef": {"remoteKey": "pay/pushed", "property": "p"}}}]},
     }));
+    // What declares more than that: a generator that is used and one that is not, of a kind that the other operator has
+    // too; a push to two stores; a read that waits for its window.
+    for (kind, name) in [("Password", "long"), ("VaultDynamicSecret", "db")] {
+        scene.apply(&json!({"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": kind,
+            "metadata": {"namespace": "pay", "name": name}, "spec": {"length": 32}}));
+    }
+    let generator = json!({"sourceRef": {"generatorRef": {"kind": "Password", "name": "long"}}});
+    let windows = json!({"kind": "deny", "windows": [{"schedule": "* * * * *", "duration": "1m"}]});
+    for (name, spec) in [
+        ("made", json!({"refreshInterval": "10m", "dataFrom": [generator], "target": {"creationPolicy": "Orphan"}})),
+        (
+            "night",
+            json!({"refreshInterval": "10m", "syncWindows": windows, "target": {"creationPolicy": "Orphan"},
+            "secretStoreRef": {"name": "openbao"}, "dataFrom": [{"extract": {"key": "pay/night"}}]}),
+        ),
+    ] {
+        scene.apply(&json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"namespace": "pay", "name": name}, "spec": spec}));
+    }
+    scene.apply(&json!({
+        "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret", "metadata": {"namespace": "pay", "name": "wide"},
+        "spec": {"refreshInterval": "10m", "selector": {"secret": {"name": "till"}},
+            "secretStoreRefs": [{"kind": "SecretStore", "name": "openbao"}, {"kind": "SecretStore", "name": "ghost"}],
+            "data": [{"match": {"secretKey": "password", "remoteRef": {"remoteKey": "pay/pushed", "property": "p"}}}]},
+    }));
     scene.put("pay/till", 1);
     scene.put("pay/pushed", 1);
     std::thread::sleep(std::time::Duration::from_millis(1_500));
@@ -224,6 +249,12 @@ fn eso(scene: &Scene) {
     scene.status("secretstore", "pay", "openbao", &json!({"conditions": ready("Valid", "store validated")}));
     scene.status("externalsecret", "pay", "till", &refreshed(ready("SecretSynced", "secret synced")));
     scene.status("pushsecret", "pay", "push", &refreshed(ready("Synced", "PushSecret synced successfully")));
+    let read = |ago_is: i64| json!({"conditions": ready("SecretSynced", "secret synced"), "refreshTime": ago(ago_is)});
+    scene.status("externalsecret", "pay", "made", &read(0));
+    scene.status("externalsecret", "pay", "night", &read(3_600));
+    let failed = json!([{"type": "Ready", "status": "False", "reason": "Errored", "lastTransitionTime": ago(60),
+        "message": "could not get SecretStore \"ghost\", secretstores.external-secrets.io \"ghost\" not found"}]);
+    scene.status("pushsecret", "pay", "wide", &json!({"conditions": failed}));
 }
 
 /// The word of a row: what stands before the object's name, without the cursor and the glyph.
@@ -302,7 +333,20 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
     other.type_in("3");
     other.wait_until("the store's object", |screen| word(screen, "pay/till", "ES") == "synced");
     other.wait_until("what is pushed", |screen| !word(screen, "pay/push", "PS").is_empty());
-    other.wait_for("6 paths in the vault");
+    other.wait_for("paths in the vault");
+    let stands = |object: &'static str, kind: &'static str, wanted: &'static str| {
+        other.wait_until(&format!("{object} {wanted}"), |screen| word(screen, object, kind) == wanted);
+    };
+    stands("pay/made", "ES", "synced");
+    stands("pay/night", "ES", "unwatched");
+    stands("pay/wide", "PS", "failed");
+    stands("pay/long", "gen", "synced");
+    stands("pay/db", "gen", "unwatched");
+    let (_, document) = scene.check();
+    let wide =
+        document["alerts"].as_array().unwrap().iter().find(|alert| alert["subject"].to_string().contains("wide"));
+    assert!(wide.unwrap().to_string().contains("SecretStore pay/ghost does not exist"), "{document:#}");
+    assert!(rules_about(&document, "night").is_empty(), "{document:#}");
     other.quit();
 
     // A new value that nobody has carried yet, then the operator comes by.

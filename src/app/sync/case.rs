@@ -15,7 +15,7 @@ use crate::app::time::{age, moment, spoken, within};
 const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(40);
 
 /// Below three cadences a look may be late because others stand in line; and so it may below this.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Failing attempts of VSO are this far apart at most.
 const BACK_OFF: SignedDuration = SignedDuration::from_secs(90);
@@ -203,7 +203,8 @@ impl<'a> Case<'a> {
                 format!("Fails since it was created, and its status stays empty: {}", cause.text)
             }));
         }
-        if let Some(through) = self.seen.detail.through.as_ref().filter(|through| self.w.lacks(through)) {
+        let detail = &self.seen.detail;
+        if let Some(through) = detail.through.iter().chain(&detail.generators).find(|named| self.w.lacks(named)) {
             return with(self.stands(Word::Failed, || format!("It names {through}, which does not exist")));
         }
         if self.refused() {

@@ -5,11 +5,13 @@ mod case;
 mod cause;
 mod dynamic;
 mod external;
+mod generator;
 mod kv;
 mod login;
 mod pki;
 mod push;
 pub mod standings;
+pub mod windows;
 mod witnesses;
 
 use jiff::{SignedDuration, Timestamp};

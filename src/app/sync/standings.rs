@@ -12,7 +12,7 @@ use super::Standing;
 use super::witnesses::{Process, VaultNow, Witnesses};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
-use crate::app::model::sync::{Operator, SyncKind, SyncSeen};
+use crate::app::model::sync::{Operator, SyncSeen};
 use crate::app::model::table::{Delta, Table};
 use crate::app::time::age;
 
@@ -148,16 +148,18 @@ pub fn moved<'a>(model: &mut Model, objects: impl IntoIterator<Item = &'a Object
     let mut found: Vec<ObjectRef> = Vec::new();
     for object in objects {
         let known = model.sync.as_ref().and_then(|table| table.get(object));
-        if known.is_some_and(|seen| is_way(seen.kind)) {
+        // What is meant by labels may be any store.
+        if known.is_some_and(|seen| seen.kind.is_way() || !seen.detail.selects.is_empty()) {
             all_moved(model, now);
             return;
         }
         found.push(object.clone());
         // How a way to the vault stands is told by what comes through it.
-        let through = |seen: &SyncSeen| seen.detail.through.clone();
-        let way = known.and_then(through);
-        let beyond = way.as_ref().and_then(|way| model.sync.as_ref()?.get(way)).and_then(through);
-        found.extend(way.into_iter().chain(beyond));
+        for way in known.into_iter().flat_map(|seen| seen.detail.all_ways().chain(&seen.detail.generators)) {
+            found.push(way.clone());
+            let beyond = model.sync.as_ref().and_then(|table| table.get(way));
+            found.extend(beyond.and_then(|way| way.detail.through.clone()));
+        }
     }
     let inner = model.standings.inner_mut();
     if inner.basis.is_some() && !found.is_empty() {
@@ -192,18 +194,6 @@ pub fn grow(model: &mut Model, now: Timestamp) {
     let Some(basis) = inner.basis else { return };
     if inner.around != Some(around) || age(now, basis) >= GROWS_OLD || now < basis {
         inner.anew(around, now);
-    }
-}
-
-/// A way to the vault: others go through it.
-const fn is_way(kind: SyncKind) -> bool {
-    match kind {
-        SyncKind::VaultAuth | SyncKind::VaultConnection | SyncKind::SecretStore | SyncKind::ClusterSecretStore => true,
-        SyncKind::VaultStaticSecret
-        | SyncKind::VaultDynamicSecret
-        | SyncKind::VaultPKISecret
-        | SyncKind::ExternalSecret
-        | SyncKind::PushSecret => false,
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;
-use super::{Standing, dynamic, external, kv, login, pki, push};
+use super::{Standing, dynamic, external, generator, kv, login, pki, push};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::engines::StaticRoleSeen;
 use crate::app::model::paths::{PathSeen, VaultPath};
-use crate::app::model::sync::{EventSeen, Operator, SyncKind, SyncSeen};
+use crate::app::model::sync::{EventSeen, GENERATORS, Operator, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
 use crate::app::time::within;
 use crate::app::verdict::sight;
@@ -31,6 +31,7 @@ struct Index<'a> {
     events: HashMap<&'a ObjectRef, Vec<&'a EventSeen>>,
     paths: HashMap<&'a VaultPath, &'a PathSeen>,
     users: HashMap<&'a ObjectRef, Vec<&'a SyncSeen>>,
+    stores: Vec<&'a SyncSeen>,
     /// Which kinds are in sight in which namespace.
     kinds: HashSet<(&'a str, &'a str)>,
 }
@@ -69,8 +70,16 @@ impl<'a> Witnesses<'a> {
         }
         for seen in model.sync.iter().flat_map(Table::iter) {
             index.kinds.insert((&seen.object.kind, &seen.object.namespace));
-            if let Some(through) = &seen.detail.through {
-                index.users.entry(through).or_default().push(seen);
+            for way in seen.detail.all_ways().chain(&seen.detail.generators) {
+                index.users.entry(way).or_default().push(seen);
+            }
+            if matches!(seen.kind, SyncKind::SecretStore | SyncKind::ClusterSecretStore) {
+                index.stores.push(seen);
+            }
+        }
+        for seen in model.sync.iter().flat_map(Table::iter).filter(|seen| !seen.detail.selects.is_empty()) {
+            for store in index.stores.iter().filter(|store| meant(seen, store)) {
+                index.users.entry(&store.object).or_default().push(seen);
             }
         }
         Self { model, now, wordy: true, index: Some(index) }
@@ -104,6 +113,7 @@ impl<'a> Witnesses<'a> {
             SyncKind::SecretStore | SyncKind::ClusterSecretStore => login::store(&case),
             SyncKind::ExternalSecret => external::judge(&case),
             SyncKind::PushSecret => push::judge(&case),
+            SyncKind::Generator => generator::judge(&case),
         }
     }
 
@@ -119,14 +129,30 @@ impl<'a> Witnesses<'a> {
     /// Whether it is known that this object does not exist: others of its kind are in sight.
     pub(super) fn lacks(&self, object: &ObjectRef) -> bool {
         self.model.sync.as_ref().and_then(|table| table.fresh(self.now, FeedId::Sync)).is_some_and(|table| {
+            // Generators are rare: one of another namespace shows as well that they are in sight.
+            let anywhere = GENERATORS.iter().any(|(_, kind)| *kind == object.kind);
+            let alike =
+                |kind: &str, namespace: &str| kind == object.kind && (anywhere || namespace == object.namespace);
             let there = || match &self.index {
+                Some(index) if anywhere => index.kinds.iter().any(|(kind, namespace)| alike(kind, namespace)),
                 Some(index) => index.kinds.contains(&(object.kind.as_str(), object.namespace.as_str())),
-                None => table
-                    .iter()
-                    .any(|seen| seen.object.kind == object.kind && seen.object.namespace == object.namespace),
+                None => table.iter().any(|seen| alike(&seen.object.kind, &seen.object.namespace)),
             };
             table.get(object).is_none() && there()
         })
+    }
+
+    /// Whether what was told of sync objects counts still.
+    pub(super) fn fresh(&self) -> bool {
+        self.model.sync.as_ref().is_some_and(|table| table.fresh(self.now, FeedId::Sync).is_some())
+    }
+
+    /// Whether any object of this kind is in sight.
+    pub(super) fn sees(&self, kind: SyncKind) -> bool {
+        match &self.index {
+            Some(index) => index.kinds.iter().any(|(name, _)| *name == kind.name()),
+            None => self.model.sync.iter().flat_map(Table::iter).any(|seen| seen.kind == kind),
+        }
     }
 
     pub(super) fn events(&self, object: &ObjectRef) -> Vec<&'a EventSeen> {
@@ -145,12 +171,30 @@ impl<'a> Witnesses<'a> {
     }
 
     /// Objects that name this one as their way to the vault.
-    pub(super) fn users(&self, object: &ObjectRef) -> Vec<&'a SyncSeen> {
+    pub fn users(&self, object: &ObjectRef) -> Vec<&'a SyncSeen> {
         if let Some(index) = &self.index {
             return index.users.get(object).cloned().unwrap_or_default();
         }
         let all = self.model.sync.iter().flat_map(Table::iter);
-        all.filter(|seen| seen.detail.through.as_ref() == Some(object)).collect()
+        let store = self.object(object);
+        let uses = |seen: &SyncSeen| {
+            let mut named = seen.detail.all_ways().chain(&seen.detail.generators);
+            named.any(|way| way == object) || store.is_some_and(|store| meant(seen, store))
+        };
+        all.filter(|seen| uses(seen)).collect()
+    }
+
+    /// Everything that an object goes through: what it names, then what it means by labels.
+    pub fn ways(&self, seen: &'a SyncSeen) -> Vec<&'a ObjectRef> {
+        let mut ways: Vec<&ObjectRef> = seen.detail.all_ways().collect();
+        if !seen.detail.selects.is_empty() {
+            let all = || self.model.sync.iter().flat_map(Table::iter);
+            match &self.index {
+                Some(index) => ways.extend(index.stores.iter().filter(|store| meant(seen, store)).map(|it| &it.object)),
+                None => ways.extend(all().filter(|store| meant(seen, store)).map(|store| &store.object)),
+            }
+        }
+        ways
     }
 
     /// Whether Events are in sight: only then their silence says something.
@@ -194,4 +238,10 @@ impl<'a> Witnesses<'a> {
     pub(super) fn unseen_path(&self) -> String {
         sight::feed(self.model, FeedId::Paths, None, self.now).why
     }
+}
+
+/// Whether this object means that store by its labels, and does not name it besides.
+fn meant(seen: &SyncSeen, store: &SyncSeen) -> bool {
+    let means = seen.detail.selects.iter().any(|selector| selector.means(store, &seen.object.namespace));
+    means && !seen.detail.all_ways().any(|way| *way == store.object)
 }

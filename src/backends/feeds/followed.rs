@@ -124,7 +124,7 @@ impl<T: Named + Serialize + Send + Sync + 'static> Followed<T> {
                     }
                 }
                 Ok(Step::Gone { namespace, name }) => {
-                    let object = ObjectRef::new(kind.kind, &namespace, &name);
+                    let object = ObjectRef::new(kind.called(), &namespace, &name);
                     told.forget(&object);
                     Some(Delta::Gone(vec![object]))
                 }
@@ -176,7 +176,7 @@ impl io::Write for Hashing {
 /// The name of an object that came as JSON.
 pub fn named(kind: Kind, object: &Value) -> ObjectRef {
     let field = |name: &str| object.pointer(&format!("/metadata/{name}")).and_then(Value::as_str).unwrap_or_default();
-    ObjectRef::new(kind.kind, field("namespace"), field("name"))
+    ObjectRef::new(kind.called(), field("namespace"), field("name"))
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
 /// The list of one kind in one place is the whole of nothing else.
 pub(super) fn narrowed<T>(many: &Many, delta: Delta<T>) -> Delta<T> {
     match delta {
-        Delta::Whole(rows) => Delta::Part { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), rows },
+        Delta::Whole(rows) => Delta::Part { kind: many.kind.called().to_owned(), namespace: many.namespace.clone(), rows },
         Delta::Part { .. } | Delta::Put(_) | Delta::Gone(_) | Delta::Same => delta,
     }
 }

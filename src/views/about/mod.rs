@@ -77,7 +77,8 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "Holding" => kept::holding(state, subject, page),
         "ConfigMap" => kept::register(state, subject, page),
         "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "VaultAuth" | "VaultConnection"
-        | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" => sync::facts(state, subject, page),
+        | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" | "Password" | "UUID" | "SSHKey"
+        | "VaultDynamicSecretGenerator" | "ClusterGenerator" => sync::facts(state, subject, page),
         "Node" => node::facts(state, subject, page),
         "Token" => token::facts(state, subject, page),
         "StaticRole" | "Leases" | "Issuer" => rotation::facts(state, subject, page),

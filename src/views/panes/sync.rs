@@ -211,7 +211,13 @@ fn through(seen: &SyncSeen) -> String {
     let name = |object: &ObjectRef| {
         if object.namespace == seen.object.namespace { object.name.to_string() } else { object.path() }
     };
-    seen.detail.through.as_ref().map(name).unwrap_or_default()
+    let first = seen.detail.all_ways().next().map(name).unwrap_or_default();
+    match (seen.detail.all_ways().count(), seen.detail.selects.is_empty()) {
+        (0, false) => "by labels".to_owned(),
+        (0 | 1, true) => first,
+        (more, true) => format!("{first} +{}", more - 1),
+        (_, false) => format!("{first} +labels"),
+    }
 }
 
 /// The kinds in a few letters.
@@ -225,6 +231,7 @@ pub const fn short(kind: SyncKind) -> &'static str {
         SyncKind::ExternalSecret => "ES",
         SyncKind::PushSecret => "PS",
         SyncKind::SecretStore | SyncKind::ClusterSecretStore => "store",
+        SyncKind::Generator => "gen",
     }
 }
 

@@ -130,7 +130,11 @@ pub(super) const fn brings(kind: SyncKind) -> bool {
         | SyncKind::VaultPKISecret
         | SyncKind::ExternalSecret
         | SyncKind::PushSecret => true,
-        SyncKind::VaultAuth | SyncKind::VaultConnection | SyncKind::SecretStore | SyncKind::ClusterSecretStore => false,
+        SyncKind::VaultAuth
+        | SyncKind::VaultConnection
+        | SyncKind::SecretStore
+        | SyncKind::ClusterSecretStore
+        | SyncKind::Generator => false,
     }
 }
 
@@ -150,7 +154,7 @@ pub(super) fn stale(model: &Model, seen: &SyncSeen, standing: &Standing, now: Ti
         (
             Word::Synced | Word::Behind | Word::Unknown,
             SyncKind::VaultStaticSecret | SyncKind::ExternalSecret | SyncKind::PushSecret,
-        ) if !seen.detail.windows => standing
+        ) if seen.detail.windows.is_none() => standing
             .looked
             .zip(standing.of)
             .is_some_and(|(looked, of)| now.duration_since(looked) > of.saturating_add(after)),
