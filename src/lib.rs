@@ -7,7 +7,7 @@
 //!
 //! - [`app::id`]: the names of everything: objects, feeds, panes, rules, actions, runs
 //! - [`app::trouble`]: the one shape of an error that a person sees: what, why, what next
-//! - [`app::text`], [`app::time`]: foreign text made safe to draw; moments and ages
+//! - [`app::text`], [`app::time`], [`app::cron`]: foreign text made safe to draw; moments and ages; schedules of cron
 //! - [`app::model`]: what is known, each thing with its age; facts are folded into it
 //! - [`app::raft`], [`app::estate`], [`app::policy`], [`app::advisories`]: what follows from raft's words, from the vault's
 //!   estate, from the text of policies, from the version that runs

@@ -165,6 +165,7 @@ impl Rule for Moody {
     fn judge(&self, _: &Model, _: Timestamp) -> Vec<(ObjectRef, Finding)> {
         let severity = match self.0.load(std::sync::atomic::Ordering::Relaxed) {
             0 => Severity::Warning,
+            2 => return vec![(ObjectRef::new("Thing", "", "one"), Finding::Kept("said elsewhere".into()))],
             _ => Severity::Critical,
         };
         let firing = Firing {
@@ -191,6 +192,34 @@ fn who_acknowledged_a_warning_has_not_acknowledged_that_it_became_critical() {
     rule.0.store(1, std::sync::atomic::Ordering::Relaxed);
     look(&mut book);
     assert_eq!(one(&book, "moody").state, AlertState::Firing);
+}
+
+#[test]
+fn what_has_an_alarm_of_its_own_makes_none_anew_and_clears_none() {
+    let rule = Moody(std::sync::atomic::AtomicU8::new(2));
+    let mut book = AlertBook::default();
+    let mut look = |mood, seconds| {
+        rule.0.store(mood, std::sync::atomic::Ordering::Relaxed);
+        book.review_with(&[&rule], &Model::default(), &Settings::default(), at(seconds));
+        book.all().iter().map(|alert| (alert.state, alert.since)).collect::<Vec<_>>()
+    };
+    assert_eq!(look(2, 0), []);
+    assert_eq!(look(0, 1), [(AlertState::Firing, at(1))]);
+    assert_eq!(look(2, 2), [(AlertState::Unknown, at(1))]);
+    assert_eq!(look(2, 3), [(AlertState::Unknown, at(1))]);
+    assert_eq!(look(0, 4), [(AlertState::Firing, at(1))]);
+    // What has not held for long enough is nothing that anybody was told.
+    let slow = Settings {
+        rules: [("moody".into(), RuleTiming { hold: Some(SignedDuration::from_secs(30)), ..RuleTiming::default() })]
+            .into(),
+        ..Settings::default()
+    };
+    let mut book = AlertBook::default();
+    for (mood, left) in [(0, 1), (2, 0)] {
+        rule.0.store(mood, std::sync::atomic::Ordering::Relaxed);
+        book.review_with(&[&rule], &Model::default(), &slow, at(5));
+        assert_eq!(book.all().len(), left);
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn told(model: &mut Model, estate: EstateSeen) {
 
 fn found(model: &Model, rule: &str) -> Vec<(String, Finding)> {
     let judged = rules::find(rule).unwrap().judge(model, at(1));
-    judged.into_iter().map(|(subject, finding)| (subject.name, finding)).collect()
+    judged.into_iter().map(|(subject, finding)| (subject.name.to_string(), finding)).collect()
 }
 
 fn firing(model: &Model, rule: &str) -> Vec<(String, Severity)> {

@@ -56,7 +56,7 @@ fn told(model: &mut Model, feed: FeedId, fact: Fact, seconds: i64) {
 
 fn of(percent: u64) -> Model {
     let mut model = healthy_at(0);
-    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Whole(vec![node("node-0"), node("node-1")])), 0);
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::whole(vec![node("node-0"), node("node-1")])), 0);
     told(&mut model, FeedId::Usage, Fact::Usage(usage(0, percent)), 0);
     model
 }
@@ -70,7 +70,7 @@ fn severity(model: &Model, rule: &str, subject: &str) -> Option<Severity> {
     match finds(model, rule, subject, 1) {
         Finding::Firing(firing) => Some(firing.severity),
         Finding::Clear => None,
-        Finding::Unknown(why) => panic!("{rule}: {why}"),
+        Finding::Unknown(why) | Finding::Kept(why) => panic!("{rule}: {why}"),
     }
 }
 
@@ -95,7 +95,7 @@ fn a_figure_that_is_gone_is_unknown_and_one_that_never_was_is_nothing() {
     }
     // A cluster without any figures has no finding about memory.
     let mut model = healthy_at(0);
-    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Whole(vec![node("node-0")])), 0);
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::whole(vec![node("node-0")])), 0);
     told(&mut model, FeedId::Usage, Fact::Usage(gone), 0);
     assert!(rules::find("node-memory").unwrap().judge(&model, at(1)).is_empty());
 }
@@ -132,7 +132,7 @@ fn pressure_on_the_vaults_node_is_joined_with_the_verdict() {
     let mut model = of(40);
     let mut pressed = node("node-0");
     pressed.pressures = vec![("MemoryPressure".to_owned(), Some(at(-60)))];
-    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Put(vec![pressed])), 0);
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::put(vec![pressed])), 0);
     assert_eq!(severity(&model, "node-pressure", "node-0"), Some(Severity::Critical));
     let Finding::Firing(firing) = finds(&model, "vault-on-pressured-node", "node-0", 1) else { panic!("quiet") };
     assert!(firing.sentence.contains("openbao-0"), "{firing:?}");
@@ -149,7 +149,7 @@ fn a_node_that_is_not_ready_is_critical_where_the_vault_sits() {
     for one in &mut away {
         (one.ready, one.unready_since) = (Some(false), Some(at(-90)));
     }
-    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::Put(away.into())), 0);
+    told(&mut model, FeedId::Nodes, Fact::Nodes(Delta::put(away)), 0);
     assert_eq!(severity(&model, "node-not-ready", "node-0"), Some(Severity::Critical));
     assert_eq!(severity(&model, "node-not-ready", "node-9"), Some(Severity::Warning));
 }

@@ -59,7 +59,7 @@ fn judged(seen: RaftSeen, rule: &str) -> Vec<(String, Finding)> {
     let mut model = healthy();
     told(&mut model, seen);
     let judged = rules::find(rule).unwrap().judge(&model, at(1));
-    judged.into_iter().map(|(subject, finding)| (subject.name, finding)).collect()
+    judged.into_iter().map(|(subject, finding)| (subject.name.to_string(), finding)).collect()
 }
 
 fn severity(finding: &Finding) -> Option<Severity> {

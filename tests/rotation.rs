@@ -262,9 +262,9 @@ fn pod(started: i64) -> PodLife {
 fn window(sync: SyncSeen, users: Vec<ConsumerSeen>, pods: Vec<PodLife>) -> (ObjectRef, Window) {
     let mut model = healthy();
     let msgs = vec![
-        report(FeedId::Sync, vec![Fact::Sync(Delta::Whole(vec![sync]))]),
-        report(FeedId::Consumers, vec![Fact::Consumers(Delta::Whole(users))]),
-        report(FeedId::Containers, vec![Fact::Containers(Delta::Whole(pods))]),
+        report(FeedId::Sync, vec![Fact::Sync(Delta::whole(vec![sync]))]),
+        report(FeedId::Consumers, vec![Fact::Consumers(Delta::whole(users))]),
+        report(FeedId::Containers, vec![Fact::Containers(Delta::whole(pods))]),
     ];
     feed(&mut model, at(720), msgs);
     let mut found = arrivals(&model, &role(0, 3_600, 720), &bringers(&model, at(720)), at(720));
@@ -302,7 +302,7 @@ fn the_propagation_window_is_one_number_a_consumer() {
 
 fn judged(rule: &str, detail: SyncDetail, kind: SyncKind, now: i64) -> Finding {
     let mut model: Model = healthy();
-    let table = report(FeedId::Sync, vec![Fact::Sync(Delta::Whole(vec![synced(kind, detail)]))]);
+    let table = report(FeedId::Sync, vec![Fact::Sync(Delta::whole(vec![synced(kind, detail)]))]);
     feed(&mut model, at(now), vec![table, report(FeedId::Engines, vec![Fact::Engines(EnginesSeen::default())])]);
     let judged = rules::find(rule).unwrap().judge(&model, at(now));
     judged.into_iter().find(|(object, _)| object.name == "fleet").map_or(Finding::Clear, |(_, finding)| finding)

@@ -386,7 +386,7 @@ fn a_typed_share_is_never_sent_to_the_terminal() {
     t.wait_for("to do it:");
     // What pours in right behind a secret is taken for the rest of a paste and dropped; a person takes longer.
     t.type_in("surplus");
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    std::thread::sleep(std::time::Duration::from_secs(2));
     assert!(!t.screen().contains("surplus"), "{}", t.screen());
     t.type_in("openbao-2\r");
     t.wait_until("the run's failure", |screen| screen.contains("failed"));

@@ -75,12 +75,9 @@ fn model(workloads: &[(&str, Value)], secrets: &[Value], pods: &[Value]) -> Mode
         _ => consumer_digest::daemon_set(object),
     });
     let msgs = vec![
-        report(FeedId::Consumers, vec![Fact::Consumers(Delta::Whole(consumers.collect()))]),
-        report(FeedId::Secrets, vec![Fact::Secrets(Delta::Whole(secrets.iter().map(seen).collect()))]),
-        report(
-            FeedId::Containers,
-            vec![Fact::Containers(Delta::Whole(pods.iter().filter_map(pod_digest::digest).collect()))],
-        ),
+        report(FeedId::Consumers, vec![Fact::Consumers(Delta::whole(consumers))]),
+        report(FeedId::Secrets, vec![Fact::Secrets(Delta::whole(secrets.iter().map(seen)))]),
+        report(FeedId::Containers, vec![Fact::Containers(Delta::whole(pods.iter().filter_map(pod_digest::digest)))]),
     ];
     fed::feed(&mut model, at(0), msgs);
     model
@@ -403,7 +400,7 @@ fn vso_knows_when_it_wrote_and_a_later_edit_of_its_own_is_metadata() {
     };
     let told = |manager: &str, sync: SyncSeen| {
         let mut model = model(&[], &[secret(1, manager, -600, &["p"])], &[]);
-        fed::feed(&mut model, at(0), vec![report(FeedId::Sync, vec![Fact::Sync(Delta::Whole(vec![sync]))])]);
+        fed::feed(&mut model, at(0), vec![report(FeedId::Sync, vec![Fact::Sync(Delta::whole(vec![sync]))])]);
         let changed = View::of(&model).changed(&ObjectRef::secret("shop", "db")).unwrap();
         (changed.at, changed.by)
     };

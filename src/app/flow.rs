@@ -211,7 +211,8 @@ const fn brings(sync: &SyncSeen) -> bool {
         | SyncKind::VaultAuthGlobal
         | SyncKind::PushSecret
         | SyncKind::SecretStore
-        | SyncKind::ClusterSecretStore => false,
+        | SyncKind::ClusterSecretStore
+        | SyncKind::Generator => false,
     }
 }
 
@@ -310,7 +311,7 @@ impl<'a> Walk<'a> {
         };
         Link {
             label: "sync",
-            name: sync.object.name.clone(),
+            name: sync.object.name.to_string(),
             grade,
             word: format!("{word}{lag}"),
             why: format!("{}: {}", sync.object.kind, is.why),
@@ -347,7 +348,7 @@ impl<'a> Walk<'a> {
     fn secret(&self, secret: &ObjectRef, standing: &Standing<'_>) -> Link {
         let link = |grade, word: &str, why: &dyn Fn() -> String, at| Link {
             label: "Secret",
-            name: self.say(|| secret.name.clone()),
+            name: self.say(|| secret.name.to_string()),
             grade,
             word: self.say(|| word.to_owned()),
             why: self.say(why),
@@ -391,7 +392,7 @@ impl<'a> Walk<'a> {
         let first = || standing.pods.iter().flat_map(|pod| &pod.containers).map(|(_, at)| *at).min();
         Link {
             label: "workload",
-            name: self.say(|| object.name.clone()),
+            name: self.say(|| object.name.to_string()),
             grade,
             word: self.say(|| word.to_owned()),
             why: self.say(why),

@@ -3,25 +3,27 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A Kubernetes object as a person names it: kind, namespace, name.
 ///
-/// Cluster-scoped objects (and vaults that live outside Kubernetes) have an empty namespace.
+/// Cluster-scoped objects (and vaults that live outside Kubernetes) have an empty namespace. A name is copied into every table
+/// and row that speaks of the object: short ones take no memory of their own, long ones are shared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// `Secret`, `Pod`, `StatefulSet`, … as in the object's `kind`.
-    pub kind: String,
+    pub kind: SmolStr,
     /// The object's namespace; empty where there is none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub namespace: String,
+    #[serde(default, skip_serializing_if = "SmolStr::is_empty")]
+    pub namespace: SmolStr,
     /// `metadata.name`.
-    pub name: String,
+    pub name: SmolStr,
 }
 
 impl ObjectRef {
     /// Names an object.
     pub fn new(kind: &str, namespace: &str, name: &str) -> Self {
-        Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+        Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
     }
 
     /// A pod.
@@ -36,7 +38,7 @@ impl ObjectRef {
 
     /// `namespace/name`, or the bare name where there is no namespace.
     pub fn path(&self) -> String {
-        if self.namespace.is_empty() { self.name.clone() } else { format!("{}/{}", self.namespace, self.name) }
+        if self.namespace.is_empty() { self.name.to_string() } else { format!("{}/{}", self.namespace, self.name) }
     }
 }
 

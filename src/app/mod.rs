@@ -6,6 +6,7 @@ pub mod actions;
 pub mod advisories;
 pub mod alerts;
 pub mod config;
+pub mod cron;
 pub mod effect;
 pub mod estate;
 pub mod flow;

@@ -101,7 +101,7 @@ pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// When the node reaches 95 % if it goes on as in the last minutes. `None` where it does not rise, where less than five
 /// minutes are known, and where it is there already.
 pub fn full_in(model: &Model, node: &NodeSeen, now: Timestamp) -> Option<SignedDuration> {
-    let line = model.trends.get(&node.object.name)?.line?;
+    let line = model.trends.get(node.object.name.as_str())?.line?;
     let full = node.capacity as f64 * FULL as f64 / 100.0;
     // Less than half a percent of the node in ten minutes is the noise of every day.
     if node.capacity == 0 || line.slope * 600.0 < node.capacity as f64 / 200.0 {
@@ -113,7 +113,7 @@ pub fn full_in(model: &Model, node: &NodeSeen, now: Timestamp) -> Option<SignedD
 }
 
 fn way(model: &Model, node: &NodeSeen) -> Option<Way> {
-    let line = model.trends.get(&node.object.name)?.line?;
+    let line = model.trends.get(node.object.name.as_str())?.line?;
     let hourly = line.slope * 3_600.0;
     let much = node.capacity as f64 / 50.0;
     Some(match () {

@@ -64,6 +64,39 @@ pub fn moment(now: Timestamp, at: Timestamp) -> String {
     if now.strftime("%F").to_string() == at.strftime("%F").to_string() { clock(at) } else { date_clock(at) }
 }
 
+/// A duration as Go writes it: `1h30m`, `8.5s`, `250ms`, `0`.
+pub fn go_duration(text: &str) -> Option<SignedDuration> {
+    let (sign, mut rest) = match text.trim().strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.trim()),
+    };
+    if rest == "0" {
+        return Some(SignedDuration::ZERO);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let unit = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at_checked(unit)?;
+        let scale = match unit {
+            "h" => 3_600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" | "μs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        total += number.parse::<f64>().ok()? * scale;
+        rest = tail;
+    }
+    SignedDuration::try_from_secs_f64(sign * total).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -160,8 +160,8 @@ pub fn model(row: &Row) -> (Model, SyncSeen, Timestamp) {
     for fact in row.beside {
         tell(&mut model, &mut secrets, fact, namespace, now);
     }
-    model.sync = Some(Table::new(sync.into_values().map(|(seen, _)| seen).collect(), now));
-    model.secrets = Some(Table::new(secrets.into_values().collect(), now));
+    model.sync = Some(Table::new(sync.into_values().map(|(seen, _)| seen), now));
+    model.secrets = Some(Table::new(secrets.into_values(), now));
     (model, seen, now)
 }
 

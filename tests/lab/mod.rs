@@ -14,8 +14,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub struct Lab {
     pub kubectl: PathBuf,
     pub bao: PathBuf,
     control: PathBuf,
-    _child: Child,
+    child: Mutex<Child>,
 }
 
 /// Whether the stack was left out on purpose; says so, loudly. A missing stack without that is a failure.
@@ -45,6 +45,22 @@ pub fn left_out() -> bool {
 pub fn lab() -> &'static Lab {
     static LAB: OnceLock<Lab> = OnceLock::new();
     LAB.get_or_init(Lab::start)
+}
+
+/// A control plane of one test alone, which ends with it: put it behind the vaults in it, which are taken down first.
+pub struct Own(pub &'static Lab);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // The lab ends when its standard input does.
+        drop(self.0.child.lock().ok().and_then(|mut child| child.stdin.take()));
+    }
+}
+
+impl Own {
+    pub fn start() -> Self {
+        Self(Box::leak(Box::new(Lab::start())))
+    }
 }
 
 impl Lab {
@@ -70,7 +86,7 @@ impl Lab {
             kubectl: path("kubectl"),
             bao: path("bao"),
             control: path("control"),
-            _child: child,
+            child: Mutex::new(child),
         }
     }
 
@@ -262,7 +278,8 @@ impl Vault {
 
     /// Waits for the replica itself to say so.
     pub fn wait_sealed(&self, n: u32, sealed: bool) {
-        for _ in 0..120 {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             if self.sealed(n) == Some(sealed) {
                 return;
             }

@@ -103,7 +103,7 @@ fn no_key_comes_out_of_any_command_at_the_highest_log_level() {
     let process = format!("/proc/{}", console.pid());
     assert_clean("the arguments", &std::fs::read(format!("{process}/cmdline")).unwrap(), &forms);
     // As a person would: what pours in right behind a secret is taken for the rest of a paste.
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    std::thread::sleep(std::time::Duration::from_secs(2));
     console.type_in("openbao-0\r");
     console.wait_for("seen open by the seal feed");
     assert_eq!(vault.sealed(0), Some(false), "the typed shares were really used");

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use crate::lab::{Vault, alert, lab, left_out, verdict};
+use crate::outage::Console;
 use crate::prove::{ask, root, said};
 use crate::raft::{ARGS, fires, with_token};
 
@@ -220,7 +221,7 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
     if left_out() {
         return;
     }
-    let vault = lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
+    let vault = with_token(lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"})));
     let kubeconfig: Value =
         serde_json::from_str(&vault.lab.kubectl(&["config", "view", "--raw", "-o", "json"], "")).unwrap();
     let cluster = &kubeconfig["clusters"][0]["cluster"];
@@ -330,5 +331,13 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
     for role in seen.auth.iter().flatten().flat_map(|method| &method.roles) {
         assert!(role.untold.is_empty(), "{role:?}");
     }
+    // And as a person reads it.
+    let console = Console::with(&vault, &ARGS, 300, 60);
+    console.wait_for("unsealed");
+    console.type_in("1");
+    for told in ["kv (kv v2)", "kv1 (kv v1)", "transit (transit)", "unready (kubernetes)"] {
+        console.wait_for(told);
+    }
+    console.quit();
     vault.lab.kubectl(&["delete", "clusterrolebinding", &binding, &public], "");
 }

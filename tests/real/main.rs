@@ -43,4 +43,5 @@ mod target;
 mod tokens;
 mod unseal;
 mod verdict;
+mod withheld;
 mod workloads;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Vault, alert, left_out, verdict};
+use crate::lab::{Own, Vault, alert, left_out, verdict};
 use crate::pty::Terminal;
 
 /// The console on a vault of the lab.
@@ -34,7 +34,8 @@ fn blind_while_the_api_server_is_away_and_back_by_itself() {
         return;
     }
     // A control plane of its own: the others would not like to lose theirs.
-    let lab: &'static Lab = Box::leak(Box::new(Lab::start()));
+    let own = Own::start();
+    let lab = own.0;
     let vault = lab.vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
     // An alarm is firing when the sight is lost; it must not clear by that.
     let console = Console::start(&vault, 120, 40);

@@ -135,7 +135,7 @@ impl Scene {
             if let Some(secret) = digest(object).unwrap().secret.filter(|_| was_written(object)) {
                 let keys = vec!["_raw".to_owned(), "value".to_owned()];
                 let wrote = since(object);
-                secrets.entry(secret.name).or_insert(Written { keys, owner: Some(key.clone()), wrote });
+                secrets.entry(secret.name.to_string()).or_insert(Written { keys, owner: Some(key.clone()), wrote });
             }
         }
         for fact in self.beside {

@@ -153,7 +153,7 @@ fn old(row: &Old) -> (Model, SyncSeen, jiff::Timestamp) {
     );
     let model = Model {
         sync: Some(Table::new(vec![seen.clone(), auth], now)),
-        secrets: Some(Table::new(secret.into_iter().collect(), now)),
+        secrets: Some(Table::new(secret, now)),
         operators: Some(Observed::new(operators, now)),
         paths: Some(Observed::new(PathsSeen { found: path.into_iter().collect(), ..PathsSeen::default() }, now)),
         ..Model::default()

@@ -351,12 +351,12 @@ pub fn healthy() -> Vec<Msg> {
         keys("100", &["7f3a91c2aabbccdd"]),
         rights(),
         seals([false, false, false]),
-        report(FeedId::Consumers, vec![Fact::Consumers(Delta::Whole(Vec::new()))]),
-        report(FeedId::Secrets, vec![Fact::Secrets(Delta::Whole(Vec::new()))]),
-        report(FeedId::Containers, vec![Fact::Containers(Delta::Whole(Vec::new()))]),
+        report(FeedId::Consumers, vec![Fact::Consumers(Delta::whole(Vec::new()))]),
+        report(FeedId::Secrets, vec![Fact::Secrets(Delta::whole(Vec::new()))]),
+        report(FeedId::Containers, vec![Fact::Containers(Delta::whole(Vec::new()))]),
         report(FeedId::Raft, vec![Fact::Raft(raft())]),
         report(FeedId::Estate, vec![Fact::Estate(estate())]),
-        report(FeedId::Sync, vec![Fact::Sync(Delta::Whole(Vec::new()))]),
+        report(FeedId::Sync, vec![Fact::Sync(Delta::whole(Vec::new()))]),
         report(FeedId::Engines, vec![Fact::Engines(EnginesSeen { irrevocable: Some(0), ..EnginesSeen::default() })]),
     ]
 }

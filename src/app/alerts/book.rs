@@ -207,6 +207,11 @@ impl AlertBook {
                     self.cleared(rule, timing, before, now)
                 }
                 Finding::Unknown(why) => Some(self.unknown(rule, before, subject, &why, now)),
+                Finding::Kept(why) => {
+                    let held = self.held.contains(&(rule.id(), subject.clone()));
+                    let before = before.filter(|alert| held && alert.state != AlertState::Pending);
+                    before.map(|alert| self.unknown(rule, Some(alert), subject, &why, now))
+                }
             };
             self.alerts.extend(after);
         }

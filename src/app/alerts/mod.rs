@@ -41,6 +41,9 @@ pub enum Finding {
     Clear,
     /// It could not be looked at; why.
     Unknown(String),
+    /// It could not be looked at, for a reason that has an alarm of its own: what fired before keeps its place as unknown,
+    /// and nothing is made anew. One cause is one alarm.
+    Kept(String),
 }
 
 /// A rule that holds.

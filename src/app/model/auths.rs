@@ -187,7 +187,7 @@ fn global<'a>(
     if allows(&object, spec, &auth.namespace, home) {
         Ok((object, spec))
     } else {
-        Err(Gap::Refuses(object, auth.namespace.clone()))
+        Err(Gap::Refuses(object, auth.namespace.to_string()))
     }
 }
 
@@ -204,7 +204,8 @@ pub fn auth_of(seen: &SyncSeen, home: Option<&str>) -> Option<ObjectRef> {
         | SyncKind::ExternalSecret
         | SyncKind::PushSecret
         | SyncKind::SecretStore
-        | SyncKind::ClusterSecretStore => None,
+        | SyncKind::ClusterSecretStore
+        | SyncKind::Generator => None,
     }
 }
 
@@ -261,7 +262,7 @@ impl Model {
                 let Some(auth) = auth_of(seen, home) else { return Some(Gap::Home) };
                 let Some(spec) = self.auth_spec(&auth) else { return Some(Gap::Unseen(vec![auth])) };
                 if !allows(&auth, spec, &seen.object.namespace, home) {
-                    return Some(Gap::Refuses(auth, seen.object.namespace.clone()));
+                    return Some(Gap::Refuses(auth, seen.object.namespace.to_string()));
                 }
                 (auth, spec)
             }

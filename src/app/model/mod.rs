@@ -207,6 +207,9 @@ pub struct Model {
     /// That moment only stands for "long enough": a single look cannot know it, and nobody may be told it.
     #[serde(default)]
     pub no_active_undated: bool,
+    /// When the vault was last seen to open: a replica that was seen sealed before, while no other was open.
+    #[serde(default)]
+    pub opened: Option<Timestamp>,
     /// How the sync objects stand, as far as it was asked for already.
     #[serde(skip)]
     pub standings: super::sync::standings::Kept,

@@ -1,6 +1,8 @@
 //! Objects that bring secrets from the vault into the cluster, as their operators last wrote them; what to believe of it is
 //! concluded elsewhere.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,23 @@ pub enum SyncKind {
     SecretStore,
     /// ESO: the same for the whole cluster.
     ClusterSecretStore,
+    /// ESO: one of [`GENERATORS`].
+    Generator,
+}
+
+/// Generators that make a value by themselves or in the vault; the others fetch tokens of somebody else. The name in the
+/// object's `kind`, and the one it has here: both operators have a `VaultDynamicSecret`.
+pub const GENERATORS: [(&str, &str); 5] = [
+    ("Password", "Password"),
+    ("UUID", "UUID"),
+    ("SSHKey", "SSHKey"),
+    ("VaultDynamicSecret", "VaultDynamicSecretGenerator"),
+    ("ClusterGenerator", "ClusterGenerator"),
+];
+
+/// What a generator of this kind is called here; `None` for one that is not followed.
+pub fn generator_kind(kind: &str) -> Option<&'static str> {
+    GENERATORS.iter().find(|(name, _)| *name == kind).map(|(_, row)| *row)
 }
 
 /// The operator a kind belongs to.
@@ -101,12 +120,19 @@ pub struct SyncDetail {
     pub creates: bool,
     /// `rolloutRestartTargets`: kind and name.
     pub restarts: Vec<(String, String)>,
-    /// `vaultAuthRef` or `secretStoreRef`: what it depends on.
+    /// `vaultAuthRef`, `secretStoreRef` or the first of `secretStoreRefs`: what it depends on.
     pub through: Option<ObjectRef>,
-    /// ExternalSecret: the stores that its entries name for themselves (`sourceRef.storeRef`), each once.
+    /// The stores that the entries of an ExternalSecret name for themselves (`sourceRef.storeRef`), or a PushSecret names
+    /// beside the first, each once.
     pub stores: Vec<ObjectRef>,
-    /// ExternalSecret: for each of the sources, the store that its entry names; shorter where the rest names none.
+    /// For each of the sources, the store that its entry names; shorter where the rest names none.
     pub ways: Vec<Option<ObjectRef>>,
+    /// PushSecret: `secretStoreRefs[].labelSelector`.
+    pub selects: Vec<StoreSelector>,
+    /// PushSecret: the stores to which something was pushed, by `status.syncedPushSecrets`.
+    pub pushed: Vec<ObjectRef>,
+    /// Stores: their labels.
+    pub labels: BTreeMap<String, String>,
     /// VDS: `lastRenewalTime`.
     pub renewed: Option<Timestamp>,
     /// VDS: `secretLease.duration`.
@@ -133,8 +159,10 @@ pub struct SyncDetail {
     pub auth: Option<AuthSpec>,
     /// VaultAuth and stores: the mount and role of the login, by its own words alone.
     pub login: Option<(String, String)>,
-    /// ESO: it takes values from a generator of this kind and name.
+    /// ESO: it takes values from a generator of this kind and name. A ClusterGenerator names the kind that it stands for.
     pub generator: Option<(String, String)>,
+    /// ESO: all the generators that it names, of the kinds that are followed.
+    pub generators: Vec<ObjectRef>,
     /// Since when it waits to be deleted.
     pub deleting: Option<Timestamp>,
     /// The operator put its finalizer on it: it has looked at it at least once.
@@ -153,12 +181,74 @@ pub struct SyncDetail {
     pub deletes: bool,
     /// PushSecret: `updatePolicy: IfNotExists`.
     pub if_absent: bool,
-    /// ESO: `syncWindows` allow a refresh at certain times only.
-    pub windows: bool,
+    /// ExternalSecret: `syncWindows`.
+    pub windows: Option<SyncWindows>,
     /// VSO: `destination.overwrite`: it may take a Secret that somebody else made.
     pub overwrites: bool,
     /// VSO: it wrote something into the status: one without conditions is one of before 1.0 then, and not an empty one.
     pub observed: bool,
+}
+
+/// Stores that are meant by their labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSelector {
+    /// Those of the whole cluster, rather than those of its own namespace.
+    pub cluster: bool,
+    /// All of these must be so; none of them means every store.
+    pub tests: Vec<LabelTest>,
+}
+
+/// What must be so of a store's labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelTest {
+    /// The label.
+    pub key: String,
+    /// Its value must be one of these, or must not; with no values it must be there, or must not.
+    pub values: Vec<String>,
+    /// `NotIn`, `DoesNotExist`.
+    pub not: bool,
+}
+
+impl StoreSelector {
+    /// Whether this store is meant, by an object of this namespace.
+    pub fn means(&self, store: &SyncSeen, namespace: &str) -> bool {
+        let here = match store.kind {
+            SyncKind::ClusterSecretStore => self.cluster,
+            SyncKind::SecretStore => !self.cluster && store.object.namespace == namespace,
+            SyncKind::VaultStaticSecret
+            | SyncKind::VaultDynamicSecret
+            | SyncKind::VaultPKISecret
+            | SyncKind::VaultAuth
+            | SyncKind::VaultConnection
+            | SyncKind::VaultAuthGlobal
+            | SyncKind::ExternalSecret
+            | SyncKind::PushSecret
+            | SyncKind::Generator => false,
+        };
+        let holds = |test: &LabelTest| {
+            let value = store.detail.labels.get(&test.key);
+            test.not != value.is_some_and(|value| test.values.is_empty() || test.values.contains(value))
+        };
+        here && self.tests.iter().all(holds)
+    }
+}
+
+/// When an ExternalSecret may be read again, in UTC: `syncWindows`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncWindows {
+    /// `kind: deny`: it is not read inside of them, rather than outside.
+    pub deny: bool,
+    /// Each of them, at least one.
+    pub each: Vec<SyncWindow>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncWindow {
+    /// When it opens: five fields of cron, `@daily` or `@every 2h`. One that cannot be read is ignored by the operator.
+    pub schedule: String,
+    /// How long it stays open.
+    pub lasts: SignedDuration,
 }
 
 impl SyncSeen {
@@ -213,6 +303,24 @@ impl SyncKind {
             Self::PushSecret => "PushSecret",
             Self::SecretStore => "SecretStore",
             Self::ClusterSecretStore => "ClusterSecretStore",
+            Self::Generator => "Generator",
+        }
+    }
+
+    /// A way to the vault, or a generator: others go through it.
+    pub const fn is_way(self) -> bool {
+        match self {
+            Self::VaultAuth
+            | Self::VaultConnection
+            | Self::VaultAuthGlobal
+            | Self::SecretStore
+            | Self::ClusterSecretStore
+            | Self::Generator => true,
+            Self::VaultStaticSecret
+            | Self::VaultDynamicSecret
+            | Self::VaultPKISecret
+            | Self::ExternalSecret
+            | Self::PushSecret => false,
         }
     }
 
@@ -225,12 +333,16 @@ impl SyncKind {
             | Self::VaultAuth
             | Self::VaultConnection
             | Self::VaultAuthGlobal => Operator::Vso,
-            Self::ExternalSecret | Self::PushSecret | Self::SecretStore | Self::ClusterSecretStore => Operator::Eso,
+            Self::ExternalSecret
+            | Self::PushSecret
+            | Self::SecretStore
+            | Self::ClusterSecretStore
+            | Self::Generator => Operator::Eso,
         }
     }
 
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::VaultStaticSecret,
         Self::VaultDynamicSecret,
         Self::VaultPKISecret,
@@ -241,6 +353,7 @@ impl SyncKind {
         Self::PushSecret,
         Self::SecretStore,
         Self::ClusterSecretStore,
+        Self::Generator,
     ];
 }
 

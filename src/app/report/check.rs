@@ -162,9 +162,9 @@ pub fn document(state: &State, asked: &Asked) -> CheckDocument {
             severity: alert.severity.word(),
             state: alert.state.word(),
             subject: SubjectPart {
-                kind: alert.subject.kind.clone(),
-                namespace: alert.subject.namespace.clone(),
-                name: alert.subject.name.clone(),
+                kind: alert.subject.kind.to_string(),
+                namespace: alert.subject.namespace.to_string(),
+                name: alert.subject.name.to_string(),
             },
             since: seconds(alert.since),
             sentence: alert.sentence.clone(),

@@ -1,10 +1,10 @@
 //! Conclusions about what the vault rotates: what is late, what is next, and whether it arrived where it is used.
 
 mod arrival;
-mod schedule;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::cron::Cron;
 use super::id::{FeedId, ObjectRef};
 use super::model::Model;
 use super::model::engines::{ConnectionSeen, EnginesSeen, LeasesSeen, PkiSeen, StaticRoleSeen};
@@ -52,7 +52,7 @@ pub fn due(role: &StaticRoleSeen) -> Option<Timestamp> {
     let rotated = role.rotated?;
     match (role.period, &role.schedule) {
         (Some(period), _) => rotated.checked_add(period).ok(),
-        (None, Some(schedule)) => schedule::next(schedule, rotated),
+        (None, Some(schedule)) => Cron::read(schedule)?.next(rotated),
         (None, None) => None,
     }
 }
@@ -61,7 +61,7 @@ pub fn due(role: &StaticRoleSeen) -> Option<Timestamp> {
 pub fn period(role: &StaticRoleSeen) -> Option<SignedDuration> {
     role.period.or_else(|| {
         let due = due(role)?;
-        let after = schedule::next(role.schedule.as_deref()?, due)?;
+        let after = Cron::read(role.schedule.as_deref()?)?.next(due)?;
         Some(after.duration_since(due))
     })
 }

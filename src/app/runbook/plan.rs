@@ -158,7 +158,7 @@ impl Plan {
     pub fn challenge(&self) -> String {
         match self.danger {
             Danger::Yes => "y".to_owned(),
-            Danger::Target => self.target.name.clone(),
+            Danger::Target => self.target.name.to_string(),
             Danger::TargetAndCluster => format!("{} {}", self.target.name, self.identity.tail()),
         }
     }

@@ -15,10 +15,13 @@ use crate::app::time::{age, moment, spoken, within};
 const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(40);
 
 /// Below three cadences a look may be late because others stand in line; and so it may below this.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Failing attempts of VSO are this far apart at most.
 const BACK_OFF: SignedDuration = SignedDuration::from_secs(90);
+
+/// A Service leads to a replica this long after it was opened: a readiness probe must have seen it first.
+const ENDPOINTS: SignedDuration = SignedDuration::from_secs(15);
 
 /// A failure that nobody repeated for this long past its time is no news any more.
 const STALE: SignedDuration = SignedDuration::from_mins(5);
@@ -234,7 +237,8 @@ impl<'a> Case<'a> {
                 format!("Fails since it was created, and its status stays empty: {}", cause.text)
             }));
         }
-        if let Some(through) = self.seen.detail.through.as_ref().filter(|through| self.w.lacks(through)) {
+        let detail = &self.seen.detail;
+        if let Some(through) = detail.through.iter().chain(&detail.generators).find(|named| self.w.lacks(named)) {
             return with(self.stands(Word::Failed, || format!("It names {through}, which does not exist")));
         }
         if let Some(broken) = self.broken_link() {
@@ -387,8 +391,14 @@ impl<'a> Case<'a> {
             (Kind::Sealed, VaultNow::Open | VaultNow::Unknown) => {
                 said.is_some_and(|said| age(self.now, said) <= BACK_OFF)
             }
-            (Kind::Unreachable, VaultNow::Open | VaultNow::Unknown)
-            | (Kind::Denied | Kind::Login | Kind::Nothing | Kind::Other, _) => false,
+            // Through a Service nobody reaches a replica that is not ready, and a sealed one is not.
+            (Kind::Unreachable, VaultNow::Open) => {
+                let opened = self.w.model.opened.filter(|opened| age(self.now, *opened) <= BACK_OFF);
+                said.zip(opened).is_some_and(|(said, opened)| said <= opened + ENDPOINTS)
+            }
+            (Kind::Unreachable, VaultNow::Unknown) | (Kind::Denied | Kind::Login | Kind::Nothing | Kind::Other, _) => {
+                false
+            }
         }
     }
 

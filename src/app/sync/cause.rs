@@ -99,7 +99,8 @@ fn gone(text: &str) -> Option<String> {
     let known =
         ["VaultAuth", "VaultConnection", "VaultAuthGlobal", "ServiceAccount", "SecretStore", "ClusterSecretStore"];
     let _ = after;
-    known.contains(&kind).then(|| format!("{kind} {name}"))
+    let generator = before.ends_with(".generators.external-secrets.io");
+    (generator || known.contains(&kind)).then(|| format!("{kind} {name}"))
 }
 
 /// The address in a text of Go's HTTP client, without its path.
@@ -137,6 +138,11 @@ mod tests {
                 "err=Put \"http://vault-old.openbao.svc:8200/v1/auth/kubernetes/login\": dial tcp 10.96.12.9:8200: connect: connection refused",
                 Kind::Unreachable,
                 "Nobody answers at http://vault-old.openbao.svc:8200",
+            ),
+            (
+                "unable to get generator: Password.generators.external-secrets.io \"pw\" not found",
+                Kind::Other,
+                "Password pw does not exist",
             ),
             (
                 "URL: PUT http://a/v1/auth/kubernetes/login Code: 400. Errors: * invalid role name \"nope\"",

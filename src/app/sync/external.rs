@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::case::{Case, Target, Upstream};
+use super::case::{Case, PATIENCE, Target, Upstream};
+use super::windows::{self, Open};
+use super::witnesses::Process;
 use super::{Standing, Word};
 use crate::app::id::ObjectRef;
 use crate::app::model::sync::SyncSeen;
@@ -20,21 +22,73 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
         return Standing { of, ..standing };
     }
     let (up, refreshed) = (case.upstream(), case.seen.detail.refreshed);
+    let gate = Gate::of(case.seen, of);
+    let of = of.filter(|_| !matches!(gate, Gate::Shut));
     if !case.green() {
-        return failing(case, &up, of);
+        return failing(case, &up, of, gate);
     }
-    let standing = nothing(case)
-        .or_else(|| refreshed.and_then(|at| overdue(case, at, of)))
-        .unwrap_or_else(|| read(case, &up, refreshed, of));
+    let late = |at| match gate {
+        Gate::Window { open, .. } => missed(case, at, of?, open),
+        Gate::None | Gate::Shut => overdue(case, at, of),
+    };
+    let standing =
+        nothing(case).or_else(|| refreshed.and_then(late)).unwrap_or_else(|| read(case, &up, refreshed, of, gate));
     Standing { of, ..standing }
 }
 
+/// What its sync windows make of its next read.
+#[derive(Clone, Copy)]
+enum Gate {
+    /// It has none, or is not read again whatever they say.
+    None,
+    /// They never let it be read again.
+    Shut,
+    /// It is due in this one.
+    Window {
+        /// When.
+        open: Open,
+        /// The window opens later than its interval is over.
+        later: bool,
+    },
+}
+
+impl Gate {
+    fn of(seen: &SyncSeen, of: Option<SignedDuration>) -> Self {
+        let Some((windows, interval)) = seen.detail.windows.as_ref().zip(of) else { return Self::None };
+        let Some(due) = seen.detail.refreshed.and_then(|at| at.checked_add(interval).ok()) else { return Self::None };
+        windows::open(windows, due).map_or(Self::Shut, |open| Self::Window { open, later: open.from > due })
+    }
+
+    /// The window that is still to open before it is read.
+    fn awaited(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Window { open, later: true } if open.from > now => Some(open.from),
+            Self::Window { .. } | Self::None | Self::Shut => None,
+        }
+    }
+
+    /// From when on a change in the vault is behind: one that has to wait for a window is not before that opens.
+    fn counts_from(self, updated: Timestamp) -> Timestamp {
+        match self {
+            Self::Window { open, later: true } => updated.max(open.from),
+            Self::Window { .. } | Self::None | Self::Shut => updated,
+        }
+    }
+}
+
+/// When the window opens for which it waits.
+fn opening(case: &Case<'_>, from: Timestamp) -> String {
+    format!("opens at {}, in {}", moment(case.now, from), spoken(from.duration_since(case.now)))
+}
+
 /// One message for every cause: Events and the store tell which it is.
-fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standing {
-    let lag = behind_by(case, up, of);
+fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>, gate: Gate) -> Standing {
+    let lag = behind_by(case, up, of, gate);
     let mut standing = case.failing(lag, of);
     if let Some(why) = case.seen.detail.all_ways().find_map(|store| broken(case, store)) {
         (standing.why, standing.by_vault) = why;
+    } else if let Some(lacking) = case.seen.detail.generators.iter().find(|generator| case.w.lacks(generator)) {
+        (standing.why, standing.by_vault) = (case.w.say(|| format!("Its generator {lacking} does not exist")), false);
     } else if case.seen.detail.all_ways().any(|way| case.w.withheld(way).is_some()) {
         let unseen = case.w.say(|| case.unseen_way().unwrap_or_default());
         standing.why = case.w.say(|| format!("{}; {unseen}", standing.why));
@@ -53,7 +107,7 @@ fn failing(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Standi
 }
 
 /// What is wrong with a store that it reads through, and whether the vault's seal is the cause.
-fn broken(case: &Case<'_>, name: &ObjectRef) -> Option<(String, bool)> {
+pub(super) fn broken(case: &Case<'_>, name: &ObjectRef) -> Option<(String, bool)> {
     if case.w.lacks(name) {
         return Some((case.w.say(|| format!("{name} does not exist")), false));
     }
@@ -71,12 +125,15 @@ fn kept(case: &Case<'_>) -> &'static str {
     }
 }
 
-/// How far it lies behind: behind the vault where that is seen, else behind its own interval.
-fn behind_by(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>) -> Option<SignedDuration> {
+/// How far it lies behind: behind the vault where that is seen, else behind its own interval and windows.
+fn behind_by(case: &Case<'_>, up: &Upstream, of: Option<SignedDuration>, gate: Gate) -> Option<SignedDuration> {
     let refreshed = case.seen.detail.refreshed?;
     match up.updated {
-        Some(updated) if updated > refreshed => Some(age(case.now, updated)),
-        _ => of.map(|of| (age(case.now, refreshed) - of).max(SignedDuration::ZERO)),
+        Some(updated) if updated > refreshed => Some(age(case.now, gate.counts_from(updated))),
+        _ => of.map(|of| match gate {
+            Gate::Window { open, .. } => age(case.now, open.from),
+            Gate::None | Gate::Shut => (age(case.now, refreshed) - of).max(SignedDuration::ZERO),
+        }),
     }
 }
 
@@ -115,21 +172,50 @@ fn nothing(case: &Case<'_>) -> Option<Standing> {
 /// No successful read for too long, by its own declaration.
 pub(super) fn overdue(case: &Case<'_>, refreshed: Timestamp, of: Option<SignedDuration>) -> Option<Standing> {
     let cadence = of?;
-    if case.seen.detail.windows && case.process() != super::witnesses::Process::Dead {
-        let late = case.late(refreshed, cadence);
-        return late.then(|| Standing {
-            lag: Some(age(case.now, refreshed) - cadence),
-            ..case.stands(Word::Unwatched, || {
-                format!("Last read {}; its syncWindows say when it may be read again", case.ago(refreshed))
-            })
-        });
-    }
     let standing = case.dropped(refreshed, cadence)?;
     Some(Standing { looked: Some(refreshed), ..standing })
 }
 
+/// A window in which it was due has passed without a read, or is open for longer than the operator takes to look.
+fn missed(case: &Case<'_>, refreshed: Timestamp, cadence: SignedDuration, open: Open) -> Option<Standing> {
+    let lag = case.now.duration_since(open.from);
+    let passed = open.until.filter(|until| age(case.now, *until) > PATIENCE);
+    let dead = case.process() == Process::Dead;
+    // It looks once in each interval, and the first time when the interval is over: not when a window opens.
+    let allowed = if dead { SignedDuration::ZERO } else { (cadence + cadence / 2).max(PATIENCE) };
+    if lag <= allowed && passed.is_none() {
+        return None;
+    }
+    let standing = case.stands(Word::Dropped, || {
+        let operator = case.operator();
+        let (from, read) = (moment(case.now, open.from), case.ago(refreshed));
+        let window = match passed {
+            Some(until) => format!("its sync window from {from} to {} passed without a read", moment(case.now, until)),
+            None => format!("its sync window is open since {from}"),
+        };
+        let short = passed.is_some_and(|until| until.duration_since(open.from) < cadence);
+        let who = if dead {
+            format!("; {operator} is not running")
+        } else if short {
+            format!("; {operator} looks every {} only, which can miss a window as short as that", spoken(cadence))
+        } else {
+            format!("; {operator} looks every {} by its declaration", spoken(cadence))
+        };
+        format!("Every condition is True, and nobody has read it since {read}: {window}{who}")
+    });
+    let dire = matches!(case.target(), Target::Missing);
+    Some(Standing { looked: Some(refreshed), lag: Some(lag), of: Some(cadence), dire, ..standing })
+}
+
 /// Ready, and read in time: what the vault says of the same paths.
-fn read(case: &Case<'_>, up: &Upstream, refreshed: Option<Timestamp>, of: Option<SignedDuration>) -> Standing {
+fn read(
+    case: &Case<'_>,
+    up: &Upstream,
+    refreshed: Option<Timestamp>,
+    of: Option<SignedDuration>,
+    gate: Gate,
+) -> Standing {
+    let awaited = gate.awaited(case.now);
     let Some(refreshed) = refreshed else {
         return case.stands(Word::Unknown, || "Ready is True, and its status names no time of a read".to_owned());
     };
@@ -149,13 +235,14 @@ fn read(case: &Case<'_>, up: &Upstream, refreshed: Option<Timestamp>, of: Option
     match (up.updated, of) {
         (Some(updated), Some(of)) if updated > refreshed => {
             let standing = case.stands(Word::Behind, || {
-                format!(
-                    "Changed in the vault at {}; the next read is due within {}",
-                    moment(case.now, updated),
-                    spoken(of)
-                )
+                let next = match awaited {
+                    Some(from) => format!("waits for its sync window, which {}", opening(case, from)),
+                    None => format!("is due within {}", spoken(of)),
+                };
+                format!("Changed in the vault at {}; the next read {next}", moment(case.now, updated))
             });
-            Standing { lag: Some(age(case.now, updated)), ..standing }
+            let lag = awaited.is_none().then(|| age(case.now, gate.counts_from(updated)));
+            Standing { lag, ..standing }
         }
         (Some(updated), None) if updated > refreshed => {
             let standing = case.stands(Word::Unwatched, || {
@@ -169,8 +256,11 @@ fn read(case: &Case<'_>, up: &Upstream, refreshed: Option<Timestamp>, of: Option
         }
         (Some(_), _) if up.whole && !case.seen.detail.finds => {
             let standing = case.stands(Word::Synced, || {
-                let end =
-                    if of.is_none() { format!("; it will not follow the next: {declared}") } else { String::new() };
+                let end = match (of, awaited) {
+                    (None, _) => format!("; it will not follow the next: {declared}"),
+                    (Some(_), Some(from)) => format!("; its sync window {}", opening(case, from)),
+                    (Some(_), None) => String::new(),
+                };
                 format!("Read {}, after the last change in the vault{end}", case.ago(refreshed))
             });
             Standing { lag: Some(SignedDuration::ZERO), ..standing }
@@ -178,7 +268,13 @@ fn read(case: &Case<'_>, up: &Upstream, refreshed: Option<Timestamp>, of: Option
         (_, None) => {
             case.stands(Word::Unwatched, || format!("Read {}, and not again: {declared}", case.ago(refreshed)))
         }
-        (_, Some(cadence)) if case.late(refreshed, cadence) => {
+        (_, Some(cadence)) if awaited.is_some() && age(case.now, refreshed) > cadence => {
+            case.stands(Word::Unwatched, || {
+                let next = awaited.map(|from| opening(case, from)).unwrap_or_default();
+                format!("Read {}; it waits for its sync window, which {next}", case.ago(refreshed))
+            })
+        }
+        (_, Some(cadence)) if case.late(refreshed, cadence) && !matches!(gate, Gate::Window { later: true, .. }) => {
             let standing = case.stands(Word::Unknown, || {
                 format!(
                     "The last read was {}, later than its interval of {}; what the vault holds is not in sight ({})",
@@ -220,6 +316,7 @@ pub(super) fn declaration(seen: &SyncSeen) -> &'static str {
     match seen.detail.policy.as_deref() {
         Some("CreatedOnce") => "refreshPolicy is CreatedOnce",
         Some("OnChange") => "refreshPolicy is OnChange",
+        _ if interval(seen).is_some() => "its syncWindows leave no time for it",
         _ => "refreshInterval is 0",
     }
 }

@@ -132,6 +132,11 @@ pub(super) fn store(case: &Case<'_>) -> Standing {
         let since = case.beat().map(|at| format!(" since {}", moment(case.now, at))).unwrap_or_default();
         let last = validated.map(|at| format!(", last {}", case.ago(at))).unwrap_or_default();
         let sealed = if case.w.vault() == VaultNow::Sealed { "; the vault is sealed now" } else { "" };
-        format!("Its login works{since}{last}{sealed}")
+        let used = match case.w.users(&case.seen.object).len() {
+            0 => "nothing in sight goes through it".to_owned(),
+            1 => "1 object goes through it".to_owned(),
+            n => format!("{n} objects go through it"),
+        };
+        format!("Its login works{since}{last}{sealed}; {used}")
     })
 }

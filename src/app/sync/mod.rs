@@ -5,12 +5,14 @@ mod case;
 mod cause;
 mod dynamic;
 mod external;
+mod generator;
 mod kv;
 mod login;
 mod pki;
 mod push;
 pub mod standings;
 mod ways;
+pub mod windows;
 mod witnesses;
 
 use jiff::{SignedDuration, Timestamp};

@@ -12,7 +12,7 @@ use super::Standing;
 use super::witnesses::{Process, VaultNow, Witnesses};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
-use crate::app::model::sync::{Operator, SyncKind, SyncSeen};
+use crate::app::model::sync::{Operator, SyncSeen};
 use crate::app::model::table::{Delta, Table};
 use crate::app::time::age;
 
@@ -148,15 +148,21 @@ pub fn moved<'a>(model: &mut Model, objects: impl IntoIterator<Item = &'a Object
     let mut found: Vec<ObjectRef> = Vec::new();
     for object in objects {
         let known = model.sync.as_ref().and_then(|table| table.get(object));
-        if known.is_some_and(|seen| is_way(seen.kind)) {
+        // What is meant by labels may be any store.
+        if known.is_some_and(|seen| seen.kind.is_way() || !seen.detail.selects.is_empty()) {
             all_moved(model, now);
             return;
         }
         found.push(object.clone());
         // How a way to the vault stands is told by what comes through it.
-        let way = known.and_then(|seen| model.way(seen));
-        let beyond = way.as_ref().and_then(|way| model.way(model.sync.as_ref()?.get(way)?));
-        found.extend(way.into_iter().chain(beyond));
+        let ways = known.into_iter().flat_map(|seen| {
+            let named = seen.detail.all_ways().chain(&seen.detail.generators).cloned();
+            model.way(seen).into_iter().chain(named)
+        });
+        for way in ways.collect::<BTreeSet<_>>() {
+            found.extend(model.sync.as_ref().and_then(|table| table.get(&way)).and_then(|beyond| model.way(beyond)));
+            found.push(way);
+        }
     }
     let inner = model.standings.inner_mut();
     if inner.basis.is_some() && !found.is_empty() {
@@ -191,22 +197,6 @@ pub fn grow(model: &mut Model, now: Timestamp) {
     let Some(basis) = inner.basis else { return };
     if inner.around != Some(around) || age(now, basis) >= GROWS_OLD || now < basis {
         inner.anew(around, now);
-    }
-}
-
-/// A way to the vault: others go through it.
-const fn is_way(kind: SyncKind) -> bool {
-    match kind {
-        SyncKind::VaultAuth
-        | SyncKind::VaultConnection
-        | SyncKind::VaultAuthGlobal
-        | SyncKind::SecretStore
-        | SyncKind::ClusterSecretStore => true,
-        SyncKind::VaultStaticSecret
-        | SyncKind::VaultDynamicSecret
-        | SyncKind::VaultPKISecret
-        | SyncKind::ExternalSecret
-        | SyncKind::PushSecret => false,
     }
 }
 

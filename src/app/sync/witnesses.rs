@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;
-use super::{Standing, Word, dynamic, external, kv, login, pki, push};
+use super::{Standing, Word, dynamic, external, generator, kv, login, pki, push};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::engines::StaticRoleSeen;
 use crate::app::model::paths::{PathSeen, VaultPath};
-use crate::app::model::sync::{EventSeen, Operator, SyncKind, SyncSeen};
+use crate::app::model::sync::{EventSeen, GENERATORS, Operator, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
 use crate::app::model::withheld::Withheld;
 use crate::app::time::within;
@@ -35,6 +35,7 @@ struct Index<'a> {
     /// Those of VSO that name no way to the vault: the operator takes its own default.
     unnamed: Vec<&'a SyncSeen>,
     auths: Vec<&'a SyncSeen>,
+    stores: Vec<&'a SyncSeen>,
     /// Which kinds are in sight in which namespace.
     kinds: HashSet<(&'a str, &'a str)>,
 }
@@ -73,13 +74,28 @@ impl<'a> Witnesses<'a> {
         }
         for seen in model.sync.iter().flat_map(Table::iter) {
             index.kinds.insert((&seen.object.kind, &seen.object.namespace));
-            match &seen.detail.through {
-                Some(through) => index.users.entry(through).or_default().push(seen),
-                None if seen.kind.operator() == Operator::Vso => index.unnamed.push(seen),
-                None => {}
+            if seen.detail.through.is_none() && seen.kind.operator() == Operator::Vso {
+                index.unnamed.push(seen);
             }
-            if seen.kind == SyncKind::VaultAuth {
-                index.auths.push(seen);
+            for way in seen.detail.all_ways().chain(&seen.detail.generators) {
+                index.users.entry(way).or_default().push(seen);
+            }
+            match seen.kind {
+                SyncKind::VaultAuth => index.auths.push(seen),
+                SyncKind::SecretStore | SyncKind::ClusterSecretStore => index.stores.push(seen),
+                SyncKind::VaultStaticSecret
+                | SyncKind::VaultDynamicSecret
+                | SyncKind::VaultPKISecret
+                | SyncKind::VaultConnection
+                | SyncKind::VaultAuthGlobal
+                | SyncKind::ExternalSecret
+                | SyncKind::PushSecret
+                | SyncKind::Generator => {}
+            }
+        }
+        for seen in model.sync.iter().flat_map(Table::iter).filter(|seen| !seen.detail.selects.is_empty()) {
+            for store in index.stores.iter().filter(|store| meant(seen, store)) {
+                index.users.entry(&store.object).or_default().push(seen);
             }
         }
         Self { model, now, wordy: true, index: Some(index) }
@@ -123,6 +139,7 @@ impl<'a> Witnesses<'a> {
             SyncKind::SecretStore | SyncKind::ClusterSecretStore => login::store(&case),
             SyncKind::ExternalSecret => external::judge(&case),
             SyncKind::PushSecret => push::judge(&case),
+            SyncKind::Generator => generator::judge(&case),
         }
     }
 
@@ -152,14 +169,30 @@ impl<'a> Witnesses<'a> {
     /// Whether it is known that this object does not exist: others of its kind are in sight.
     pub(super) fn lacks(&self, object: &ObjectRef) -> bool {
         self.model.sync.as_ref().and_then(|table| table.fresh(self.now, FeedId::Sync)).is_some_and(|table| {
+            // Generators are rare: one of another namespace shows as well that they are in sight.
+            let anywhere = GENERATORS.iter().any(|(_, kind)| *kind == object.kind);
+            let alike =
+                |kind: &str, namespace: &str| kind == object.kind && (anywhere || namespace == object.namespace);
             let there = || match &self.index {
+                Some(index) if anywhere => index.kinds.iter().any(|(kind, namespace)| alike(kind, namespace)),
                 Some(index) => index.kinds.contains(&(object.kind.as_str(), object.namespace.as_str())),
-                None => table
-                    .iter()
-                    .any(|seen| seen.object.kind == object.kind && seen.object.namespace == object.namespace),
+                None => table.iter().any(|seen| alike(&seen.object.kind, &seen.object.namespace)),
             };
             self.withheld(object).is_none() && table.get(object).is_none() && there()
         })
+    }
+
+    /// Whether what was told of sync objects counts still.
+    pub(super) fn fresh(&self) -> bool {
+        self.model.sync.as_ref().is_some_and(|table| table.fresh(self.now, FeedId::Sync).is_some())
+    }
+
+    /// Whether any object of this kind is in sight.
+    pub(super) fn sees(&self, kind: SyncKind) -> bool {
+        match &self.index {
+            Some(index) => index.kinds.iter().any(|(name, _)| *name == kind.name()),
+            None => self.model.sync.iter().flat_map(Table::iter).any(|seen| seen.kind == kind),
+        }
     }
 
     pub(super) fn events(&self, object: &ObjectRef) -> Vec<&'a EventSeen> {
@@ -178,7 +211,7 @@ impl<'a> Witnesses<'a> {
     }
 
     /// Objects that name this one as their way to the vault.
-    pub(super) fn users(&self, object: &ObjectRef) -> Vec<&'a SyncSeen> {
+    pub fn users(&self, object: &ObjectRef) -> Vec<&'a SyncSeen> {
         let seen = |user: &&SyncSeen| self.withheld(&user.object).is_none();
         if let Some(index) = &self.index {
             let named = index.users.get(object).into_iter().flatten().copied();
@@ -186,13 +219,34 @@ impl<'a> Witnesses<'a> {
             return named.chain(unnamed).filter(seen).collect();
         }
         let all = self.model.sync.iter().flat_map(Table::iter);
-        let named = |user: &&SyncSeen| user.detail.through.as_ref() == Some(object);
-        let unnamed = |user: &&SyncSeen| {
-            user.detail.through.is_none()
-                && user.kind.operator() == Operator::Vso
-                && self.model.way(user).as_ref() == Some(object)
+        let store = self.object(object);
+        let uses = |seen: &SyncSeen| {
+            let mut named = seen.detail.all_ways().chain(&seen.detail.generators);
+            let unnamed = || {
+                seen.detail.through.is_none()
+                    && seen.kind.operator() == Operator::Vso
+                    && self.model.way(seen).as_ref() == Some(object)
+            };
+            named.any(|way| way == object) || unnamed() || store.is_some_and(|store| meant(seen, store))
         };
-        all.filter(|user| named(user) || unnamed(user)).filter(seen).collect()
+        all.filter(|user| uses(user)).filter(seen).collect()
+    }
+
+    /// Everything that an object goes through: what it names or takes by default, then what it means by labels.
+    pub fn ways(&self, seen: &'a SyncSeen) -> Vec<ObjectRef> {
+        let mut ways: Vec<ObjectRef> = seen.detail.all_ways().cloned().collect();
+        if ways.is_empty() || seen.detail.auth.is_some() {
+            ways = self.model.way(seen).into_iter().collect();
+        }
+        if !seen.detail.selects.is_empty() {
+            let all = || self.model.sync.iter().flat_map(Table::iter);
+            let stores: Vec<&SyncSeen> = match &self.index {
+                Some(index) => index.stores.iter().copied().filter(|store| meant(seen, store)).collect(),
+                None => all().filter(|store| meant(seen, store)).collect(),
+            };
+            ways.extend(stores.into_iter().map(|store| store.object.clone()));
+        }
+        ways
     }
 
     /// VaultAuths that name a VaultAuthGlobal, this one or whichever counts.
@@ -253,4 +307,10 @@ impl<'a> Witnesses<'a> {
     pub(super) fn unseen_path(&self) -> String {
         sight::feed(self.model, FeedId::Paths, None, self.now).why
     }
+}
+
+/// Whether this object means that store by its labels, and does not name it besides.
+fn meant(seen: &SyncSeen, store: &SyncSeen) -> bool {
+    let means = seen.detail.selects.iter().any(|selector| selector.means(store, &seen.object.namespace));
+    means && !seen.detail.all_ways().any(|way| *way == store.object)
 }

@@ -39,7 +39,7 @@ const FOLLOWING: u8 = 1;
 /// It broke off after that. It goes on where it was and loses nothing, but that may take a while: one look lists.
 const LAPSED: u8 = 2;
 
-impl<T: Named + Serialize + Send + 'static> Followed<T> {
+impl<T: Named + Serialize + Send + Sync + 'static> Followed<T> {
     /// Follows these objects; `fact` says which table they belong to.
     pub fn new(kube: Arc<dyn Kube>, many: Many, digest: Digest<T>, fact: fn(Delta<T>) -> Fact) -> Self {
         Self { kube, many, digest, fact, stream: Arc::default(), listed: Mutex::default() }
@@ -62,8 +62,9 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
         let version = self
             .kube
             .list_each(&self.many, &mut |object| {
-                rows.extend(digest(object).inspect(|row| {
-                    told.news(row);
+                rows.extend(digest(object).map(|row| {
+                    told.news(&row);
+                    Arc::new(row)
                 }));
             })
             .await?;
@@ -99,7 +100,7 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
                 }
                 Ok(Step::Item(object)) => {
                     if let Some(listed) = &mut listing {
-                        listed.extend(digest(&object));
+                        listed.extend(digest(&object).map(Arc::new));
                     }
                     None
                 }
@@ -108,14 +109,14 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
                     listing.take().map(|rows| {
                         told = Told::default();
                         for row in &rows {
-                            told.news(row);
+                            told.news(&**row);
                         }
                         Delta::Whole(rows)
                     })
                 }
                 Ok(Step::Put(object)) => {
                     if let Some(row) = digest(&object) {
-                        told.news(&row).then(|| Delta::Put(vec![row]))
+                        told.news(&row).then(|| Delta::put([row]))
                     } else {
                         // One that nobody needs any more is as good as gone; one that nobody ever needed is nothing.
                         let object = named(kind, &object);
@@ -123,7 +124,7 @@ impl<T: Named + Serialize + Send + 'static> Followed<T> {
                     }
                 }
                 Ok(Step::Gone { namespace, name }) => {
-                    let object = ObjectRef::new(kind.kind, &namespace, &name);
+                    let object = ObjectRef::new(kind.called(), &namespace, &name);
                     told.forget(&object);
                     Some(Delta::Gone(vec![object]))
                 }
@@ -175,7 +176,7 @@ impl io::Write for Hashing {
 /// The name of an object that came as JSON.
 pub fn named(kind: Kind, object: &Value) -> ObjectRef {
     let field = |name: &str| object.pointer(&format!("/metadata/{name}")).and_then(Value::as_str).unwrap_or_default();
-    ObjectRef::new(kind.kind, field("namespace"), field("name"))
+    ObjectRef::new(kind.called(), field("namespace"), field("name"))
 }
 
 #[cfg(test)]

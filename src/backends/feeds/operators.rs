@@ -105,7 +105,7 @@ impl OperatorsFeed {
         for object in names {
             let one = Many {
                 fields: format!("metadata.name={}", object.name),
-                ..Many::of(DEPLOYMENTS, Some(object.namespace.clone()))
+                ..Many::of(DEPLOYMENTS, Some(object.namespace.to_string()))
             };
             let is = |deployment: &Value| named(deployment).as_ref() == Some(&object);
             found.extend(kube.list(&one).await?.into_iter().filter(is));
@@ -210,7 +210,7 @@ impl Feed for OperatorsFeed {
 fn home(found: &[OperatorSeen]) -> Option<String> {
     let mut homes = found.iter().filter(|found| found.operator == Operator::Vso).map(|found| &found.object.namespace);
     let first = homes.next()?;
-    homes.all(|other| other == first).then(|| first.clone())
+    homes.all(|other| other == first).then(|| first.to_string())
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

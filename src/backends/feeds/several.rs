@@ -44,7 +44,7 @@ struct Part<T> {
     served: bool,
 }
 
-impl<T: Named + Serialize + Send + 'static> Several<T> {
+impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
     /// No list yet.
     pub const fn new(form: Form<T>) -> Self {
         Self { parts: Vec::new(), form, whole: false }
@@ -122,13 +122,15 @@ impl<T: Named + Serialize + Send + 'static> Several<T> {
 /// The list of one kind in one place is the whole of nothing else.
 pub(super) fn narrowed<T>(many: &Many, delta: Delta<T>) -> Delta<T> {
     match delta {
-        Delta::Whole(rows) => Delta::Part { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), rows },
+        Delta::Whole(rows) => {
+            Delta::Part { kind: many.kind.called().to_owned(), namespace: many.namespace.clone(), rows }
+        }
         Delta::Part { .. } | Delta::Put(_) | Delta::Gone(_) | Delta::Same => delta,
     }
 }
 
 /// The objects of a first look.
-pub(super) fn rows<T>(delta: Delta<T>) -> Vec<T> {
+pub(super) fn rows<T>(delta: Delta<T>) -> Vec<Arc<T>> {
     match delta {
         Delta::Whole(rows) | Delta::Part { rows, .. } | Delta::Put(rows) => rows,
         Delta::Gone(_) | Delta::Same => Vec::new(),

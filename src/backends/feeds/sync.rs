@@ -27,9 +27,10 @@ use crate::backends::kube::sync_digest;
 
 const VSO: &str = "secrets.hashicorp.com";
 const ESO: &str = "external-secrets.io";
+const GENERATORS: &str = "generators.external-secrets.io";
 
 /// The kinds, newest version first where there are several; those of the whole cluster last.
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 19] = [
     Kind::new(VSO, "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"),
     Kind::new(VSO, "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"),
     Kind::new(VSO, "v1beta1", "VaultPKISecret", "vaultpkisecrets"),
@@ -44,6 +45,11 @@ const KINDS: [Kind; 14] = [
     Kind::new(ESO, "v1beta1", "SecretStore", "secretstores"),
     Kind::new(ESO, "v1", "ClusterSecretStore", "clustersecretstores"),
     Kind::new(ESO, "v1beta1", "ClusterSecretStore", "clustersecretstores"),
+    Kind::new(GENERATORS, "v1alpha1", "Password", "passwords"),
+    Kind::new(GENERATORS, "v1alpha1", "UUID", "uuids"),
+    Kind::new(GENERATORS, "v1alpha1", "SSHKey", "sshkeys"),
+    Kind::new(GENERATORS, "v1alpha1", "VaultDynamicSecret", "vaultdynamicsecrets"),
+    Kind::new(GENERATORS, "v1alpha1", "ClusterGenerator", "clustergenerators"),
 ];
 
 /// Operators are installed rarely: this long nobody asks again what is served.
@@ -152,7 +158,9 @@ impl SyncFeed {
         let names = match outcome {
             Ok(_) => {
                 let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-                book.versions = self.served.iter().map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
+                // Nobody writes Events about generators.
+                let told = self.served.iter().filter(|kind| kind.group != GENERATORS);
+                book.versions = told.map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
                 book.changed = false;
                 book.home = self.roster.now().home;
                 logins = Some(book.logins());
@@ -236,7 +244,7 @@ async fn discover(kube: &dyn Kube) -> Result<Vec<Kind>, Trouble> {
     }
     let mut kinds: Vec<Kind> = Vec::new();
     for kind in KINDS {
-        let older = kinds.iter().any(|known| known.plural == kind.plural);
+        let older = kinds.iter().any(|known| (known.group, known.plural) == (kind.group, kind.plural));
         if !older && served.contains(&(kind.group, kind.version, kind.plural.to_owned())) {
             kinds.push(kind);
         }
@@ -264,9 +272,10 @@ fn of_cluster(kind: Kind) -> bool {
     kind.plural.starts_with("cluster")
 }
 
-/// Whether this lies beyond the namespaces that were asked for.
+/// Whether this lies beyond what was asked for, or is no more than an addition to it: then nobody needs a right to it.
 fn beyond(many: &Many, namespaces: &[String]) -> bool {
-    of_cluster(many.kind) && !namespaces.is_empty()
+    // Who may not read generators sees what takes values from them all the same.
+    of_cluster(many.kind) && !namespaces.is_empty() || many.kind.group == GENERATORS
 }
 
 fn is_of(part: &Withheld, many: &Many) -> bool {

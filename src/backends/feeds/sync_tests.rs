@@ -194,9 +194,9 @@ fn a_heartbeat_alone_tells_nobody_anything() {
         .unwrap()
     };
     let mut book = Book::default();
-    book.noted(Delta::Whole(vec![object("2026-11-22T05:00:00Z")]));
+    book.noted(Delta::whole(vec![object("2026-11-22T05:00:00Z")]));
     assert!(std::mem::take(&mut book.changed));
-    book.noted(Delta::Put(vec![object("2026-11-22T05:00:10Z")]));
+    book.noted(Delta::put(vec![object("2026-11-22T05:00:10Z")]));
     assert!(!book.changed);
     book.noted(Delta::Part { kind: "VaultStaticSecret".into(), namespace: Some("shop".into()), rows: Vec::new() });
     assert!(book.changed && book.named.is_empty());
@@ -212,7 +212,7 @@ fn the_places_that_are_asked_lie_where_the_ways_lead() {
     let (vso, eso) = ("secrets.hashicorp.com/v1beta1", "external-secrets.io/v1");
     let store = |mount: &str| serde_json::json!({"provider": {"vault": {"path": mount, "namespace": "team"}}});
     let mut book = Book::default();
-    book.noted(Delta::Whole(vec![
+    book.noted(Delta::whole(vec![
         object(
             vso,
             "VaultAuth",

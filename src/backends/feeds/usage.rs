@@ -165,8 +165,9 @@ impl UsageFeed {
     /// The biggest and the vault's, the biggest first.
     fn biggest(&self, mut pods: Vec<PodUse>) -> Vec<PodUse> {
         let members = self.wide.roster.now().members.unwrap_or_default();
-        let own =
-            |pod: &PodUse| pod.object.namespace == self.wide.vault.namespace && members.contains(&pod.object.name);
+        let own = |pod: &PodUse| {
+            pod.object.namespace == self.wide.vault.namespace && members.iter().any(|member| pod.object.name == *member)
+        };
         pods.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.object.cmp(&b.object)));
         let mut rank = 0;
         pods.retain(|pod| {

@@ -47,8 +47,8 @@ pub(super) async fn apply(op: &Op, tools: &Tools) -> Result<Said, Trouble> {
     let values = tools.keeper.with(|opened| values(opened, *generation, fields))??;
     hold(&values, prints, *generation, tools)?;
     let apply = SecretApply {
-        namespace: object.namespace.clone(),
-        name: object.name.clone(),
+        namespace: object.namespace.to_string(),
+        name: object.name.to_string(),
         fields: values,
         immutable: *immutable,
     };

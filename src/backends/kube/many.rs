@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use kube::api::{ApiResource, DynamicObject, ListParams, WatchEvent, WatchParams};
-use kube::core::PartialObjectMeta;
+use kube::core::{PartialObjectMeta, Request};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -12,13 +12,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fault::{Right, trouble};
+use super::page;
 use super::port::{Many, Step};
-use super::real::{limited, pages};
+use super::real::{MOST, PAGE, limited};
 use super::watch::{LONGEST_WATCH, explained, quiet_when_denied};
 use crate::app::trouble::{Trouble, TroubleKind};
-
-/// Pages of a followed list.
-const PAGE: u32 = 500;
 
 fn api<K>(client: &Client, many: &Many) -> Api<K>
 where
@@ -82,24 +80,34 @@ pub(super) async fn list(client: &Client, many: &Many) -> Result<Vec<Value>, Tro
     Ok(found)
 }
 
-/// Shows each object as its page arrives; the version of the list.
+/// Shows each object as its page arrives; the version of the list, where it was read to its end.
 pub(super) async fn each(
     client: &Client,
     many: &Many,
     show: &mut (dyn FnMut(Value) + Send),
 ) -> Result<Option<String>, Trouble> {
     let what = cannot(many, "listed");
-    let right = right(many);
-    if many.metadata_only {
-        let api: &Api<DynamicObject> = &api(client, many);
-        let list = |page: ListParams| async move { api.list_metadata(&page).await };
-        let mut show = |object: PartialObjectMeta<DynamicObject>| show(json(many, object));
-        return limited(&what, &right, pages(params(many), list, &mut show)).await;
+    limited(&what, &right(many), pages(client, many, show)).await
+}
+
+async fn pages(client: &Client, many: &Many, show: &mut (dyn FnMut(Value) + Send)) -> kube::Result<Option<String>> {
+    let list = Request::new(api::<DynamicObject>(client, many).resource_url());
+    let mut params = params(many).limit(PAGE);
+    let mut found = 0;
+    loop {
+        let asked = if many.metadata_only { list.list_metadata(&params) } else { list.list(&params) };
+        let body = client.request_text(asked.map_err(kube::Error::BuildRequest)?).await?;
+        let mut show = |object| {
+            found += 1;
+            show(object);
+        };
+        let page = page::read(&body, &mut show).map_err(kube::Error::SerdeError)?;
+        match page.r#continue.filter(|token| !token.is_empty()) {
+            Some(token) if found < MOST => params.continue_token = Some(token),
+            Some(_) => return Ok(None),
+            None => return Ok(page.resource_version),
+        }
     }
-    let api: &Api<DynamicObject> = &api(client, many);
-    let list = |page: ListParams| async move { api.list(&page).await };
-    let mut show = |object: DynamicObject| show(json(many, object));
-    limited(&what, &right, pages(params(many), list, &mut show)).await
 }
 
 pub(super) async fn ping(client: &Client, many: &Many) -> Result<(), Trouble> {

@@ -13,6 +13,7 @@ pub mod keys_secret;
 mod many;
 pub mod mounts;
 pub mod node_digest;
+mod page;
 pub mod pod_digest;
 pub mod port;
 mod quantity;

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::app::model::sync::generator_kind;
 use crate::app::trouble::Trouble;
 
 /// What is watched.
@@ -46,6 +47,12 @@ impl Kind {
     /// Names one.
     pub const fn new(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> Self {
         Self { group, version, kind, plural }
+    }
+
+    /// What its objects are called among ours: two groups have a kind of one name.
+    pub fn called(self) -> &'static str {
+        let generator = if self.group == "generators.external-secrets.io" { generator_kind(self.kind) } else { None };
+        generator.unwrap_or(self.kind)
     }
 }
 

@@ -23,9 +23,9 @@ use crate::app::trouble::Trouble;
 /// One call, paging and body included. The client bounds only the wait for response headers.
 const CALL: Duration = Duration::from_secs(8);
 /// Objects a page: a namespace of ten thousand Secrets comes in twenty answers.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// Past this many objects of one kind in one namespace the rest is not read: nothing here needs them all.
-const MOST: usize = 20_000;
+pub(super) const MOST: usize = 20_000;
 /// The labels of the charts of OpenBao and Vault.
 pub const VAULTS: &str = "app.kubernetes.io/name in (openbao, vault)";
 
@@ -83,38 +83,20 @@ fn labelled(selector: Option<&str>) -> ListParams {
 }
 
 /// Reads all pages.
-pub(super) async fn paged<K, F, R>(begin: ListParams, list: F) -> kube::Result<Vec<K>>
-where
-    K: Clone + Send,
-    F: Fn(ListParams) -> R,
-    R: Future<Output = kube::Result<ObjectList<K>>>,
-{
-    let mut found = Vec::new();
-    pages(begin, list, &mut |object| found.push(object)).await?;
-    Ok(found)
-}
-
-/// Reads all pages and shows what is on them; the version of the list, where it was read to its end.
-pub(super) async fn pages<K, F, R>(
-    begin: ListParams,
-    list: F,
-    show: &mut (dyn FnMut(K) + Send),
-) -> kube::Result<Option<String>>
+async fn paged<K, F, R>(begin: ListParams, list: F) -> kube::Result<Vec<K>>
 where
     K: Clone,
     F: Fn(ListParams) -> R,
     R: Future<Output = kube::Result<ObjectList<K>>>,
 {
-    let mut found = 0;
+    let mut found = Vec::new();
     let mut params = begin.limit(PAGE);
     loop {
         let page = list(params.clone()).await?;
-        found += page.items.len();
-        page.items.into_iter().for_each(&mut *show);
+        found.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) if found < MOST => params.continue_token = Some(token),
-            Some(_) => return Ok(None),
-            None => return Ok(page.metadata.resource_version),
+            Some(token) if found.len() < MOST => params.continue_token = Some(token),
+            Some(_) | None => return Ok(found),
         }
     }
 }

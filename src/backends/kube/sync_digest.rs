@@ -10,17 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::app::id::ObjectRef;
-use crate::app::model::sync::{Condition, Operator, SyncDetail, SyncKind, SyncSeen};
+use crate::app::model::sync::{Condition, Operator, SyncDetail, SyncKind, SyncSeen, generator_kind};
 use crate::app::text::clean;
+use crate::app::time::go_duration;
 
 /// What is kept of an object of either operator; `None` for one of another kind.
 pub fn digest(object: &Value) -> Option<SyncSeen> {
-    let kind = kind_of(text(object, "/apiVersion"), text(object, "/kind"))?;
+    let (kind, called) = kind_of(text(object, "/apiVersion"), text(object, "/kind"))?;
     let meta = object.get("metadata")?;
     let name = cleaned(meta, "/name").filter(|name| !name.is_empty())?;
     let namespace = cleaned(meta, "/namespace").unwrap_or_default();
     let mut seen = SyncSeen {
-        object: ObjectRef::new(kind.name(), &namespace, &name),
+        object: ObjectRef::new(called, &namespace, &name),
         kind,
         created: moment(meta, "/creationTimestamp"),
         generation: meta.get("generation").and_then(Value::as_i64).unwrap_or(0),
@@ -50,14 +51,20 @@ pub fn digest(object: &Value) -> Option<SyncSeen> {
         SyncKind::ExternalSecret => eso::external_secret(object, &mut seen),
         SyncKind::PushSecret => eso::push_secret(object, &mut seen),
         SyncKind::SecretStore | SyncKind::ClusterSecretStore => eso::store(object, &mut seen),
+        SyncKind::Generator => eso::generator_of_its_own(object, &mut seen),
     }
     Some(seen)
 }
 
 /// Both operators have a kind `VaultDynamicSecret`: only the group tells them apart.
-fn kind_of(api_version: Option<&str>, kind: Option<&str>) -> Option<SyncKind> {
+fn kind_of(api_version: Option<&str>, kind: Option<&str>) -> Option<(SyncKind, &'static str)> {
     let group = api_version?.split('/').next()?;
-    SyncKind::ALL.into_iter().find(|known| Some(known.name()) == kind && known.operator().group() == group)
+    if group == "generators.external-secrets.io" {
+        return generator_kind(kind?).map(|called| (SyncKind::Generator, called));
+    }
+    let known = SyncKind::ALL.into_iter().filter(|known| *known != SyncKind::Generator);
+    let mut found = known.filter(|known| Some(known.name()) == kind && known.operator().group() == group);
+    found.next().map(|kind| (kind, kind.name()))
 }
 
 fn conditions(object: &Value) -> Vec<Condition> {
@@ -106,39 +113,6 @@ fn seconds(value: &Value, pointer: &str) -> Option<SignedDuration> {
 
 fn duration(value: &Value, pointer: &str) -> Option<SignedDuration> {
     go_duration(text(value, pointer)?)
-}
-
-/// A duration as Go writes it: `1h30m`, `8.5s`, `250ms`, `0`.
-fn go_duration(text: &str) -> Option<SignedDuration> {
-    let (sign, mut rest) = match text.trim().strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.trim()),
-    };
-    if rest == "0" {
-        return Some(SignedDuration::ZERO);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut total = 0.0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, tail) = rest.split_at_checked(digits)?;
-        let unit = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at_checked(unit)?;
-        let scale = match unit {
-            "h" => 3_600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" | "μs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return None,
-        };
-        total += number.parse::<f64>().ok()? * scale;
-        rest = tail;
-    }
-    SignedDuration::try_from_secs_f64(sign * total).ok()
 }
 
 #[cfg(test)]

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::config::cli::{Cli, Global};
 use crate::app::config::env::Env;
 use crate::app::id::Identity;
+use crate::app::model::copies::CopySeen;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::copies::Copies;
 use crate::backends::files::atomic::{self, Existing};
 use crate::backends::files::memory::FileMemory;
 use crate::backends::keystore::header::Header;
@@ -34,8 +33,6 @@ pub struct Place {
     pub identity: Identity,
     /// The keystore.
     pub keeper: Keeper,
-    /// Its copies.
-    pub copies: Arc<Copies>,
     /// The local register.
     pub memory: FileMemory,
     /// A configured keyfile.
@@ -44,7 +41,7 @@ pub struct Place {
     pub offline: Option<String>,
     /// Nothing may be changed.
     read_only: bool,
-    /// Copies are reached through it.
+    /// Copies are reached through it, and nothing beside it may hold its tunnels open: it waits for them when it ends.
     session: Option<Session>,
 }
 
@@ -94,12 +91,19 @@ impl Place {
             memory: FileMemory::open(&aim.dirs.state(&identity)?, &identity)?,
             identity,
             keeper: session.held().keeper.clone(),
-            copies: Arc::clone(&session.held().copies),
             keyfile: aim.bound.keystore.keyfile.clone(),
             offline,
             read_only: aim.bound.settings.read_only,
             session: Some(session),
         })
+    }
+
+    /// Looks at its copies.
+    pub async fn copies(&self) -> Result<Vec<CopySeen>, Trouble> {
+        match &self.session {
+            Some(session) => session.held().copies.look().await,
+            None => Err(Trouble::local("the copies cannot be looked at", "the vault was left already", "Run it again")),
+        }
     }
 
     /// The live vault, to be watched; `None` while it is out of reach.

@@ -32,7 +32,7 @@ pub async fn run(cli: &Cli, file: Option<&Path>, output: Output, env: &Env) -> R
         KeystoreLook::Unreadable { trouble, .. } => return Err(trouble.clone()),
     };
     let header = place.existing()?;
-    let copies = place.copies.look().await;
+    let copies = place.copies().await;
     let proofs = place.memory.recall().map(|(_, proofs)| proofs);
     let all = Everything { place: &place, seen, header: &header, copies, proofs, now };
     Ok(Answer::done(match output {

@@ -76,8 +76,21 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "Copy" => kept::copy(state, subject, page),
         "Holding" => kept::holding(state, subject, page),
         "ConfigMap" => kept::register(state, subject, page),
-        "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "VaultAuth" | "VaultAuthGlobal" | "VaultConnection"
-        | "ExternalSecret" | "PushSecret" | "SecretStore" | "ClusterSecretStore" => sync::facts(state, subject, page),
+        "VaultStaticSecret"
+        | "VaultDynamicSecret"
+        | "VaultPKISecret"
+        | "VaultAuth"
+        | "VaultAuthGlobal"
+        | "VaultConnection"
+        | "ExternalSecret"
+        | "PushSecret"
+        | "SecretStore"
+        | "ClusterSecretStore"
+        | "Password"
+        | "UUID"
+        | "SSHKey"
+        | "VaultDynamicSecretGenerator"
+        | "ClusterGenerator" => sync::facts(state, subject, page),
         "Node" => node::facts(state, subject, page),
         "Token" => token::facts(state, subject, page),
         "StaticRole" | "Leases" | "Issuer" => rotation::facts(state, subject, page),

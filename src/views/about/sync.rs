@@ -6,13 +6,18 @@ use jiff::Timestamp;
 use super::Page;
 use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, PathState, VaultPath};
-use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncKind, SyncSeen};
+use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncKind, SyncSeen, SyncWindows};
 use crate::app::state::State;
-use crate::app::sync::judge;
+use crate::app::sync::windows::{Open, open, readable};
+use crate::app::sync::{Witnesses, judge};
+use crate::app::text::count;
 use crate::app::time::{age, quiet, spoken};
 use crate::views::fmt;
 use crate::views::panes::sync::{FEEDS, budget, lag, mark, process};
 use crate::views::theme::{Mark, Role};
+
+/// Objects that go through a store or a login, of which so many are named.
+const USERS: usize = 12;
 
 /// Events that are shown: the newest.
 const EVENTS: usize = 8;
@@ -34,11 +39,13 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     page.blank();
     object(state, seen, page);
     page.blank();
-    page.heading("In the vault");
-    vault(state, seen, page);
-    page.blank();
-    page.heading("As the operator wrote it");
-    conditions(state, seen, page);
+    if seen.kind != SyncKind::Generator {
+        page.heading("In the vault");
+        vault(state, seen, page);
+        page.blank();
+        page.heading("As the operator wrote it");
+        conditions(state, seen, page);
+    }
     operator(state, seen, page);
     events(state, seen, page);
     page.feeds(state, FEEDS);
@@ -51,7 +58,11 @@ fn ago(state: &State, at: Timestamp) -> String {
 
 fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     let detail = &seen.detail;
-    page.fact("kind", seen.kind.name());
+    match (seen.kind, &detail.generator) {
+        (SyncKind::Generator, Some((kind, _))) => page.fact("kind", &format!("ClusterGenerator of kind {kind}")),
+        (SyncKind::Generator, None) => page.fact("kind", &format!("generator ({})", seen.object.kind)),
+        _ => page.fact("kind", seen.kind.name()),
+    }
     if let Some(created) = seen.created {
         page.fact("created", &ago(state, created));
     }
@@ -59,14 +70,12 @@ fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     if seen.secret.is_some() && !detail.creates {
         page.fact("", "is not made by it: it must be there");
     }
-    let way = state.model.way(seen);
-    let named = if detail.through == way || detail.auth.is_some() { "" } else { ", for it names none" };
-    page.fact("through", &way.map(|way| format!("{way}{named}")).unwrap_or_default());
+    used(state, seen, page);
     login(state, seen, page);
     cadence(state, seen, page);
     let restarts: Vec<String> = detail.restarts.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
     page.fact("restarts", &restarts.join(", "));
-    if let Some((kind, name)) = &detail.generator {
+    if let Some((kind, name)) = detail.generator.as_ref().filter(|_| seen.kind != SyncKind::Generator) {
         page.fact("generator", &format!("{kind} {name}: a new value at every refresh"));
     }
 }
@@ -86,6 +95,28 @@ fn login(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     page.fact("takes from", &login.global.as_ref().map(ToString::to_string).unwrap_or_default());
 }
 
+/// What it goes through, and what goes through it.
+fn used(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
+    let witnesses = Witnesses::alone(&state.model, state.now);
+    for (index, way) in witnesses.ways(seen).into_iter().enumerate() {
+        let pushed = seen.kind == SyncKind::PushSecret && seen.detail.pushed.contains(&way);
+        let pushed = if pushed { ": something was pushed there" } else { "" };
+        page.fact(if index == 0 { "through" } else { "" }, &format!("{way}{pushed}"));
+    }
+    if !seen.kind.is_way() {
+        return;
+    }
+    let users = witnesses.users(&seen.object);
+    for (index, user) in users.iter().take(USERS).enumerate() {
+        page.fact(if index == 0 { "used by" } else { "" }, &user.object.to_string());
+    }
+    match users.len().saturating_sub(USERS) {
+        0 if users.is_empty() => page.fact("used by", "nothing in sight"),
+        0 => {}
+        more => page.fact("", &format!("and {}", count(more, "other"))),
+    }
+}
+
 fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     let detail = &seen.detail;
     match seen.refresh {
@@ -95,6 +126,9 @@ fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
         None => {}
     }
     page.fact("policy", detail.policy.as_deref().unwrap_or_default());
+    if let Some(windows) = &detail.windows {
+        windowed(state, windows, page);
+    }
     if let Some(version) = detail.pinned {
         page.fact("pinned", &format!("to version {version}"));
     }
@@ -102,6 +136,28 @@ fn cadence(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
         page.fact("hmac", "off: what is edited in the Secret is not noticed");
     }
     moments(state, detail, page);
+}
+
+/// When it may be read, and when it may not.
+fn windowed(state: &State, windows: &SyncWindows, page: &mut Page<'_>) {
+    for (index, window) in windows.each.iter().enumerate() {
+        let label = match (index, windows.deny) {
+            (0, false) => "read within",
+            (0, true) => "not within",
+            (_, _) => "",
+        };
+        let ignored = if readable(window) { "" } else { ": no schedule, the operator ignores it" };
+        page.fact(label, &format!("{} UTC, for {}{ignored}", window.schedule, spoken(window.lasts)));
+    }
+    let when = |at| fmt::when(state.now, at);
+    let (mark, words) = match open(windows, state.now) {
+        None => (Mark::Warn, "never: they leave no time to read it".to_owned()),
+        Some(Open { from, until }) if from <= state.now => {
+            (Mark::Ok, until.map_or("at any time".to_owned(), |until| format!("now, until {}", when(until))))
+        }
+        Some(Open { from, .. }) => (Mark::Absent, format!("not now; from {} on", when(from))),
+    };
+    page.state("may be read", mark, &words);
 }
 
 fn moments(state: &State, detail: &SyncDetail, page: &mut Page<'_>) {

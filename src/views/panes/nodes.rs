@@ -195,7 +195,7 @@ pub fn bar(look: &Look, percent: u64, wide: u64) -> String {
 
 /// The last hour in so many columns, from nothing to the node's capacity; the mean of what lies in each.
 pub fn spark(state: &State, look: &Look, node: &NodeSeen, wide: usize) -> String {
-    let Some(trend) = state.model.trends.get(&node.object.name).filter(|_| node.capacity > 0) else {
+    let Some(trend) = state.model.trends.get(node.object.name.as_str()).filter(|_| node.capacity > 0) else {
         return String::new();
     };
     let mut sums: Vec<(u128, u64)> = vec![(0, 0); wide];

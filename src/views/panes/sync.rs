@@ -214,9 +214,19 @@ pub fn lag(standing: &Standing) -> String {
 
 fn through(state: &State, seen: &SyncSeen) -> String {
     let name = |object: &ObjectRef| {
-        if object.namespace == seen.object.namespace { object.name.clone() } else { object.path() }
+        if object.namespace == seen.object.namespace { object.name.to_string() } else { object.path() }
     };
-    state.model.way(seen).as_ref().map(name).unwrap_or_default()
+    let ways = match (seen.detail.all_ways().count(), &seen.detail.auth) {
+        (0, _) | (_, Some(_)) => state.model.way(seen).into_iter().collect(),
+        (_, None) => seen.detail.all_ways().cloned().collect::<Vec<_>>(),
+    };
+    let first = ways.first().map(name).unwrap_or_default();
+    match (ways.len(), seen.detail.selects.is_empty()) {
+        (0, false) => "by labels".to_owned(),
+        (0 | 1, true) => first,
+        (more, true) => format!("{first} +{}", more - 1),
+        (_, false) => format!("{first} +labels"),
+    }
 }
 
 /// The kinds in a few letters.
@@ -231,6 +241,7 @@ pub const fn short(kind: SyncKind) -> &'static str {
         SyncKind::ExternalSecret => "ES",
         SyncKind::PushSecret => "PS",
         SyncKind::SecretStore | SyncKind::ClusterSecretStore => "store",
+        SyncKind::Generator => "gen",
     }
 }
 

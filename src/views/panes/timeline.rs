@@ -67,12 +67,12 @@ pub const fn mark(tone: Tone) -> Mark {
 /// Subject and predicate: `openbao-0 sealed`, `Secret data/openbao-keys lost key`.
 fn told(at: &Moment) -> String {
     let subject = match at.subject.kind.as_str() {
-        "Pod" | "Cluster" => at.subject.name.clone(),
+        "Pod" | "Cluster" => at.subject.name.to_string(),
         "Feed" => format!("{}:", at.subject.name),
         _ => at.subject.to_string(),
     };
     // A run's title names its target already.
-    if at.says.contains(&at.subject.name) { at.says.clone() } else { format!("{subject} {}", at.says) }
+    if at.says.contains(at.subject.name.as_str()) { at.says.clone() } else { format!("{subject} {}", at.says) }
 }
 
 fn line(state: &State, look: &Look, at: &Moment, widest: usize, room: usize) -> Line<'static> {

@@ -41,7 +41,7 @@ impl Rule for LonghornMemory {
                 known.flat_map(|longhorn| &longhorn.managers).filter(|manager| over(model, manager).is_some());
             let why = unseen.iter().find_map(|(_, finding)| match finding {
                 Finding::Unknown(why) => Some(why.clone()),
-                Finding::Firing(_) | Finding::Clear => None,
+                Finding::Firing(_) | Finding::Clear | Finding::Kept(_) => None,
             });
             let each = was_big.filter_map(|manager| Some((manager.object.clone(), Finding::Unknown(why.clone()?))));
             return unseen.iter().cloned().chain(each).collect();

@@ -36,7 +36,7 @@ pub(super) fn nodes<'a>(
 /// Whether the last figure of this node, however old, was worth a word.
 pub(super) fn was_high(model: &Model, node: &NodeSeen) -> bool {
     let (warning, _) = model.expect.limits("node-memory", HIGH, crate::app::nodes::FULL);
-    let last = model.trends.get(&node.object.name).and_then(|trend| trend.points.last());
+    let last = model.trends.get(node.object.name.as_str()).and_then(|trend| trend.points.last());
     last.and_then(|(_, bytes)| node.percent(*bytes)).is_some_and(|percent| percent >= warning)
 }
 

@@ -43,8 +43,8 @@ impl Rule for SyncFailed {
             now,
             brings,
             |seen, standing| match standing.word {
-                // The vault's own alarm says it for all of them; what works no more for want of it is said all the same.
-                Word::Failed if standing.by_vault && !standing.dire && brings(seen.kind) => Opinion::Unsure,
+                // Ways to the vault too; but what works no more for want of it is said all the same.
+                Word::Failed if standing.by_vault && !standing.dire => Opinion::BySeal,
                 Word::Failed | Word::Emptied | Word::Never | Word::Looping if brings(seen.kind) => {
                     Opinion::Fires(if standing.dire { Severity::Critical } else { Severity::Warning })
                 }

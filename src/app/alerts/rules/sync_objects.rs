@@ -21,6 +21,10 @@ pub(super) enum Opinion {
     Well,
     /// It is not in sight what this rule asks for.
     Unsure,
+    /// It fails because the vault is or was sealed, as far as can be told: one cause, and no row for each object.
+    BySeal,
+    /// The same, of what another rule counts already.
+    BySealToo,
     /// It fires.
     Fires(Severity),
 }
@@ -57,26 +61,56 @@ pub(super) fn each(
         return withheld.into_iter().collect();
     }
     let speaking = Witnesses::of(model, now);
-    let found = worth.into_iter().map(|(seen, opinion)| {
+    let sealed = sealed(model, now);
+    let mut found = Vec::new();
+    let mut by_seal = Vec::new();
+    for (seen, opinion) in worth {
         let standing = speaking.judge(seen);
         let finding = match opinion {
-            Opinion::Well => Finding::Clear,
-            Opinion::Unsure => Finding::Unknown(standing.why.clone()),
+            Opinion::Well => continue,
+            // Nobody sees into a sealed vault, whatever is asked of it.
+            Opinion::Unsure if sealed => Finding::Kept(standing.why),
+            Opinion::BySealToo => Finding::Kept(standing.why),
+            Opinion::Unsure => Finding::Unknown(standing.why),
+            Opinion::BySeal => {
+                by_seal.push(&seen.object);
+                Finding::Kept(standing.why)
+            }
             Opinion::Fires(severity) => {
                 let (sentence, next) = tell(seen, &standing);
-                let why =
-                    [Some(standing.why.clone()), standing.also].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                let why = [Some(standing.why), standing.also].into_iter().flatten().collect::<Vec<_>>().join("; ");
                 Finding::Firing(Firing { severity, sentence, why, next, action: None, evidence_since: standing.looked })
             }
         };
-        (seen.object.clone(), finding)
-    });
-    found.chain(withheld).collect()
+        found.push((seen.object.clone(), finding));
+    }
+    if !sealed {
+        found.extend(after_the_seal(model, &by_seal));
+    }
+    found.extend(withheld);
+    found
 }
 
 /// It was seen once, and its kind may not be listed any more.
 pub(super) fn hidden(model: &Model, seen: &SyncSeen) -> bool {
     model.withholds(FeedId::Sync, &seen.object.kind, &seen.object.namespace).is_some()
+}
+
+/// Every replica that answers is sealed: an alarm of its own says so.
+fn sealed(model: &Model, now: Timestamp) -> bool {
+    let mut answers = model.answers(now).peekable();
+    answers.peek().is_some() && answers.all(|(_, seen)| seen.sealed)
+}
+
+/// After a seal nobody knows whether these work again before their next attempt: that is one row for all of them.
+fn after_the_seal(model: &Model, objects: &[&ObjectRef]) -> Option<(ObjectRef, Finding)> {
+    let first = objects.first()?;
+    let others = match objects.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let why = format!("{first}{others} failed while the vault was sealed; their next attempt, within 90s, will tell");
+    Some((model.vault_ref(), Finding::Unknown(why)))
 }
 
 /// The ways to the vault (of these kinds) through which nothing comes; `ends` is what follows behind the object's name.
@@ -94,8 +128,7 @@ pub(super) fn closed(
             let shut = ways(seen.kind) && matches!(standing.word, Word::Failed | Word::Never);
             match (shut, standing.by_vault) {
                 (false, _) => Opinion::Well,
-                // The vault's own alarm says it.
-                (true, true) => Opinion::Unsure,
+                (true, true) => Opinion::BySealToo,
                 (true, false) => Opinion::Fires(Severity::Warning),
             }
         },
@@ -115,7 +148,8 @@ pub(super) const fn brings(kind: SyncKind) -> bool {
         | SyncKind::VaultConnection
         | SyncKind::VaultAuthGlobal
         | SyncKind::SecretStore
-        | SyncKind::ClusterSecretStore => false,
+        | SyncKind::ClusterSecretStore
+        | SyncKind::Generator => false,
     }
 }
 
@@ -135,7 +169,7 @@ pub(super) fn stale(model: &Model, seen: &SyncSeen, standing: &Standing, now: Ti
         (
             Word::Synced | Word::Behind | Word::Unknown,
             SyncKind::VaultStaticSecret | SyncKind::ExternalSecret | SyncKind::PushSecret,
-        ) if !seen.detail.windows => standing
+        ) if seen.detail.windows.is_none() => standing
             .looked
             .zip(standing.of)
             .is_some_and(|(looked, of)| now.duration_since(looked) > of.saturating_add(after)),

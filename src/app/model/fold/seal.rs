@@ -72,6 +72,10 @@ pub(super) fn fold(model: &mut Model, name: &str, answer: &SealAnswer, now: Time
         replica.since = Some(now);
     }
     replica.answer = Some(Observed::new(answer.clone(), now));
+    let alone = || model.answers(now).filter(|(_, seen)| seen.open()).count() == 1;
+    if matches!((then, today), (Some(Condition::Sealed), Condition::Open(_))) && alone() {
+        model.opened = Some(now);
+    }
     if let Some(said) = answer.said().filter(|said| said.initialized || model.heard.is_none()) {
         model.heard = Some(Observed::new(said.clone(), now));
     }

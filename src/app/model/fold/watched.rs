@@ -1,6 +1,7 @@
 //! What is watched beside the vault itself, folded in; what moved goes on the timeline.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -38,7 +39,7 @@ fn with_withheld<'a>(model: &Model, delta: &'a Delta<SyncSeen>) -> Cow<'a, Delta
         let object = &seen.object;
         model.withholds(FeedId::Sync, &object.kind, &object.namespace).is_some()
     };
-    let kept = model.sync.iter().flat_map(Table::iter).filter(withheld).cloned();
+    let kept = model.sync.iter().flat_map(Table::iter).filter(withheld).cloned().map(Arc::new);
     Cow::Owned(Delta::Whole(kept.chain(rows.iter().cloned()).collect()))
 }
 
@@ -82,11 +83,11 @@ pub(super) fn paths(model: &mut Model, seen: &PathsSeen, now: Timestamp) {
 }
 
 pub(super) fn secrets(model: &mut Model, delta: &Delta<SecretSeen>, now: Timestamp) {
-    let after = |rows: &[SecretSeen]| -> Vec<SecretSeen> {
+    let after = |rows: &[Arc<SecretSeen>]| -> Vec<Arc<SecretSeen>> {
         let known = model.secrets.as_ref();
         let weighed = rows.iter().map(|row| match known.and_then(|known| known.get(&row.object)) {
-            Some(before) => row.clone().after(before, now),
-            None => row.clone(),
+            Some(before) => Arc::new(SecretSeen::clone(row).after(before, now)),
+            None => Arc::clone(row),
         });
         weighed.collect()
     };

@@ -10,7 +10,7 @@ use crate::app::model::sync::{EventSeen, Operator, OperatorSeen};
 /// An Event about an object of either operator, of `v1` or of `events.k8s.io/v1`; `None` for one about anything else.
 pub fn event(object: &Value) -> Option<EventSeen> {
     let about = object.get("involvedObject").or_else(|| object.get("regarding"))?;
-    let kind = kind_of(text(about, "/apiVersion"), text(about, "/kind"))?;
+    let (_, called) = kind_of(text(about, "/apiVersion"), text(about, "/kind"))?;
     let first_of = |pointers: &[&str]| pointers.iter().find_map(|pointer| moment(object, pointer));
     let first =
         first_of(&["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime", "/metadata/creationTimestamp"]);
@@ -18,7 +18,7 @@ pub fn event(object: &Value) -> Option<EventSeen> {
     let count = ["/series/count", "/count", "/deprecatedCount"].iter().find_map(|at| object.pointer(at)?.as_u64());
     Some(EventSeen {
         object: ObjectRef::new(
-            kind.name(),
+            called,
             &cleaned(about, "/namespace").unwrap_or_default(),
             &cleaned(about, "/name").filter(|name| !name.is_empty())?,
         ),

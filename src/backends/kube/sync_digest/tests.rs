@@ -22,7 +22,9 @@ fn a_kind_of_another_group_is_another_kind() {
         json!({"apiVersion": group, "kind": "VaultDynamicSecret",
                "metadata": {"name": "db", "namespace": "shop"}, "spec": {"mount": "database", "path": "creds/app"}})
     };
-    assert!(digest(&object("generators.external-secrets.io/v1alpha1")).is_none());
+    assert!(digest(&object("example.org/v1alpha1")).is_none());
+    let generator = digest(&object("generators.external-secrets.io/v1alpha1")).unwrap();
+    assert_eq!(generator.object.to_string(), "VaultDynamicSecretGenerator shop/db");
     let seen = digest(&object("secrets.hashicorp.com/v1beta1")).unwrap();
     assert_eq!(seen.sources[0].words(), "database/creds/app");
     assert!(seen.conditions.is_empty() && !seen.detail.static_creds);
