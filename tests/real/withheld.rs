@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::lab::left_out;
-use crate::sync::{Scene, ago, beat, failing, feed, private, rules_about, static_secret};
+use crate::sync::{Scene, ago, beat, failing, feed, rules_about, static_secret};
 
 #[test]
 fn who_may_not_read_learns_which_line_would_allow_it() {
