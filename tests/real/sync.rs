@@ -243,6 +243,7 @@ fn eso(scene: &Scene) {
     }));
     scene.put("pay/till", 1);
     scene.put("pay/pushed", 1);
+    scene.put("pay/night", 1);
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     let ready = |reason: &str, message: &str| json!([{"type": "Ready", "status": "True", "reason": reason, "message": message, "lastTransitionTime": ago(3_600)}]);
     let refreshed = |conditions: Value| json!({"conditions": conditions, "refreshTime": ago(0)});
@@ -333,7 +334,7 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
     other.type_in("3");
     other.wait_until("the store's object", |screen| word(screen, "pay/till", "ES") == "synced");
     other.wait_until("what is pushed", |screen| !word(screen, "pay/push", "PS").is_empty());
-    other.wait_for("paths in the vault");
+    other.wait_for("7 paths in the vault");
     let stands = |object: &'static str, kind: &'static str, wanted: &'static str| {
         other.wait_until(&format!("{object} {wanted}"), |screen| word(screen, object, kind) == wanted);
     };
