@@ -14,11 +14,11 @@ use super::roster::{Login, Roster, SyncNames};
 use super::several::{narrowed, rows};
 use super::{Feed, Wide, no_cluster};
 use crate::app::id::{FeedId, ObjectRef};
-use crate::app::model::auths::{self, AuthSpec, Merged};
+use crate::app::model::auths::{self, Merged};
 use crate::app::model::fact::Fact;
 use crate::app::model::paths::{EngineKind, VaultPath};
 use crate::app::model::sync::{SyncKind, SyncSeen};
-use crate::app::model::table::Delta;
+use crate::app::model::table::{Delta, Table, apply};
 use crate::app::model::withheld::Withheld;
 use crate::app::ports::Clock;
 use crate::app::trouble::{Trouble, TroubleKind};
@@ -315,71 +315,40 @@ fn delta(fact: Fact) -> Option<Delta<SyncSeen>> {
 #[derive(Default)]
 struct Book {
     versions: Vec<String>,
-    named: BTreeMap<ObjectRef, Named>,
+    known: Option<Table<SyncSeen>>,
     /// The namespace in which VSO runs, where it is known.
     home: Option<String>,
     /// Since somebody was told.
     changed: bool,
 }
 
-#[derive(Clone, PartialEq, Eq)]
-struct Named {
-    sources: Vec<VaultPath>,
-    through: Option<ObjectRef>,
-    ways: Vec<Option<ObjectRef>>,
-    /// A way to the vault itself: a store, or a login.
-    way: bool,
-    /// Mount and role, by its own words.
-    login: Option<(String, String)>,
-    /// What it says of a login that others go through.
-    auth: Option<AuthSpec>,
-    /// It goes through a VaultAuth, named or not.
-    logs_in: bool,
-}
-
 impl Book {
     /// Takes note of a change, and passes it on.
     fn noted(&mut self, delta: Delta<SyncSeen>) -> Delta<SyncSeen> {
-        match &delta {
-            Delta::Whole(rows) => {
-                let named = rows.iter().map(|row| (row.object.clone(), Named::of(row))).collect();
-                self.changed |= self.named != named;
-                self.named = named;
-            }
-            Delta::Part { kind, namespace, rows } => {
-                let here: BTreeSet<&ObjectRef> = rows.iter().map(|row| &row.object).collect();
-                let before = self.named.len();
-                self.named.retain(|object, _| {
-                    let other = object.kind != *kind || namespace.as_ref().is_some_and(|ns| *ns != object.namespace);
-                    other || here.contains(object)
-                });
-                self.changed |= self.named.len() != before;
-                for row in rows {
-                    self.note(row);
-                }
-            }
-            Delta::Put(rows) => rows.iter().for_each(|row| self.note(row)),
-            Delta::Gone(objects) => {
-                for object in objects {
-                    self.changed |= self.named.remove(object).is_some();
-                }
-            }
-            Delta::Same => {}
-        }
+        let rows = match &delta {
+            Delta::Whole(rows) | Delta::Part { rows, .. } | Delta::Put(rows) => rows.as_slice(),
+            Delta::Gone(_) | Delta::Same => &[],
+        };
+        let names_other = |row: &Arc<SyncSeen>| self.get(&row.object).is_none_or(|before| !names_alike(before, row));
+        let before = self.all().count();
+        self.changed |= rows.iter().any(names_other);
+        // Nobody asks this table how old it is.
+        apply(&mut self.known, &delta, Timestamp::UNIX_EPOCH);
+        self.changed |= self.all().count() != before;
         delta
     }
 
-    fn note(&mut self, row: &SyncSeen) {
-        let named = Named::of(row);
-        if self.named.get(&row.object) != Some(&named) {
-            self.changed = true;
-            self.named.insert(row.object.clone(), named);
-        }
+    fn get(&self, object: &ObjectRef) -> Option<&SyncSeen> {
+        self.known.as_ref()?.get(object)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &SyncSeen> {
+        self.known.iter().flat_map(Table::iter)
     }
 
     /// The places of KV version 2 that are named, each once.
     fn names(&self) -> SyncNames {
-        let places: BTreeSet<VaultPath> = self.named.values().flat_map(|named| self.places(named)).collect();
+        let places: BTreeSet<VaultPath> = self.all().flat_map(|seen| self.places(seen)).collect();
         let mut versions = self.versions.clone();
         versions.sort_unstable();
         versions.dedup();
@@ -389,20 +358,20 @@ impl Book {
     /// The logins that objects make, each with what is read through it.
     fn logins(&self) -> Vec<Login> {
         let mut through: BTreeMap<ObjectRef, Vec<VaultPath>> = BTreeMap::new();
-        for (way, path) in self.named.values().flat_map(|named| self.placed(named)) {
+        for (way, path) in self.all().flat_map(|seen| self.placed(seen)) {
             if let Some(way) = way {
                 through.entry(way).or_default().push(path);
             }
         }
-        let logins = self.named.iter().filter_map(|(object, named)| {
-            let merged = self.merged(object, named);
+        let logins = self.all().filter_map(|seen| {
+            let merged = self.merged(seen);
             let (mount, role) = match &merged {
                 Some(login) => (login.mount.clone(), login.role.clone()),
-                None => named.login.clone()?,
+                None => seen.detail.login.clone()?,
             };
-            let read = through.get(object).map_or(&[][..], Vec::as_slice);
+            let read = through.get(&seen.object).map_or(&[][..], Vec::as_slice);
             // Its own first: what goes through it may name another below that.
-            let own = merged.map(|login| login.namespace).or_else(|| Some(named.sources.first()?.namespace.clone()));
+            let own = merged.map(|login| login.namespace).or_else(|| Some(seen.sources.first()?.namespace.clone()));
             let own = own.filter(|own| !own.is_empty());
             let namespace = own.or_else(|| Some(read.first()?.namespace.clone())).unwrap_or_default();
             let needs: BTreeSet<(String, String)> = read.iter().filter_map(need).collect();
@@ -411,37 +380,43 @@ impl Book {
         logins.filter(|login| !login.mount.is_empty() && !login.role.is_empty()).collect()
     }
 
-    fn places(&self, named: &Named) -> Vec<VaultPath> {
-        let placed = self.placed(named).into_iter().map(|(_, path)| path);
+    fn places(&self, seen: &SyncSeen) -> Vec<VaultPath> {
+        let placed = self.placed(seen).into_iter().map(|(_, path)| path);
         placed
             .filter(|path| path.engine == EngineKind::Kv2 && !path.mount.is_empty() && !path.path.is_empty())
             .collect()
     }
 
     /// Where an object reads, each place with its way to the vault, and with what that adds to it.
-    fn placed(&self, named: &Named) -> Vec<(Option<ObjectRef>, VaultPath)> {
-        if named.way {
+    fn placed(&self, seen: &SyncSeen) -> Vec<(Option<ObjectRef>, VaultPath)> {
+        if seen.kind.is_way() {
             return Vec::new();
         }
-        let unnamed = || named.logs_in.then(|| auths::named("", SyncKind::VaultAuth.name(), "", self.home.as_deref()));
-        let through = named.through.clone().or_else(|| unnamed().flatten());
-        let placed = named.sources.iter().enumerate().map(|(index, path)| {
-            let way = named.ways.get(index).cloned().flatten().or_else(|| through.clone());
-            let found = way.as_ref().and_then(|way| Some((way, self.named.get(way)?)));
-            let login = found.and_then(|(way, found)| self.merged(way, found));
+        let through = auths::auth_of(seen, self.home.as_deref()).or_else(|| seen.detail.through.clone());
+        let placed = seen.sources.iter().enumerate().map(|(index, path)| {
+            let way = seen.detail.ways.get(index).cloned().flatten().or_else(|| through.clone());
+            let found = way.as_ref().and_then(|way| self.get(way));
+            let login = found.and_then(|found| self.merged(found));
             let login = login.map(|login| VaultPath::of_namespace(login.namespace));
-            let place = path.through(login.as_ref().or_else(|| found?.1.sources.first()));
+            let place = path.through(login.as_ref().or_else(|| found?.sources.first()));
             (way, place)
         });
         placed.collect()
     }
 
     /// The login of a VaultAuth, with what a VaultAuthGlobal adds.
-    fn merged(&self, object: &ObjectRef, named: &Named) -> Option<Merged> {
-        let spec = named.auth.as_ref().filter(|_| object.kind == SyncKind::VaultAuth.name())?;
-        let find = |global: &ObjectRef| self.named.get(global)?.auth.as_ref();
-        Some(auths::merged(object, spec, self.home.as_deref(), find))
+    fn merged(&self, seen: &SyncSeen) -> Option<Merged> {
+        let spec = seen.detail.auth.as_ref().filter(|_| seen.kind == SyncKind::VaultAuth)?;
+        let find = |global: &ObjectRef| self.get(global)?.detail.auth.as_ref();
+        Some(auths::merged(&seen.object, spec, self.home.as_deref(), find))
     }
+}
+
+/// Whether both name the same places of the vault, by the same ways.
+fn names_alike(before: &SyncSeen, now: &SyncSeen) -> bool {
+    let (old, new) = (&before.detail, &now.detail);
+    before.sources == now.sources
+        && (&old.through, &old.ways, &old.login, &old.auth) == (&new.through, &new.ways, &new.login, &new.auth)
 }
 
 /// What a policy must allow so that this can be read: the API path, and the capability.
@@ -456,26 +431,6 @@ fn need(path: &VaultPath) -> Option<(String, String)> {
         EngineKind::Other => return None,
     };
     Some((format!("{}{between}{}", path.mount, path.path), capability.to_owned()))
-}
-
-impl Named {
-    fn of(row: &SyncSeen) -> Self {
-        let way = matches!(
-            row.kind,
-            SyncKind::VaultAuth | SyncKind::VaultAuthGlobal | SyncKind::SecretStore | SyncKind::ClusterSecretStore
-        );
-        let logs_in =
-            matches!(row.kind, SyncKind::VaultStaticSecret | SyncKind::VaultDynamicSecret | SyncKind::VaultPKISecret);
-        Self {
-            sources: row.sources.clone(),
-            through: row.detail.through.clone(),
-            ways: row.detail.ways.clone(),
-            way,
-            login: row.detail.login.clone(),
-            auth: row.detail.auth.clone(),
-            logs_in,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -199,7 +199,7 @@ fn a_heartbeat_alone_tells_nobody_anything() {
     book.noted(Delta::put(vec![object("2026-11-22T05:00:10Z")]));
     assert!(!book.changed);
     book.noted(Delta::Part { kind: "VaultStaticSecret".into(), namespace: Some("shop".into()), rows: Vec::new() });
-    assert!(book.changed && book.named.is_empty());
+    assert!(book.changed && book.all().next().is_none());
 }
 
 #[test]
