@@ -269,6 +269,11 @@ fn word(screen: &str, object: &str, kind: &str) -> String {
     words.last().copied().unwrap_or_default().to_owned()
 }
 
+/// Waits until the row of this object says this.
+fn stands(console: &Console, object: &str, kind: &str, wanted: &str) {
+    console.wait_until(&format!("{object} {wanted}"), |screen| word(screen, object, kind) == wanted);
+}
+
 pub(crate) fn feed<'a>(document: &'a Value, name: &str) -> &'a Value {
     let feeds = document["feeds"].as_array().unwrap();
     feeds.iter().find(|feed| feed["name"] == name).unwrap_or_else(|| panic!("no feed {name}: {document:#}"))
@@ -312,9 +317,7 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
     let console = Console::start(&scene.vault, 160, 50);
     console.wait_for("unsealed");
     console.type_in("3");
-    let is = |object: &'static str, kind: &'static str, wanted: &'static str| {
-        console.wait_until(&format!("{object} {wanted}"), |screen| word(screen, object, kind) == wanted);
-    };
+    let is = |object, kind, wanted| stands(&console, object, kind, wanted);
     is("shop/web", "VSS", "synced");
     is("shop/mail", "VSS", "synced");
     is("shop/nope", "VSS", "failed");
@@ -332,17 +335,14 @@ fn what_the_operators_wrote_is_held_against_what_the_vault_holds() {
     let other = Console::start(&scene.vault, 160, 50);
     other.wait_for("unsealed");
     other.type_in("3");
-    other.wait_until("the store's object", |screen| word(screen, "pay/till", "ES") == "synced");
+    stands(&other, "pay/till", "ES", "synced");
     other.wait_until("what is pushed", |screen| !word(screen, "pay/push", "PS").is_empty());
     other.wait_for("7 paths in the vault");
-    let stands = |object: &'static str, kind: &'static str, wanted: &'static str| {
-        other.wait_until(&format!("{object} {wanted}"), |screen| word(screen, object, kind) == wanted);
-    };
-    stands("pay/made", "ES", "synced");
-    stands("pay/night", "ES", "unwatched");
-    stands("pay/wide", "PS", "failed");
-    stands("pay/long", "gen", "synced");
-    stands("pay/db", "gen", "unwatched");
+    stands(&other, "pay/made", "ES", "synced");
+    stands(&other, "pay/night", "ES", "unwatched");
+    stands(&other, "pay/wide", "PS", "failed");
+    stands(&other, "pay/long", "gen", "synced");
+    stands(&other, "pay/db", "gen", "unwatched");
     let (_, document) = scene.check();
     let wide =
         document["alerts"].as_array().unwrap().iter().find(|alert| alert["subject"].to_string().contains("wide"));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Model;
 use super::paths::VaultPath;
-use super::sync::{Operator, SyncKind, SyncSeen};
+use super::sync::{Operator, OperatorSeen, SyncKind, SyncSeen};
 use crate::app::id::{FeedId, ObjectRef};
 
 /// What VSO takes in its own namespace where an object names none.
@@ -163,12 +163,8 @@ pub fn merged<'a>(
             }
         }
     }
-    login.connection = named_connection(&connection, auth, home);
+    login.connection = named(&connection, SyncKind::VaultConnection.name(), &auth.namespace, home);
     login
-}
-
-fn named_connection(text: &str, auth: &ObjectRef, home: Option<&str>) -> Option<ObjectRef> {
-    named(text, SyncKind::VaultConnection.name(), &auth.namespace, home)
 }
 
 fn global<'a>(
@@ -209,13 +205,18 @@ pub fn auth_of(seen: &SyncSeen, home: Option<&str>) -> Option<ObjectRef> {
     }
 }
 
+/// The namespace in which the Vault Secrets Operator runs, where it was seen to run in one: what an object does not name
+/// lies there.
+pub fn vso_home(found: &[OperatorSeen]) -> Option<&str> {
+    let mut homes = found.iter().filter(|found| found.operator == Operator::Vso).map(|found| &found.object.namespace);
+    let first = homes.next()?;
+    homes.all(|other| other == first).then_some(first.as_str())
+}
+
 impl Model {
-    /// The namespace in which the Vault Secrets Operator runs, where it was seen to run in one.
+    /// The namespace in which the Vault Secrets Operator runs.
     pub fn vso_home(&self) -> Option<&str> {
-        let found = self.operators.iter().flat_map(|seen| &seen.value.found);
-        let mut homes = found.filter(|found| found.operator == Operator::Vso).map(|found| &found.object.namespace);
-        let first = homes.next()?;
-        homes.all(|other| other == first).then_some(first.as_str())
+        vso_home(&self.operators.as_ref()?.value.found)
     }
 
     /// A sync object that may be read now.

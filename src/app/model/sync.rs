@@ -39,6 +39,9 @@ pub enum SyncKind {
     Generator,
 }
 
+/// The API group of ESO's generators.
+pub const GENERATORS_GROUP: &str = "generators.external-secrets.io";
+
 /// Generators that make a value by themselves or in the vault; the others fetch tokens of somebody else. The name in the
 /// object's `kind`, and the one it has here: both operators have a `VaultDynamicSecret`.
 pub const GENERATORS: [(&str, &str); 5] = [
@@ -52,6 +55,12 @@ pub const GENERATORS: [(&str, &str); 5] = [
 /// What a generator of this kind is called here; `None` for one that is not followed.
 pub fn generator_kind(kind: &str) -> Option<&'static str> {
     GENERATORS.iter().find(|(name, _)| *name == kind).map(|(_, row)| *row)
+}
+
+/// Whether objects of this name among ours are sync objects.
+pub fn is_sync_kind(called: &str) -> bool {
+    let generator = || GENERATORS.iter().any(|(_, row)| *row == called);
+    SyncKind::ALL.into_iter().any(|kind| kind.name() == called) || generator()
 }
 
 /// The operator a kind belongs to.
@@ -257,23 +266,33 @@ impl SyncSeen {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 
-    /// Where it reads (or writes), with what its ways to the vault add: an ExternalSecret alone does not say the mount, and
-    /// an object of VSO inherits the namespace of its login. `home` is the namespace in which VSO runs, `find` finds an
-    /// object by its name.
+    /// Where it reads (or writes): what is known of it whole.
     pub fn places<'a>(&self, home: Option<&str>, find: impl Fn(&ObjectRef) -> Option<&'a Self>) -> Vec<VaultPath> {
-        let login = auths::auth_of(self, home).and_then(|auth| {
-            let spec = find(&auth)?.detail.auth.as_ref()?;
-            let login = auths::merged(&auth, spec, home, |global| find(global)?.detail.auth.as_ref());
+        let placed = self.placed(home, find).into_iter().map(|(_, place)| place);
+        placed.filter(|place| !place.mount.is_empty()).collect()
+    }
+
+    /// Each of its sources with its way to the vault, and with what that adds: an ExternalSecret alone does not say the
+    /// mount, and an object of VSO inherits the namespace of its login. `home` is the namespace in which VSO runs, `find`
+    /// finds an object by its name.
+    pub fn placed<'a>(
+        &self,
+        home: Option<&str>,
+        find: impl Fn(&ObjectRef) -> Option<&'a Self>,
+    ) -> Vec<(Option<ObjectRef>, VaultPath)> {
+        let auth = auths::auth_of(self, home);
+        let login = auth.as_ref().and_then(|auth| {
+            let spec = find(auth)?.detail.auth.as_ref()?;
+            let login = auths::merged(auth, spec, home, |global| find(global)?.detail.auth.as_ref());
             Some(VaultPath::of_namespace(login.namespace))
         });
         let placed = self.sources.iter().enumerate().map(|(index, source)| {
-            if login.is_some() {
-                return source.through(login.as_ref());
-            }
-            let way = self.detail.way(index).and_then(&find);
-            source.through(way.and_then(|way| way.sources.first()))
+            let way = self.detail.way(index).or(auth.as_ref());
+            let found = way.filter(|_| login.is_none()).and_then(&find);
+            let place = source.through(login.as_ref().or_else(|| found?.sources.first()));
+            (way.cloned(), place)
         });
-        placed.filter(|place| !place.mount.is_empty()).collect()
+        placed.collect()
     }
 }
 

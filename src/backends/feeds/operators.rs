@@ -12,8 +12,9 @@ use super::roster::{Roster, SyncNames};
 use super::sync::nothing_installed;
 use super::{Feed, Wide, no_cluster};
 use crate::app::id::{FeedId, ObjectRef};
+use crate::app::model::auths::vso_home;
 use crate::app::model::fact::Fact;
-use crate::app::model::sync::{EventSeen, Operator, OperatorSeen, OperatorsSeen};
+use crate::app::model::sync::{EventSeen, OperatorSeen, OperatorsSeen};
 use crate::app::ports::Clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::port::{Kind, Kube, Many, Step};
@@ -175,7 +176,7 @@ impl Feed for OperatorsFeed {
             return Err(nothing_installed());
         }
         let found = self.processes(kube.as_ref()).await?;
-        let home = home(&found);
+        let home = vso_home(&found).map(str::to_owned);
         self.roster.change(|shared| shared.home = home);
         let events = self.happened(kube.as_ref()).await?;
         Ok(vec![Fact::Operators(OperatorsSeen { found, events })])
@@ -204,13 +205,6 @@ impl Feed for OperatorsFeed {
         };
         Some(stream::select_all(streams).chain(stream::pending()).take_until(Box::pin(moved)).boxed())
     }
-}
-
-/// The namespace of VSO, where all of it runs in one: what an object does not name lies there.
-fn home(found: &[OperatorSeen]) -> Option<String> {
-    let mut homes = found.iter().filter(|found| found.operator == Operator::Vso).map(|found| &found.object.namespace);
-    let first = homes.next()?;
-    homes.all(|other| other == first).then(|| first.to_string())
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

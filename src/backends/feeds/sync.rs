@@ -17,7 +17,7 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::auths::{self, Merged};
 use crate::app::model::fact::Fact;
 use crate::app::model::paths::{EngineKind, VaultPath};
-use crate::app::model::sync::{SyncKind, SyncSeen};
+use crate::app::model::sync::{GENERATORS_GROUP, SyncKind, SyncSeen};
 use crate::app::model::table::{Delta, Table, apply};
 use crate::app::model::withheld::Withheld;
 use crate::app::ports::Clock;
@@ -27,7 +27,6 @@ use crate::backends::kube::sync_digest;
 
 const VSO: &str = "secrets.hashicorp.com";
 const ESO: &str = "external-secrets.io";
-const GENERATORS: &str = "generators.external-secrets.io";
 
 /// The kinds, newest version first where there are several; those of the whole cluster last.
 const KINDS: [Kind; 19] = [
@@ -45,11 +44,11 @@ const KINDS: [Kind; 19] = [
     Kind::new(ESO, "v1beta1", "SecretStore", "secretstores"),
     Kind::new(ESO, "v1", "ClusterSecretStore", "clustersecretstores"),
     Kind::new(ESO, "v1beta1", "ClusterSecretStore", "clustersecretstores"),
-    Kind::new(GENERATORS, "v1alpha1", "Password", "passwords"),
-    Kind::new(GENERATORS, "v1alpha1", "UUID", "uuids"),
-    Kind::new(GENERATORS, "v1alpha1", "SSHKey", "sshkeys"),
-    Kind::new(GENERATORS, "v1alpha1", "VaultDynamicSecret", "vaultdynamicsecrets"),
-    Kind::new(GENERATORS, "v1alpha1", "ClusterGenerator", "clustergenerators"),
+    Kind::new(GENERATORS_GROUP, "v1alpha1", "Password", "passwords"),
+    Kind::new(GENERATORS_GROUP, "v1alpha1", "UUID", "uuids"),
+    Kind::new(GENERATORS_GROUP, "v1alpha1", "SSHKey", "sshkeys"),
+    Kind::new(GENERATORS_GROUP, "v1alpha1", "VaultDynamicSecret", "vaultdynamicsecrets"),
+    Kind::new(GENERATORS_GROUP, "v1alpha1", "ClusterGenerator", "clustergenerators"),
 ];
 
 /// Operators are installed rarely: this long nobody asks again what is served.
@@ -159,7 +158,7 @@ impl SyncFeed {
             Ok(_) => {
                 let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
                 // Nobody writes Events about generators.
-                let told = self.served.iter().filter(|kind| kind.group != GENERATORS);
+                let told = self.served.iter().filter(|kind| kind.group != GENERATORS_GROUP);
                 book.versions = told.map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
                 book.changed = false;
                 book.home = self.roster.now().home;
@@ -275,7 +274,7 @@ fn of_cluster(kind: Kind) -> bool {
 /// Whether this lies beyond what was asked for, or is no more than an addition to it: then nobody needs a right to it.
 fn beyond(many: &Many, namespaces: &[String]) -> bool {
     // Who may not read generators sees what takes values from them all the same.
-    of_cluster(many.kind) && !namespaces.is_empty() || many.kind.group == GENERATORS
+    of_cluster(many.kind) && !namespaces.is_empty() || many.kind.group == GENERATORS_GROUP
 }
 
 fn is_of(part: &Withheld, many: &Many) -> bool {
@@ -330,16 +329,20 @@ impl Book {
             Delta::Gone(_) | Delta::Same => &[],
         };
         let names_other = |row: &Arc<SyncSeen>| self.get(&row.object).is_none_or(|before| !names_alike(before, row));
-        let before = self.all().count();
+        let before = self.len();
         self.changed |= rows.iter().any(names_other);
         // Nobody asks this table how old it is.
         apply(&mut self.known, &delta, Timestamp::UNIX_EPOCH);
-        self.changed |= self.all().count() != before;
+        self.changed |= self.len() != before;
         delta
     }
 
     fn get(&self, object: &ObjectRef) -> Option<&SyncSeen> {
         self.known.as_ref()?.get(object)
+    }
+
+    fn len(&self) -> usize {
+        self.known.as_ref().map_or(0, Table::len)
     }
 
     fn all(&self) -> impl Iterator<Item = &SyncSeen> {
@@ -392,16 +395,7 @@ impl Book {
         if seen.kind.is_way() {
             return Vec::new();
         }
-        let through = auths::auth_of(seen, self.home.as_deref()).or_else(|| seen.detail.through.clone());
-        let placed = seen.sources.iter().enumerate().map(|(index, path)| {
-            let way = seen.detail.ways.get(index).cloned().flatten().or_else(|| through.clone());
-            let found = way.as_ref().and_then(|way| self.get(way));
-            let login = found.and_then(|found| self.merged(found));
-            let login = login.map(|login| VaultPath::of_namespace(login.namespace));
-            let place = path.through(login.as_ref().or_else(|| found?.sources.first()));
-            (way, place)
-        });
-        placed.collect()
+        seen.placed(self.home.as_deref(), |object| self.get(object))
     }
 
     /// The login of a VaultAuth, with what a VaultAuthGlobal adds.

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::app::model::sync::generator_kind;
+use crate::app::model::sync::{GENERATORS_GROUP, generator_kind};
 use crate::app::trouble::Trouble;
 
 /// What is watched.
@@ -51,7 +51,7 @@ impl Kind {
 
     /// What its objects are called among ours: two groups have a kind of one name.
     pub fn called(self) -> &'static str {
-        let generator = if self.group == "generators.external-secrets.io" { generator_kind(self.kind) } else { None };
+        let generator = if self.group == GENERATORS_GROUP { generator_kind(self.kind) } else { None };
         generator.unwrap_or(self.kind)
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::app::id::ObjectRef;
-use crate::app::model::sync::{Condition, Operator, SyncDetail, SyncKind, SyncSeen, generator_kind};
+use crate::app::model::sync::{Condition, GENERATORS_GROUP, Operator, SyncDetail, SyncKind, SyncSeen, generator_kind};
 use crate::app::text::clean;
 use crate::app::time::go_duration;
 
@@ -59,7 +59,7 @@ pub fn digest(object: &Value) -> Option<SyncSeen> {
 /// Both operators have a kind `VaultDynamicSecret`: only the group tells them apart.
 fn kind_of(api_version: Option<&str>, kind: Option<&str>) -> Option<(SyncKind, &'static str)> {
     let group = api_version?.split('/').next()?;
-    if group == "generators.external-secrets.io" {
+    if group == GENERATORS_GROUP {
         return generator_kind(kind?).map(|called| (SyncKind::Generator, called));
     }
     let known = SyncKind::ALL.into_iter().filter(|known| *known != SyncKind::Generator);

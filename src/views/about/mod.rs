@@ -8,6 +8,7 @@ use super::theme::{Look, Mark, Role};
 use super::{fmt, sight};
 use crate::app::alerts::{Alert, AlertState, Severity, rules};
 use crate::app::id::ObjectRef;
+use crate::app::model::sync::is_sync_kind;
 use crate::app::state::State;
 
 mod application;
@@ -76,21 +77,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         "Copy" => kept::copy(state, subject, page),
         "Holding" => kept::holding(state, subject, page),
         "ConfigMap" => kept::register(state, subject, page),
-        "VaultStaticSecret"
-        | "VaultDynamicSecret"
-        | "VaultPKISecret"
-        | "VaultAuth"
-        | "VaultAuthGlobal"
-        | "VaultConnection"
-        | "ExternalSecret"
-        | "PushSecret"
-        | "SecretStore"
-        | "ClusterSecretStore"
-        | "Password"
-        | "UUID"
-        | "SSHKey"
-        | "VaultDynamicSecretGenerator"
-        | "ClusterGenerator" => sync::facts(state, subject, page),
+        kind if is_sync_kind(kind) => sync::facts(state, subject, page),
         "Node" => node::facts(state, subject, page),
         "Token" => token::facts(state, subject, page),
         "StaticRole" | "Leases" | "Issuer" => rotation::facts(state, subject, page),
