@@ -38,6 +38,7 @@ mod rights;
 mod rotation;
 mod rules;
 mod stage;
+mod staged;
 mod sync;
 mod target;
 mod tokens;

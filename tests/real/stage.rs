@@ -20,6 +20,7 @@ pub enum Phase {
 }
 
 /// One moment of one capture, with what was beside it; several rows may tell of it.
+#[derive(Clone)]
 pub struct Scene {
     pub namespace: String,
     pub phase: Phase,
@@ -33,6 +34,7 @@ pub struct Scene {
 }
 
 /// A Secret: its keys, its owner among the sync objects, when its data was written last.
+#[derive(Clone)]
 pub struct Written {
     pub keys: Vec<String>,
     pub owner: Option<(String, String)>,
