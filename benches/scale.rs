@@ -2,7 +2,8 @@
 //! thousand nodes and five thousand pods, at rest and while it changes. Prints, judges nothing.
 //!
 //! `cargo bench --bench scale`, or smaller: `cargo bench --bench scale -- --part 10`, a tenth of everything. It needs the real
-//! stack (`tests/stack/install`) and about three minutes.
+//! stack (`tests/stack/install`) and about three minutes. `-- --stay` measures nothing: it fills the cluster, says how to start a
+//! program beside it (under a profiler, say), and empties it after a line of input. `--rate 10` lets it change meanwhile.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -42,7 +43,12 @@ fn main() {
     if args.iter().any(|arg| arg == "--test") {
         return;
     }
-    let part: usize = args.windows(2).find(|pair| pair[0] == "--part").map_or(1, |pair| pair[1].parse().unwrap());
+    let number = |name: &str| args.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1].parse::<u32>().unwrap());
+    let part = number("--part").map_or(1, |part| part as usize);
+    if args.iter().any(|arg| arg == "--stay") {
+        stay(&Size::part(part), number("--rate").unwrap_or(0));
+        return;
+    }
     println!("{:<58} {:>12}  aim", "what", "figure");
     for part in if part == 1 { vec![10, 1] } else { vec![part] } {
         measure(&Size::part(part));
@@ -53,9 +59,25 @@ fn row(what: &str, figure: &str, aim: &str) {
     println!("{}", format!("{what:<58} {figure:>12}  {aim}").trim_end());
 }
 
+fn vault() -> lab::Vault {
+    lab::lab().vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys"}))
+}
+
+fn stay(size: &Size, rate: u32) {
+    let vault = vault();
+    let cluster = Cluster::fill(lab::lab(), size);
+    let noise = cluster.noise(rate);
+    let environment = vault.environment();
+    let pairs: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    println!("{}\nenv {} baowatch --vault {}", size.words(), pairs.join(" "), vault.reference());
+    let _ = std::io::stdin().read_line(&mut String::new());
+    drop(noise);
+    cluster.empty();
+}
+
 fn measure(size: &Size) {
     row(&size.words(), "", "");
-    let vault = lab::lab().vault(json!({"replicas": 3, "unsealer": "sidecar", "secret": "openbao-keys"}));
+    let vault = vault();
     let cluster = Cluster::fill(lab::lab(), size);
     let wire = Wire::before(lab::lab());
     let began = Instant::now();

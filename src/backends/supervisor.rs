@@ -20,8 +20,6 @@ use crate::app::model::fact::{Fact, Report};
 use crate::app::ports::FactSink;
 use crate::app::trouble::{Trouble, TroubleKind};
 
-/// A look that takes longer is given up; every request inside it has a shorter limit of its own.
-const LONGEST_LOOK: Duration = Duration::from_secs(12);
 /// A person waits for the screen to come back: no feed pauses longer than this, unless its period is longer anyway.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A stream of changes that ended is taken again after this.
@@ -121,7 +119,8 @@ impl Watched {
     async fn look(&mut self) -> Instant {
         // Whatever was asked for before this moment, this look answers.
         let _ = self.bell.notified().now_or_never();
-        let looked = tokio::time::timeout(LONGEST_LOOK, AssertUnwindSafe(self.feed.look()).catch_unwind()).await;
+        let patience = self.feed.patience();
+        let looked = tokio::time::timeout(patience, AssertUnwindSafe(self.feed.look()).catch_unwind()).await;
         let outcome = match looked {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => {
@@ -131,7 +130,7 @@ impl Watched {
             }
             Err(_) => Err(Trouble::unreachable(
                 &format!("Feed {} got no answer", self.id),
-                &format!("nothing came within {} s", LONGEST_LOOK.as_secs()),
+                &format!("nothing came within {} s", patience.as_secs()),
                 "It is tried again by itself",
             )),
         };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 
 use super::*;
+use crate::backends::feeds::LONGEST_LOOK;
 
 #[derive(Default)]
 struct Sink(Mutex<Vec<(FeedId, Result<usize, TroubleKind>)>>);
@@ -38,10 +39,17 @@ struct Fake {
     looks: Arc<AtomicU32>,
 }
 
+/// How long a look may take that hangs in a long list.
+const LONG: Duration = Duration::from_mins(2);
+
 #[async_trait]
 impl Feed for Fake {
     fn id(&self) -> FeedId {
         self.id
+    }
+
+    fn patience(&self) -> Duration {
+        if self.id == FeedId::Secrets { LONG } else { LONGEST_LOOK }
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
@@ -112,10 +120,13 @@ async fn looks_once_a_period_and_when_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hanging_feed_says_so_and_blocks_nobody() {
-    let bench = bench(vec![(FeedId::Seal, Does::Hang), (FeedId::Pods, Does::Answer)]);
+    let bench = bench(vec![(FeedId::Seal, Does::Hang), (FeedId::Secrets, Does::Hang), (FeedId::Pods, Does::Answer)]);
     bench.after(14).await;
     assert_eq!(bench.sink.of(FeedId::Seal), [Err(TroubleKind::Unreachable)]);
     assert!(bench.sink.of(FeedId::Pods).len() >= 3);
+    assert_eq!(bench.sink.of(FeedId::Secrets), []);
+    bench.after(110).await;
+    assert_eq!(bench.sink.of(FeedId::Secrets), [Err(TroubleKind::Unreachable)]);
     bench.end().await;
 }
 

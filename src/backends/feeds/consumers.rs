@@ -1,12 +1,13 @@
 //! Workloads and the Secrets that they consume: followed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::several::{Form, Several};
-use super::{Feed, Wide};
+use super::{Feed, LONG_LISTS, Wide};
 use crate::app::id::FeedId;
 use crate::app::model::consumers::ConsumerSeen;
 use crate::app::model::fact::Fact;
@@ -42,6 +43,10 @@ impl ConsumersFeed {
 impl Feed for ConsumersFeed {
     fn id(&self) -> FeedId {
         FeedId::Consumers
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_LISTS
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {

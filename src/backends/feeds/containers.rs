@@ -1,12 +1,13 @@
 //! Since when each container runs: pods, followed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::several::{Form, Several};
-use super::{Feed, Wide};
+use super::{Feed, LONG_LISTS, Wide};
 use crate::app::id::FeedId;
 use crate::app::model::consumers::PodLife;
 use crate::app::model::fact::Fact;
@@ -33,6 +34,10 @@ impl ContainersFeed {
 impl Feed for ContainersFeed {
     fn id(&self) -> FeedId {
         FeedId::Containers
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_LISTS
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {

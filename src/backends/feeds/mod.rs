@@ -31,6 +31,7 @@ pub mod usage;
 pub mod workload;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -50,12 +51,22 @@ use crate::backends::kube::port::Kube;
 use roster::{Roster, Shared};
 use seal::SealReader;
 
+/// How long a look may take that is a handful of requests.
+pub const LONGEST_LOOK: Duration = Duration::from_secs(12);
+/// How long one may take that lists all objects of a kind: on a slow line there is no other way to see them. The API server
+/// forgets where such a list was after about five minutes.
+const LONG_LISTS: Duration = Duration::from_mins(5);
+
 /// One feed. The supervisor calls `look` once a period and on request, and listens to `changes` in between.
 #[async_trait]
 pub trait Feed: Send {
     fn id(&self) -> FeedId;
     /// One look. The facts of one look are one report: a relist never arrives in pieces.
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble>;
+    /// A look that takes longer is given up; every request inside it has a shorter limit of its own.
+    fn patience(&self) -> Duration {
+        LONGEST_LOOK
+    }
     /// Facts pushed between looks, where the source can push. Taken once, and again after `look` said that the target changed.
     fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
         None

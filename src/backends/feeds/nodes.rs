@@ -1,12 +1,13 @@
 //! Nodes with their conditions: watched, and every heartbeat that says nothing new left out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use super::Feed;
 use super::followed::Followed;
+use super::{Feed, LONG_LISTS};
 use crate::app::id::FeedId;
 use crate::app::model::fact::Fact;
 use crate::app::model::nodes::NodeSeen;
@@ -31,6 +32,10 @@ impl NodesFeed {
 impl Feed for NodesFeed {
     fn id(&self) -> FeedId {
         FeedId::Nodes
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_LISTS
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {

@@ -14,6 +14,7 @@ use crate::app::id::FeedId;
 use crate::app::model::fact::Fact;
 use crate::app::model::paths::{PathSeen, PathState, PathsSeen, VaultPath};
 use crate::app::ports::Clock;
+use crate::app::time::age;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::bao::ask::{Ask, Question};
 use crate::backends::bao::error::errors;
@@ -25,6 +26,9 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long nothing is asked after the server asked to slow down: it mostly does not say how long.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// A look asks no longer than this: what a slow server has said by then is told, and the next look goes on with the rest.
+const LOOKS: SignedDuration = SignedDuration::from_secs(6);
 
 /// Requests under way at once.
 const AT_ONCE: usize = 4;
@@ -84,6 +88,9 @@ impl PathsFeed {
             match answer {
                 Answer::Said(found) => {
                     self.known.insert(path.clone(), PathSeen { path, found, at });
+                    if age(at, now) >= LOOKS {
+                        return;
+                    }
                 }
                 // What was known of it stays, with its age. What is under way with it is not waited for.
                 Answer::Slower => {

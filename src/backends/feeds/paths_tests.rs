@@ -17,6 +17,8 @@ use crate::backends::keys::Salt;
 struct Written {
     answers: Mutex<BTreeMap<String, (u16, Value)>>,
     asked: Mutex<Vec<String>>,
+    /// How many seconds each answer takes, by this clock.
+    slow: Mutex<Option<(Arc<Hands>, i64)>>,
 }
 
 impl Written {
@@ -34,6 +36,9 @@ impl Written {
 impl Transport for Written {
     async fn send(&self, _: &str, request: Request) -> Result<Response, Trouble> {
         self.asked.lock().unwrap().push(request.path.clone());
+        if let Some((clock, takes)) = &*self.slow.lock().unwrap() {
+            clock.on(*takes);
+        }
         let (status, body) =
             self.answers.lock().unwrap().get(&request.path).cloned().unwrap_or((404, json!({"errors": []})));
         Ok(Response { status, body: body.to_string().into_bytes(), truncated: false, location: None })
@@ -102,6 +107,18 @@ async fn the_oldest_are_asked_first_and_no_more_than_the_budget() {
     let names: Vec<&str> = all.found.iter().map(|seen| seen.path.path.as_str()).collect();
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
     assert_eq!(all.get(&path("d")).map(|seen| &seen.found), Some(&Ok(PathState::Absent)));
+}
+
+#[tokio::test]
+async fn what_a_slow_vault_said_is_told_and_the_rest_is_asked_next_time() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    let (mut feed, vault, clock) = feed(&names, 100);
+    *vault.slow.lock().unwrap() = Some((Arc::clone(&clock), 2));
+    let first = seen(&mut feed).await.found.len();
+    assert!((1..names.len()).contains(&first), "{first}");
+    let second = seen(&mut feed).await.found.len();
+    assert!(second > first, "{second}");
+    while seen(&mut feed).await.found.len() < names.len() {}
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Secrets by their metadata: followed, no value is asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::several::{Form, Several};
-use super::{Feed, Wide};
+use super::{Feed, LONG_LISTS, Wide};
 use crate::app::id::FeedId;
 use crate::app::model::fact::Fact;
 use crate::app::model::secrets::SecretSeen;
@@ -33,6 +34,10 @@ impl SecretsFeed {
 impl Feed for SecretsFeed {
     fn id(&self) -> FeedId {
         FeedId::Secrets
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_LISTS
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use super::followed::Followed;
 use super::roster::{Login, Roster, SyncNames};
 use super::several::{narrowed, rows};
-use super::{Feed, Wide, no_cluster};
+use super::{Feed, LONG_LISTS, Wide, no_cluster};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::auths::{self, Merged};
 use crate::app::model::fact::Fact;
@@ -181,6 +182,10 @@ impl SyncFeed {
 impl Feed for SyncFeed {
     fn id(&self) -> FeedId {
         FeedId::Sync
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_LISTS
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {

@@ -80,28 +80,27 @@ pub(super) async fn list(client: &Client, many: &Many) -> Result<Vec<Value>, Tro
     Ok(found)
 }
 
-/// Shows each object as its page arrives; the version of the list, where it was read to its end.
+/// Shows each object as its page arrives; the version of the list, where it was read to its end. Each page has its own time:
+/// on a slow line a long list takes long, and it must end all the same.
 pub(super) async fn each(
     client: &Client,
     many: &Many,
     show: &mut (dyn FnMut(Value) + Send),
 ) -> Result<Option<String>, Trouble> {
-    let what = cannot(many, "listed");
-    limited(&what, &right(many), pages(client, many, show)).await
-}
-
-async fn pages(client: &Client, many: &Many, show: &mut (dyn FnMut(Value) + Send)) -> kube::Result<Option<String>> {
+    let (what, right) = (cannot(many, "listed"), right(many));
+    let failed = |error: kube::Error| trouble(&what, &right, &error);
     let list = Request::new(api::<DynamicObject>(client, many).resource_url());
     let mut params = params(many).limit(PAGE);
     let mut found = 0;
     loop {
         let asked = if many.metadata_only { list.list_metadata(&params) } else { list.list(&params) };
-        let body = client.request_text(asked.map_err(kube::Error::BuildRequest)?).await?;
+        let asked = asked.map_err(|error| failed(kube::Error::BuildRequest(error)))?;
+        let body = limited(&what, &right, client.request_text(asked)).await?;
         let mut show = |object| {
             found += 1;
             show(object);
         };
-        let page = page::read(&body, &mut show).map_err(kube::Error::SerdeError)?;
+        let page = page::read(&body, &mut show).map_err(|error| failed(kube::Error::SerdeError(error)))?;
         match page.r#continue.filter(|token| !token.is_empty()) {
             Some(token) if found < MOST => params.continue_token = Some(token),
             Some(_) => return Ok(None),
@@ -235,5 +234,47 @@ pub(super) async fn raw(client: &Client, path: &str, allow: &str) -> Result<Opti
             }
             Err(trouble)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use kube::client::Body;
+
+    use super::*;
+    use crate::backends::kube::port::Kind;
+
+    /// An API server of so many pages that takes so long for each.
+    fn slow(pages: u32, each: Duration) -> Client {
+        let asked = Arc::new(AtomicU32::new(0));
+        let answer = move |_: http::Request<Body>| {
+            let n = asked.fetch_add(1, Ordering::Relaxed) + 1;
+            async move {
+                tokio::time::sleep(each).await;
+                let more = if n < pages { "more" } else { "" };
+                let body = serde_json::json!({"metadata": {"resourceVersion": "7", "continue": more},
+                    "items": [{"metadata": {"name": format!("s{n}")}}]});
+                Ok::<_, Infallible>(http::Response::new(Body::from(body.to_string().into_bytes())))
+            }
+        };
+        Client::new(tower::service_fn(answer), "default")
+    }
+
+    async fn listed(client: &Client) -> Result<usize, Trouble> {
+        let secrets = Many::of(Kind::new("", "v1", "Secret", "secrets"), None);
+        list(client, &secrets).await.map(|all| all.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_list_takes_long_and_a_page_that_does_not_come_is_told() {
+        assert_eq!(listed(&slow(6, Duration::from_secs(5))).await.unwrap(), 6);
+        let trouble = listed(&slow(1, Duration::from_mins(1))).await.unwrap_err();
+        assert_eq!(trouble.kind, TroubleKind::Unreachable);
+        assert!(trouble.why.contains("did not finish its answer within 8 s"), "{trouble:?}");
     }
 }

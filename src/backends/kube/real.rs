@@ -20,7 +20,7 @@ use super::port::{Access, Change, Kube, Many, Step, Watched};
 use super::{many, review, watch};
 use crate::app::trouble::Trouble;
 
-/// One call, paging and body included. The client bounds only the wait for response headers.
+/// One call, its body included; each page of a list is one. The client bounds only the wait for response headers.
 const CALL: Duration = Duration::from_secs(8);
 /// Objects a page: a namespace of ten thousand Secrets comes in twenty answers.
 pub(super) const PAGE: u32 = 500;
@@ -74,7 +74,7 @@ impl RealKube {
         let place = namespace.map_or_else(|| "of the whole cluster".to_owned(), |ns| format!("in {ns}"));
         let what = format!("{}s {place} cannot be listed", K::kind(&()));
         let api = &api;
-        limited(&what, &right, paged(labelled(selector), |params| async move { api.list(&params).await })).await
+        paged(&what, &right, labelled(selector), |params| async move { api.list(&params).await }).await
     }
 }
 
@@ -82,8 +82,8 @@ fn labelled(selector: Option<&str>) -> ListParams {
     ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() }
 }
 
-/// Reads all pages.
-async fn paged<K, F, R>(begin: ListParams, list: F) -> kube::Result<Vec<K>>
+/// Reads all pages, each within its own time.
+async fn paged<K, F, R>(what: &str, right: &Right<'_>, begin: ListParams, list: F) -> Result<Vec<K>, Trouble>
 where
     K: Clone,
     F: Fn(ListParams) -> R,
@@ -92,7 +92,7 @@ where
     let mut found = Vec::new();
     let mut params = begin.limit(PAGE);
     loop {
-        let page = list(params.clone()).await?;
+        let page = limited(what, right, list(params.clone())).await?;
         found.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) if found.len() < MOST => params.continue_token = Some(token),
@@ -169,12 +169,9 @@ impl Kube for RealKube {
         let right = Right { group: "", resource: "secrets", verbs: &["list"], namespace: Some(namespace), name: None };
         let what = format!("The names of Secrets in {namespace} cannot be listed");
         let api: &Api<Secret> = &self.within(namespace);
-        let found: Vec<PartialObjectMeta<Secret>> = limited(
-            &what,
-            &right,
-            paged(ListParams::default(), |params| async move { api.list_metadata(&params).await }),
-        )
-        .await?;
+        let found: Vec<PartialObjectMeta<Secret>> =
+            paged(&what, &right, ListParams::default(), |params| async move { api.list_metadata(&params).await })
+                .await?;
         Ok(found.into_iter().map(|partial| partial.metadata).collect())
     }
 
