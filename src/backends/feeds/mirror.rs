@@ -25,6 +25,21 @@ struct Kept<T> {
     rows: Option<Rows<T>>,
     /// The stream broke off since the last look. It goes on where it was, so one list is enough.
     lapsed: bool,
+    /// The first list, for the stream to begin with.
+    first: Option<First<T>>,
+}
+
+/// A list and its version, from which changes can be followed.
+struct First<T> {
+    rows: Rows<T>,
+    version: String,
+}
+
+impl<T> Kept<T> {
+    /// Whole or not, and nothing else.
+    const fn only(rows: Option<Rows<T>>) -> Self {
+        Self { rows, lapsed: false, first: None }
+    }
 }
 
 /// The objects of one kind.
@@ -40,13 +55,14 @@ pub struct Mirror<T> {
 impl<T: Clone + Send + 'static> Mirror<T> {
     /// Of these objects; nothing is asked before somebody wants them.
     pub fn new(kube: Arc<dyn Kube>, many: Many, digest: fn(&Value) -> Option<T>) -> Self {
-        let kept = Arc::new(Mutex::new(Kept { rows: None, lapsed: false }));
+        let kept = Arc::new(Mutex::new(Kept::only(None)));
         Self { kube, many, digest, kept, wanted: watch::Sender::new(false), refused: None }
     }
 
     /// All of them as they are now.
     pub async fn rows(&mut self) -> Result<Vec<T>, Trouble> {
-        if let Kept { rows: Some(rows), lapsed: false } = &*self.kept.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Kept { rows: Some(rows), lapsed: false, .. } = &*self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        {
             return Ok(rows.values().cloned().collect());
         }
         if let Some((trouble, rest)) = &mut self.refused
@@ -56,16 +72,16 @@ impl<T: Clone + Send + 'static> Mirror<T> {
             return Err(trouble.clone());
         }
         self.refused = None;
-        match self.kube.list(&self.many).await {
-            Ok(found) => {
-                self.wanted.send_replace(true);
-                let kind = self.many.kind;
-                let rows: Rows<T> =
-                    found.iter().filter_map(|object| Some((named(kind, object), (self.digest)(object)?))).collect();
+        let (kind, digest, mut rows) = (self.many.kind, self.digest, Rows::new());
+        let mut keep = |object: &Value| rows.extend(digest(object).map(|row| (named(kind, object), row)));
+        match self.kube.list_each(&self.many, &mut keep).await {
+            Ok(version) => {
                 let all = rows.values().cloned().collect();
                 let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.lapsed {
-                    *kept = Kept { rows: Some(rows), lapsed: false };
+                    *kept = Kept::only(Some(rows));
+                } else if !self.wanted.send_replace(true) {
+                    kept.first = version.map(|version| First { rows, version });
                 }
                 Ok(all)
             }
@@ -81,19 +97,28 @@ impl<T: Clone + Send + 'static> Mirror<T> {
     /// Keeps the objects up to date while it is polled; brings nothing itself.
     pub fn stream(&self) -> BoxStream<'static, Result<Vec<Fact>, Trouble>> {
         let (kube, many, digest, kind) = (Arc::clone(&self.kube), self.many.clone(), self.digest, self.many.kind);
-        let kept = Arc::clone(&self.kept);
+        let (kept, beginning) = (Arc::clone(&self.kept), Arc::clone(&self.kept));
         let mut wanted = self.wanted.subscribe();
         let mut listing: Option<Rows<T>> = None;
         let steps = stream::once(async move {
             // The sender lives as long as the feed.
             let _ = wanted.wait_for(|wanted| *wanted).await;
         })
-        .flat_map(move |()| kube.follow(many.clone()));
+        .flat_map(move |()| {
+            let mut kept = beginning.lock().unwrap_or_else(PoisonError::into_inner);
+            match kept.first.take() {
+                Some(First { rows, version }) => {
+                    *kept = Kept::only(Some(rows));
+                    kube.follow_from(many.clone(), version)
+                }
+                None => kube.follow(many.clone()),
+            }
+        });
         let nothing = steps.filter_map(move |step| {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             match step {
                 // A watch that is denied brings nothing any more: looks list.
-                Err(trouble) if trouble.kind == TroubleKind::Denied => *kept = Kept { rows: None, lapsed: false },
+                Err(trouble) if trouble.kind == TroubleKind::Denied => *kept = Kept::only(None),
                 Err(_) => kept.lapsed = kept.rows.is_some(),
                 Ok(Step::Began) => listing = Some(Rows::new()),
                 Ok(Step::Item(object)) => {
@@ -101,7 +126,7 @@ impl<T: Clone + Send + 'static> Mirror<T> {
                         listing.extend(digest(&object).map(|row| (named(kind, &object), row)));
                     }
                 }
-                Ok(Step::Listed) => *kept = Kept { rows: listing.take().or_else(|| kept.rows.take()), lapsed: false },
+                Ok(Step::Listed) => *kept = Kept::only(listing.take().or_else(|| kept.rows.take())),
                 Ok(Step::Put(object)) => {
                     if let Some(rows) = &mut kept.rows {
                         match digest(&object) {

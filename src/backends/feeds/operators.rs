@@ -96,8 +96,9 @@ impl OperatorsFeed {
         let names = match &self.named {
             Some((at, names)) if *at + SEARCH > now => names.clone(),
             Some(_) | None => {
-                let all = kube.list(&Many { metadata_only: true, ..Many::of(DEPLOYMENTS, None) }).await?;
-                let names: Vec<ObjectRef> = all.iter().filter_map(named).collect();
+                let all = Many { metadata_only: true, ..Many::of(DEPLOYMENTS, None) };
+                let mut names: Vec<ObjectRef> = Vec::new();
+                kube.list_each(&all, &mut |deployment| names.extend(named(deployment))).await?;
                 self.named = Some((now, names.clone()));
                 names
             }
@@ -152,7 +153,7 @@ impl OperatorsFeed {
                 watched.whole
             };
             if !followed {
-                all.extend(kube.list(many).await?.iter().filter_map(|event| said(many, event)));
+                kube.list_each(many, &mut |event| all.extend(said(many, event))).await?;
             }
         }
         let now = self.clock.now();
