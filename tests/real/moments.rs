@@ -287,7 +287,7 @@ async fn every_captured_object_is_shown_as_it_is() {
 }
 
 fn start(stage: &Stage) -> Console {
-    let console = Console::start(&stage.vault, 300, 420);
+    let console = Console::start(&stage.vault, 300, stage.height());
     console.type_in("3");
     console
 }

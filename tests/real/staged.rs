@@ -40,6 +40,7 @@ pub struct Stage {
     pub vault: Vault,
     pub server: Server,
     pub scenes: Vec<Arc<Scene>>,
+    /// What was made so far, by namespace, name and kind: its uid.
     uids: BTreeMap<String, String>,
     _own: Own,
 }
@@ -105,6 +106,11 @@ impl Stage {
             self.server.create(secret).await;
             self.server.patch(&object, &json!({"status": status}), true).await;
         }
+    }
+
+    /// Lines of a screen that shows every object made so far.
+    pub fn height(&self) -> u16 {
+        u16::try_from(self.uids.len() + 60).unwrap()
     }
 
     /// Puts there what the scenes begin with; when they are looked at.
