@@ -1,9 +1,12 @@
 //! KV paths in the vault: when they were last changed, without their values.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::app::trouble::Trouble;
+
+/// What was read of a path this long ago says what was there then, and no more what is there.
+pub const METADATA_COUNTS: SignedDuration = SignedDuration::from_mins(10);
 
 /// A place in the vault.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

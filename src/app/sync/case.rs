@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::cause::{self, Cause, Kind};
-use super::witnesses::{METADATA_COUNTS, Process, VaultNow, Witnesses};
+use super::witnesses::{Process, VaultNow, Witnesses};
 use super::{Standing, Word};
-use crate::app::id::{FeedId, ObjectRef};
-use crate::app::model::paths::{PathState, VaultPath};
+use crate::app::id::ObjectRef;
+use crate::app::model::paths::{METADATA_COUNTS, PathState, VaultPath};
 use crate::app::model::secrets::SecretSeen;
 use crate::app::model::sync::{Condition, EventSeen, Operator, SyncSeen};
 use crate::app::time::{age, moment, spoken, within};
@@ -164,7 +164,7 @@ impl<'a> Case<'a> {
 
     pub(super) fn target(&self) -> Target<'a> {
         let Some(name) = &self.seen.secret else { return Target::Unseen };
-        let table = self.w.model.secrets.as_ref().and_then(|table| table.fresh(self.now, FeedId::Secrets));
+        let table = self.w.secrets();
         let Some(table) = table else { return Target::Unseen };
         match table.get(name) {
             None => Target::Missing,

@@ -16,17 +16,28 @@ use crate::app::model::sync::{Operator, SyncSeen};
 use crate::app::model::table::{Delta, Table};
 use crate::app::time::age;
 
-/// Time alone makes an object late: what was judged longer ago than this is judged anew.
+/// Time alone makes an object late: this often it is asked which ones.
 const GROWS_OLD: SignedDuration = SignedDuration::from_secs(10);
+
+/// An object that would stand the same this much later, if nothing happened, is not judged anew before. What changes and
+/// changes back within that time is judged as if it had not.
+const FORETOLD: SignedDuration = SignedDuration::from_mins(2);
 
 /// Each object's standing, without its texts.
 #[derive(Debug, Clone, Default)]
-pub struct Standings(BTreeMap<ObjectRef, Standing>);
+pub struct Standings(BTreeMap<ObjectRef, Judged>);
+
+#[derive(Debug, Clone)]
+struct Judged {
+    standing: Standing,
+    /// Time alone does not change it before.
+    until: Timestamp,
+}
 
 impl Standings {
     /// Of one object.
     pub fn get(&self, object: &ObjectRef) -> Option<&Standing> {
-        self.0.get(object)
+        self.0.get(object).map(|judged| &judged.standing)
     }
 
     /// Each object of the table with its standing: both are in the order of their names, and none is looked for.
@@ -34,14 +45,48 @@ impl Standings {
         let mut known = self.0.iter().peekable();
         table.iter().filter_map(move |seen| {
             while known.next_if(|(object, _)| **object < seen.object).is_some() {}
-            known.next_if(|(object, _)| **object == seen.object).map(|(_, standing)| (seen, standing))
+            known.next_if(|(object, _)| **object == seen.object).map(|(_, judged)| (seen, &judged.standing))
         })
     }
 
     fn whole(model: &Model, now: Timestamp) -> Self {
         let witnesses = Witnesses::of(model, now).silent();
         let all = model.sync.iter().flat_map(Table::iter);
-        Self(all.map(|seen| (seen.object.clone(), witnesses.judge(seen))).collect())
+        let judged = |seen: &SyncSeen| Judged { standing: witnesses.judge(seen), until: now };
+        Self(all.map(|seen| (seen.object.clone(), judged(seen))).collect())
+    }
+
+    /// Judges these anew, each for the moment of its change.
+    fn follow(&mut self, model: &Model, moved: BTreeMap<ObjectRef, Timestamp>) {
+        for (object, at) in moved {
+            match model.sync.as_ref().and_then(|table| table.get(&object)) {
+                Some(seen) => {
+                    let standing = Witnesses::alone(model, at).silent().judge(seen);
+                    self.0.insert(object, Judged { standing, until: at })
+                }
+                None => self.0.remove(&object),
+            };
+        }
+    }
+
+    /// Judges those anew that time alone may have changed; which of them stand otherwise now.
+    fn grow(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Judged)> {
+        let old = |object: &ObjectRef| self.0.get(object).is_none_or(|judged| judged.until <= now);
+        let table = model.sync.iter().flat_map(Table::iter);
+        let mut old = table.filter(|seen| old(&seen.object)).peekable();
+        if old.peek().is_none() {
+            return Vec::new();
+        }
+        let witnesses = Witnesses::of(model, now).silent();
+        let ahead = witnesses.ahead(FORETOLD);
+        // Not all of them are due together again: five thousand are felt.
+        let ends = [0, 1, 2, 3, 4, 5].map(|n| now + FORETOLD - GROWS_OLD * n).into_iter().cycle();
+        let judge = |(seen, end): (&SyncSeen, Timestamp)| {
+            let standing = witnesses.judge(seen);
+            let until = if ahead.judge(seen) == standing { end } else { now };
+            (seen.object.clone(), Judged { standing, until })
+        };
+        old.zip(ends).map(judge).collect()
     }
 }
 
@@ -66,6 +111,17 @@ impl Inner {
     /// Nothing of it is known any more.
     fn anew(&mut self, around: Around, now: Timestamp) {
         *self = Self { basis: Some(now), around: Some(around), turn: self.turn + 1, ..Self::default() };
+    }
+
+    /// All of them as of the basis and of what moved since.
+    fn settle(&mut self, model: &Model, basis: Timestamp) -> Arc<Standings> {
+        let moved = std::mem::take(&mut self.moved);
+        let mut known = self.known.take().unwrap_or_else(|| Arc::new(Standings::whole(model, basis)));
+        if !moved.is_empty() {
+            Arc::make_mut(&mut known).follow(model, moved);
+        }
+        self.known = Some(Arc::clone(&known));
+        known
     }
 }
 
@@ -101,24 +157,7 @@ pub fn standings(model: &Model, now: Timestamp) -> Arc<Standings> {
         // Nobody tells when this model changes, or how late it is: nothing can be kept.
         return Arc::new(Standings::whole(model, now));
     };
-    let moved = std::mem::take(&mut inner.moved);
-    let known = match inner.known.take() {
-        None => Arc::new(Standings::whole(model, basis)),
-        Some(mut known) if !moved.is_empty() => {
-            let all = Arc::make_mut(&mut known);
-            for (object, at) in moved {
-                let seen = model.sync.as_ref().and_then(|table| table.get(&object));
-                match seen {
-                    Some(seen) => all.0.insert(object, Witnesses::alone(model, at).silent().judge(seen)),
-                    None => all.0.remove(&object),
-                };
-            }
-            known
-        }
-        Some(known) => known,
-    };
-    inner.known = Some(Arc::clone(&known));
-    known
+    inner.settle(model, basis)
 }
 
 impl Kept {
@@ -190,14 +229,30 @@ pub fn written<'a>(model: &mut Model, secrets: impl IntoIterator<Item = &'a Obje
     moved(model, &writers, now);
 }
 
-/// Time passed, or something else was reported: judges all anew where that bears on them.
+/// Time passed, or something else was reported: judges anew what that bears on.
 pub fn grow(model: &mut Model, now: Timestamp) {
     let around = Around::of(model, now);
     let inner = model.standings.inner_mut();
     let Some(basis) = inner.basis else { return };
-    if inner.around != Some(around) || age(now, basis) >= GROWS_OLD || now < basis {
+    if inner.around != Some(around) || now < basis {
         inner.anew(around, now);
+        return;
     }
+    if age(now, basis) < GROWS_OLD {
+        return;
+    }
+    let known = model.standings.inner().settle(model, basis);
+    let grown = known.grow(model, now);
+    drop(known);
+    let inner = model.standings.inner_mut();
+    inner.basis = Some(now);
+    let Some(known) = inner.known.as_mut().map(Arc::make_mut) else { return };
+    let mut otherwise = false;
+    for (object, judged) in grown {
+        otherwise |= known.get(&object) != Some(&judged.standing);
+        known.0.insert(object, judged);
+    }
+    inner.turn += u64::from(otherwise);
 }
 
 /// A copy of a model is another one: what is kept for this one says nothing of it.

@@ -1,6 +1,7 @@
 //! Everything that testifies about sync objects, found by name: Events, KV metadata, Secrets, operators, the vault itself.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,21 +11,21 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::Model;
 use crate::app::model::engines::StaticRoleSeen;
 use crate::app::model::paths::{PathSeen, VaultPath};
+use crate::app::model::secrets::SecretSeen;
 use crate::app::model::sync::{EventSeen, GENERATORS, Operator, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
 use crate::app::model::withheld::Withheld;
 use crate::app::time::within;
 use crate::app::verdict::sight;
 
-/// What was read of a path this long ago says what was there then, and no more what is there.
-pub(super) const METADATA_COUNTS: SignedDuration = SignedDuration::from_mins(10);
-
 /// Judges objects of one model at one moment.
 pub struct Witnesses<'a> {
     pub(super) model: &'a Model,
     pub(super) now: Timestamp,
+    /// The moment for which it is asked what is in sight: now, unless something is foretold.
+    sight: Timestamp,
     wordy: bool,
-    index: Option<Index<'a>>,
+    index: Option<Arc<Index<'a>>>,
 }
 
 #[derive(Default)]
@@ -98,12 +99,23 @@ impl<'a> Witnesses<'a> {
                 index.users.entry(&store.object).or_default().push(seen);
             }
         }
-        Self { model, now, wordy: true, index: Some(index) }
+        Self { model, now, sight: now, wordy: true, index: Some(Arc::new(index)) }
     }
 
     /// For one object.
     pub const fn alone(model: &'a Model, now: Timestamp) -> Self {
-        Self { model, now, wordy: true, index: None }
+        Self { model, now, sight: now, wordy: true, index: None }
+    }
+
+    /// The same so much later, if nothing is seen until then and nothing seen grows too old to count.
+    #[must_use]
+    pub(super) fn ahead(&self, by: SignedDuration) -> Self {
+        Self { now: self.now + by, index: self.index.clone(), ..*self }
+    }
+
+    /// What was read of Secrets, while that counts.
+    pub(super) fn secrets(&self) -> Option<&'a Table<SecretSeen>> {
+        self.model.secrets.as_ref().and_then(|table| table.fresh(self.sight, FeedId::Secrets))
     }
 
     /// The same without any text: for looking through many objects for those that are worth one.
@@ -168,7 +180,7 @@ impl<'a> Witnesses<'a> {
 
     /// Whether it is known that this object does not exist: others of its kind are in sight.
     pub(super) fn lacks(&self, object: &ObjectRef) -> bool {
-        self.model.sync.as_ref().and_then(|table| table.fresh(self.now, FeedId::Sync)).is_some_and(|table| {
+        self.model.sync.as_ref().and_then(|table| table.fresh(self.sight, FeedId::Sync)).is_some_and(|table| {
             // Generators are rare: one of another namespace shows as well that they are in sight.
             let anywhere = GENERATORS.iter().any(|(_, kind)| *kind == object.kind);
             let alike =
@@ -184,7 +196,7 @@ impl<'a> Witnesses<'a> {
 
     /// Whether what was told of sync objects counts still.
     pub(super) fn fresh(&self) -> bool {
-        self.model.sync.as_ref().is_some_and(|table| table.fresh(self.now, FeedId::Sync).is_some())
+        self.model.sync.as_ref().is_some_and(|table| table.fresh(self.sight, FeedId::Sync).is_some())
     }
 
     /// Whether any object of this kind is in sight.
@@ -268,11 +280,12 @@ impl<'a> Witnesses<'a> {
 
     /// Whether Events are in sight: only then their silence says something.
     pub(super) fn sees_events(&self) -> bool {
-        self.model.operators.as_ref().is_some_and(|seen| seen.fresh(self.now, FeedId::Operators).is_some())
+        self.model.operators.as_ref().is_some_and(|seen| seen.fresh(self.sight, FeedId::Operators).is_some())
     }
 
     pub(super) fn process(&self, operator: Operator) -> Process {
-        let Some(seen) = self.model.operators.as_ref().and_then(|seen| seen.fresh(self.now, FeedId::Operators)) else {
+        let Some(seen) = self.model.operators.as_ref().and_then(|seen| seen.fresh(self.sight, FeedId::Operators))
+        else {
             return Process::Unseen;
         };
         let mut found = seen.found.iter().filter(|found| found.operator == operator).peekable();
@@ -284,7 +297,7 @@ impl<'a> Witnesses<'a> {
 
     pub(super) fn vault(&self) -> VaultNow {
         let mut answered = false;
-        for (_, seen) in self.model.answers(self.now) {
+        for (_, seen) in self.model.answers(self.sight) {
             if !seen.sealed {
                 return VaultNow::Open;
             }
@@ -300,12 +313,12 @@ impl<'a> Witnesses<'a> {
         let role = engines.value.static_roles.iter().find(|role| {
             role.place.mount == place.mount && role.place.namespace == place.namespace && role.role == name
         })?;
-        Some((role, within(self.now, engines.at, FeedId::Engines.limit())))
+        Some((role, within(self.sight, engines.at, FeedId::Engines.limit())))
     }
 
     /// Why the vault's metadata of a path is not in sight.
     pub(super) fn unseen_path(&self) -> String {
-        sight::feed(self.model, FeedId::Paths, None, self.now).why
+        sight::feed(self.model, FeedId::Paths, None, self.sight).why
     }
 }
 

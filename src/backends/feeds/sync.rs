@@ -160,9 +160,13 @@ impl SyncFeed {
                 let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
                 // Nobody writes Events about generators.
                 let told = self.served.iter().filter(|kind| kind.group != GENERATORS_GROUP);
-                book.versions = told.map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
-                book.changed = false;
-                book.home = self.roster.now().home;
+                let versions: Vec<String> = told.map(|kind| format!("{}/{}", kind.group, kind.version)).collect();
+                let now = self.roster.now();
+                let told_before = matches!(now.sync, SyncNames::Served { .. });
+                if told_before && !book.changed && (&versions, &now.home) == (&book.versions, &book.home) {
+                    return;
+                }
+                (book.versions, book.home, book.changed) = (versions, now.home, false);
                 logins = Some(book.logins());
                 book.names()
             }

@@ -11,7 +11,7 @@ use super::super::engines::EnginesSeen;
 use super::super::estate::EstateSeen;
 use super::super::nodes::{NodeSeen, UsageSeen};
 use super::super::observed::Observed;
-use super::super::paths::PathsSeen;
+use super::super::paths::{METADATA_COUNTS, PathSeen, PathsSeen};
 use super::super::raft::RaftSeen;
 use super::super::secrets::SecretSeen;
 use super::super::sync::{OperatorsSeen, SyncSeen};
@@ -21,6 +21,7 @@ use super::super::tokens::TokenSeen;
 use super::super::withheld::Withheld;
 use crate::app::id::FeedId;
 use crate::app::sync::standings;
+use crate::app::time::within;
 
 /// A trend goes back this far.
 const TREND: SignedDuration = SignedDuration::from_hours(1);
@@ -77,9 +78,17 @@ pub(super) fn operators(model: &mut Model, seen: &OperatorsSeen, now: Timestamp)
 
 pub(super) fn paths(model: &mut Model, seen: &PathsSeen, now: Timestamp) {
     let before = model.paths.replace(Observed::new(seen.clone(), now));
-    if before.is_none_or(|before| before.value.found != seen.found) {
+    if before.is_none_or(|before| tells_more(&before.value, seen, now)) {
         standings::all_moved(model, now);
     }
+}
+
+/// Whether something is there otherwise than before, or what had grown too old to count was read again.
+fn tells_more(before: &PathsSeen, seen: &PathsSeen, now: Timestamp) -> bool {
+    let same = |(before, seen): (&PathSeen, &PathSeen)| {
+        before.path == seen.path && before.found == seen.found && within(now, before.at, METADATA_COUNTS)
+    };
+    before.found.len() != seen.found.len() || !before.found.iter().zip(&seen.found).all(same)
 }
 
 pub(super) fn secrets(model: &mut Model, delta: &Delta<SecretSeen>, now: Timestamp) {
