@@ -22,12 +22,12 @@ use baowatch::app::model::fold;
 use baowatch::app::model::seal::{SealAnswer, SealSeen};
 use baowatch::app::model::table::{Delta, Named, Table};
 use baowatch::app::model::withheld::Withheld;
-use baowatch::app::sync::standings::standings;
+use baowatch::app::sync::standings::{all_moved, grow, standings};
 use baowatch::app::sync::{Standing, Witnesses, Word, judge};
 use baowatch::app::trouble::{Trouble, TroubleKind};
 use baowatch::backends::kube::sync_digest::digest;
 use captured::{Row, files, load, model, on_the_day};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 fn rows() -> impl Iterator<Item = &'static Row> {
@@ -52,6 +52,48 @@ fn lies(row: &Row, said: &Standing) -> Vec<String> {
         lies.push(format!("of {:?}, and it is {:?}", seconds(said.of), row.of));
     }
     lies
+}
+
+/// As if every feed had just said the same once more.
+fn told_again(model: &mut Model, now: Timestamp) {
+    model.sync.as_mut().unwrap().at = now;
+    model.secrets.as_mut().unwrap().at = now;
+    model.operators.as_mut().unwrap().at = now;
+    if let Some(paths) = &mut model.paths {
+        paths.at = now;
+    }
+    if let Some(engines) = &mut model.engines {
+        engines.at = now;
+    }
+    for replica in &mut model.replicas {
+        replica.answer.as_mut().unwrap().at = now;
+    }
+}
+
+/// What time alone changes is found when it does, though hardly any object is judged each time.
+#[test]
+fn standings_that_are_kept_are_those_of_now() {
+    let (mut turns, mut steps) = (0, 0);
+    for row in rows() {
+        let (mut model, _, began) = model(row);
+        all_moved(&mut model, began);
+        for step in 0..120 {
+            let now = began + SignedDuration::from_secs(10 * step);
+            told_again(&mut model, now);
+            let before = model.standings.turn();
+            grow(&mut model, now);
+            let kept = standings(&model, now);
+            turns += model.standings.turn() - before;
+            steps += 1;
+            let silent = Witnesses::of(&model, now).silent();
+            for seen in model.sync.iter().flat_map(Table::iter) {
+                let told = kept.get(&seen.object).unwrap();
+                assert_eq!(*told, silent.judge(seen), "{} {} {step}", row.file, seen.object.path());
+            }
+        }
+    }
+    assert!(turns > 100, "time changes something: {turns}");
+    assert!(turns < steps * 9 / 10, "and not all the time: {turns} of {steps}");
 }
 
 #[test]
