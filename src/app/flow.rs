@@ -254,14 +254,17 @@ struct Walk<'a> {
     model: &'a Model,
     view: &'a View<'a>,
     paths: HashMap<&'a VaultPath, &'a PathSeen>,
+    /// Any of them is not well: else no chain's grade depends on which ones it reads.
+    ails: bool,
     now: Timestamp,
     eyes: Eyes<'a>,
 }
 
 impl<'a> Walk<'a> {
     fn new(model: &'a Model, view: &'a View<'a>, now: Timestamp, eyes: Eyes<'a>) -> Self {
-        let paths = model.paths.iter().flat_map(|seen| &seen.value.found).map(|seen| (&seen.path, seen)).collect();
-        Self { model, view, paths, now, eyes }
+        let found = || model.paths.iter().flat_map(|seen| &seen.value.found);
+        let ails = found().any(|seen| held(Some(seen)) != Grade::Well);
+        Self { model, view, paths: found().map(|seen| (&seen.path, seen)).collect(), ails, now, eyes }
     }
 
     fn chain(&self, way: Way<'_>) -> Chain {
@@ -278,7 +281,9 @@ impl<'a> Walk<'a> {
 
     fn each(&self, way: Way<'_>, take: &mut dyn FnMut(Link)) {
         if let Some(sync) = way.sync {
-            self.places(sync).iter().for_each(|path| take(self.path(path)));
+            if self.ails || matches!(self.eyes, Eyes::Witnesses(_)) {
+                self.places(sync).iter().for_each(|path| take(self.path(path)));
+            }
             take(self.sync(sync));
         }
         if let Some((secret, standing)) = way.used {
@@ -326,23 +331,24 @@ impl<'a> Walk<'a> {
     }
 
     fn path(&self, path: &VaultPath) -> Link {
+        let seen = self.paths.get(path).copied();
         let why = |text: &str| self.say(|| text.to_owned());
-        let (grade, word, why, at) = match self.paths.get(path).map(|seen| &seen.found) {
-            None => (Grade::Well, "", why("its age is not known"), None),
-            Some(Err(trouble)) => (Grade::Waits, "", why(&trouble.what), None),
-            Some(Ok(PathState::Absent)) => (Grade::Broken, "was never written", why("nothing is there"), None),
+        let (word, why, at) = match seen.map(|seen| &seen.found) {
+            None => ("", why("its age is not known"), None),
+            Some(Err(trouble)) => ("", why(&trouble.what), None),
+            Some(Ok(PathState::Absent)) => ("was never written", why("nothing is there"), None),
             Some(Ok(PathState::Present { deleted: Some(at), .. })) => {
-                (Grade::Broken, "deleted in the vault", why("its current version was deleted"), Some(*at))
+                ("deleted in the vault", why("its current version was deleted"), Some(*at))
             }
             Some(Ok(PathState::Present { destroyed: true, .. })) => {
-                (Grade::Broken, "destroyed in the vault", why("its current version was destroyed"), None)
+                ("destroyed in the vault", why("its current version was destroyed"), None)
             }
             Some(Ok(PathState::Present { updated, version, .. })) => {
-                (Grade::Well, "", self.say(|| format!("version {version}")), *updated)
+                ("", self.say(|| format!("version {version}")), *updated)
             }
         };
         let word = self.say(|| word.to_owned());
-        Link { label: "vault", name: self.say(|| path.words()), grade, word, why, at }
+        Link { label: "vault", name: self.say(|| path.words()), grade: held(seen), word, why, at }
     }
 
     fn secret(&self, secret: &ObjectRef, standing: &Standing<'_>) -> Link {
@@ -398,6 +404,22 @@ impl<'a> Walk<'a> {
             why: self.say(why),
             at: oldest.or_else(first),
         }
+    }
+}
+
+/// How well a place of the vault holds what is read there.
+const fn held(seen: Option<&PathSeen>) -> Grade {
+    match seen {
+        None => Grade::Well,
+        Some(seen) => match &seen.found {
+            Err(_) => Grade::Waits,
+            Ok(
+                PathState::Absent
+                | PathState::Present { deleted: Some(_), .. }
+                | PathState::Present { destroyed: true, .. },
+            ) => Grade::Broken,
+            Ok(PathState::Present { .. }) => Grade::Well,
+        },
     }
 }
 
