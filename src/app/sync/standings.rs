@@ -69,7 +69,7 @@ impl Standings {
         }
     }
 
-    /// Judges those anew that time alone may have changed; which of them stand otherwise now.
+    /// Those that time alone may have changed, judged anew.
     fn grow(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Judged)> {
         let old = |object: &ObjectRef| self.0.get(object).is_none_or(|judged| judged.until <= now);
         let table = model.sync.iter().flat_map(Table::iter);

@@ -12,6 +12,7 @@ use crate::app::id::FeedId;
 use crate::app::model::fact::Report;
 use crate::app::model::nodes::NodeSeen;
 use crate::app::model::{Model, fold};
+use crate::backends::feeds::mirror::Mirror;
 use crate::backends::kube::node_digest;
 use crate::backends::kube::port::{Access, Change, Watched};
 
@@ -203,4 +204,17 @@ fn only_a_change_of_what_is_kept_is_news() {
     );
     assert_eq!([told.forget(&ObjectRef::secret("n", "y")), told.forget(&ObjectRef::secret("n", "x"))], [false, true]);
     assert!(told.news(&row(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mirror_goes_on_from_its_first_list() {
+    let steps = vec![Ok(Step::Put(node("b", "1", "True"))), Ok(gone("a"))];
+    let kube = Arc::new(Steps(Mutex::new(steps), Some("7")));
+    let name = |object: &Value| object.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
+    let mut mirror = Mirror::new(kube, Many::of(NODES, None), name);
+    let mut stream = mirror.stream();
+    assert_eq!(mirror.rows().await.unwrap(), ["a"]);
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(1), stream.next()).await.is_err(), "it tells nothing");
+    // Another list would say `a` again.
+    assert_eq!(mirror.rows().await.unwrap(), ["b"]);
 }

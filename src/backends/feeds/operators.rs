@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::roster::{Roster, SyncNames};
 use super::sync::nothing_installed;
-use super::{Feed, Wide, no_cluster};
+use super::{Feed, LONG_LISTS, Wide, no_cluster};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::auths::vso_home;
 use crate::app::model::fact::Fact;
@@ -168,6 +169,10 @@ impl OperatorsFeed {
 impl Feed for OperatorsFeed {
     fn id(&self) -> FeedId {
         FeedId::Operators
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_LISTS
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {

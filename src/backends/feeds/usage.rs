@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::kubelets::Kubelets;
 use super::mirror::Mirror;
-use super::{Feed, Wide};
+use super::{Feed, LONG_LISTS, Wide};
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::fact::Fact;
 use crate::app::model::nodes::{Figure, Longhorn, Manager, PodUse, Source, UsageSeen, VolumeSeen};
@@ -203,6 +204,10 @@ fn told(trouble: Trouble) -> Trouble {
 impl Feed for UsageFeed {
     fn id(&self) -> FeedId {
         FeedId::Usage
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_LISTS
     }
 
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {

@@ -104,7 +104,7 @@ pub struct Access {
     pub name: Option<String>,
 }
 
-/// Reads a cluster. Every method has a timeout of its own; a 403 becomes `Trouble::denied` whose `next` is the Role line
+/// Reads a cluster. Every method has a timeout of its own, a list one for each page; a 403 becomes `Trouble::denied` whose `next` is the Role line
 /// that would allow it; a 404 of a single object is `None`.
 #[async_trait]
 pub trait Kube: Send + Sync {
