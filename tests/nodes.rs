@@ -44,7 +44,6 @@ fn usage(seconds: i64, percent: u64) -> UsageSeen {
         why: String::new(),
         nodes: BTreeMap::from([("node-0".to_owned(), figure(percent)), ("node-1".to_owned(), figure(40))]),
         limit: 300,
-        requested: BTreeMap::new(),
         pods: Vec::new(),
         longhorn: None,
     }

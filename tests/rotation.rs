@@ -255,6 +255,7 @@ fn pod(started: i64) -> PodLife {
         evicted: false,
         deleting: false,
         component: None,
+        requests: 0,
     }
 }
 

@@ -1,14 +1,18 @@
 //! Fills a real API server with many objects, lets them change at a rate, and measures how long one change takes to be seen.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
-use kube::{Api, Client, Config};
+use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -52,6 +56,26 @@ pub struct Cluster {
     client: Client,
 }
 
+/// What watches that do nothing else were told of the probe: the floor below which no program beside this API server comes.
+pub struct Bare {
+    told: Arc<Mutex<HashMap<String, Instant>>>,
+    tasks: [tokio::task::JoinHandle<()>; 4],
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// How long one change took.
+pub struct Took {
+    /// From the API server's answer until it was on the screen.
+    pub screen: Duration,
+    /// And until the bare watch was told of it.
+    pub bare: Duration,
+}
+
 /// Changes that go on until this is dropped.
 pub struct Noise(Arc<AtomicBool>);
 
@@ -73,13 +97,7 @@ impl Cluster {
     /// Makes the objects.
     pub fn fill(lab: &Lab, size: &Size) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let text = std::fs::read_to_string(&lab.kubeconfig).unwrap();
-        let client = runtime.block_on(async {
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let config = Kubeconfig::from_yaml(&text).unwrap();
-            let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
-            Client::try_from(config).unwrap()
-        });
+        let client = connect(&runtime, &lab.kubeconfig);
         let cluster = Self { runtime, client };
         cluster.make(kind("", "v1", "Namespace"), None, vec![json!({"metadata": {"name": SPACE}})]);
         cluster.make(kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), None, vec![definition()]);
@@ -159,8 +177,35 @@ impl Cluster {
         Noise(stop)
     }
 
-    /// Puts one node under pressure, or takes it away again; from the API server's answer until it is on the screen.
-    pub fn probe(&self, n: usize, screen: &mut Terminal) -> Option<Duration> {
+    /// Watches the same kinds through the same relay without doing anything with them.
+    pub fn bare(&self, kubeconfig: &Path) -> Bare {
+        let client = connect(&self.runtime, kubeconfig);
+        let told: Arc<Mutex<HashMap<String, Instant>>> = Arc::default();
+        let kinds = [kind("", "v1", "Node"), kind("", "v1", "Pod"), vss(), kind("", "v1", "Secret")];
+        let tasks = kinds.map(|kind| {
+            let (secrets, nodes, to) = (kind.kind == "Secret", kind.kind == "Node", Arc::clone(&told));
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
+            self.runtime.spawn(async move {
+                let params = WatchParams::default();
+                loop {
+                    let mut versions = if secrets {
+                        api.watch_metadata(&params, "0").await.unwrap().map(|event| event.map(version)).boxed()
+                    } else {
+                        api.watch(&params, "0").await.unwrap().map(|event| event.map(version)).boxed()
+                    };
+                    while let Some(Ok(version)) = versions.next().await {
+                        if let Some(version) = version.filter(|_| nodes) {
+                            to.lock().unwrap().entry(version).or_insert_with(Instant::now);
+                        }
+                    }
+                }
+            })
+        });
+        Bare { told, tasks }
+    }
+
+    /// Puts one node under pressure, or takes it away again.
+    pub fn probe(&self, n: usize, screen: &mut Terminal, bare: &Bare) -> Option<Took> {
         let pressed = n.is_multiple_of(2);
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &kind("", "v1", "Node"));
         let status = if pressed { "True" } else { "False" };
@@ -168,11 +213,15 @@ impl Cluster {
         let patch = json!({"status": {"conditions": [{"type": "MemoryPressure", "status": status, "reason": "Scale",
             "lastTransitionTime": at, "lastHeartbeatTime": at}]}});
         let (params, patch) = (PatchParams::default(), Patch::Strategic(patch));
-        self.runtime.block_on(api.patch_status(PROBE, &params, &patch)).unwrap();
+        let node = self.runtime.block_on(api.patch_status(PROBE, &params, &patch)).unwrap();
         let written = Instant::now();
+        let since = |at: Instant| at.checked_duration_since(written).unwrap_or_default();
         // Only its row in the card says both: the timeline and the alerts name it too.
         let seen = screen.until(|text| text.lines().any(row_of_probe) == pressed)?;
-        Some(seen.checked_duration_since(written).unwrap_or_default())
+        // A watch that lies behind tells several changes at once: then this one came with a later one.
+        let version = node.metadata.resource_version.unwrap();
+        let told = bare.told.lock().unwrap().get(&version).copied();
+        Some(Took { screen: since(seen), bare: told.map(since).unwrap_or_default() })
     }
 
     /// Takes everything away that is not in a namespace of its own.
@@ -190,6 +239,24 @@ impl Cluster {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
+    }
+}
+
+fn connect(runtime: &Runtime, kubeconfig: &Path) -> Client {
+    let text = std::fs::read_to_string(kubeconfig).unwrap();
+    runtime.block_on(async {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Kubeconfig::from_yaml(&text).unwrap();
+        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(config).unwrap()
+    })
+}
+
+/// The version of what was added or changed.
+fn version<K: ResourceExt>(event: WatchEvent<K>) -> Option<String> {
+    match event {
+        WatchEvent::Added(object) | WatchEvent::Modified(object) => object.resource_version(),
+        WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) | WatchEvent::Error(_) => None,
     }
 }
 

@@ -30,6 +30,9 @@ impl Wire {
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let Ok(far) = TcpStream::connect(&server) else { continue };
+                // Small segments must not wait for each other's acknowledgement.
+                near.set_nodelay(true).unwrap();
+                far.set_nodelay(true).unwrap();
                 let (up, down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let count = Arc::clone(&count);
                 std::thread::spawn(move || pass(up, far, None));

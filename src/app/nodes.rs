@@ -63,7 +63,8 @@ pub fn view<'a>(model: &'a Model, node: &'a NodeSeen, now: Timestamp) -> NodeVie
     let usage = fresh_usage(model, now);
     let used = usage.and_then(|usage| usage.figure(name, now));
     let percent = used.and_then(|used| node.percent(used.bytes));
-    let requested = usage.and_then(|usage| usage.requested.get(name)).and_then(|bytes| node.percent(*bytes));
+    let requests = usage.filter(|usage| usage.source == Source::Requests && sees_pods(model, now));
+    let requested = requests.and_then(|_| node.percent(model.requested.get(name).copied().unwrap_or_default()));
     let full_in = used.and_then(|_| full_in(model, node, now)).filter(|left| *left <= AHEAD);
     let (warning, critical) = model.expect.limits("node-memory", HIGH, FULL);
     let vault = vault_pods(model, name);
@@ -253,12 +254,19 @@ pub fn memory(bytes: u64) -> String {
     }
 }
 
+/// Whether pods are in sight, and with them what they request.
+pub fn sees_pods(model: &Model, now: Timestamp) -> bool {
+    model.containers.as_ref().is_some_and(|pods| pods.fresh(now, FeedId::Containers).is_some())
+}
+
 /// What the pane and the drawer say of where the figures come from; `None` where that is the metrics API.
-pub fn instead(usage: &UsageSeen) -> Option<String> {
+pub fn instead(model: &Model, now: Timestamp) -> Option<String> {
+    let usage = fresh_usage(model, now)?;
     match usage.source {
         Source::Metrics => None,
         Source::Kubelet => Some(usage.why.clone()),
-        Source::Requests => Some(format!("requests only, no use: {}", usage.why)),
+        Source::Requests if sees_pods(model, now) => Some(format!("requests only, no use: {}", usage.why)),
+        Source::Requests => Some(format!("neither use nor requests: {}", usage.why)),
     }
 }
 

@@ -8,6 +8,9 @@ const LONGEST: usize = 400;
 /// Everything that came from a server passes through here once, at the boundary, so that neither a terminal nor a log
 /// nor a pasted report can be steered by it.
 pub fn clean(text: &str) -> String {
+    if is_clean(text) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(LONGEST));
     let mut kept = 0;
     let mut gap = false;
@@ -31,6 +34,14 @@ pub fn clean(text: &str) -> String {
         kept += 1;
     }
     out
+}
+
+/// Names, which are most of what comes: short, plain, and without two spaces in a row.
+fn is_clean(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    let gaps = || bytes.starts_with(b" ") || bytes.ends_with(b" ") || bytes.windows(2).any(|pair| pair == b"  ");
+    bytes.len() <= LONGEST && bytes.iter().all(plain) && !gaps()
 }
 
 /// Characters that change how their neighbours are drawn without being seen themselves.

@@ -159,6 +159,9 @@ pub struct PodLife {
     pub deleting: bool,
     /// What Longhorn says of it, for its instance managers: `longhorn.io/component`.
     pub component: Option<String>,
+    /// The memory that it holds on its node by what its containers request, bytes; 0 where it has ended.
+    #[serde(default)]
+    pub requests: u64,
 }
 
 impl Named for PodLife {

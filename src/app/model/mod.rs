@@ -169,6 +169,9 @@ pub struct Model {
     /// And was used in the last hour, by node.
     #[serde(default)]
     pub trends: BTreeMap<String, Trend>,
+    /// The memory that the pods of each node request, bytes.
+    #[serde(default)]
+    pub requested: BTreeMap<String, u64>,
     /// Tokens.
     #[serde(default)]
     pub tokens: Option<Observed<Vec<TokenSeen>>>,

@@ -48,7 +48,7 @@ pub enum Source {
     Metrics,
     /// The kubelet's `stats/summary` through the node proxy, some nodes at a time.
     Kubelet,
-    /// What pods requested: no use at all, and said so.
+    /// Nothing says what is used: what the pods that are followed request is all there is, and said so.
     Requests,
 }
 
@@ -72,8 +72,6 @@ pub struct UsageSeen {
     pub nodes: BTreeMap<String, Figure>,
     /// Seconds for which a figure counts.
     pub limit: i64,
-    /// Memory that the pods of each node requested, bytes; told where nothing says what they use.
-    pub requested: BTreeMap<String, u64>,
     /// Working set of the biggest pods and of the vault's, the biggest first.
     pub pods: Vec<PodUse>,
     /// Longhorn, where it is installed.

@@ -15,6 +15,7 @@ use crate::app::id::ObjectRef;
 use crate::app::model::fact::Fact;
 use crate::app::model::table::{Delta, Named};
 use crate::app::trouble::{Trouble, TroubleKind};
+use crate::backends::kube::at::At as _;
 use crate::backends::kube::port::{Kind, Kube, Many, Step};
 
 /// Turns an object into what is kept of it; `None` for one that nobody needs.
@@ -175,8 +176,8 @@ impl io::Write for Hashing {
 
 /// The name of an object that came as JSON.
 pub fn named(kind: Kind, object: &Value) -> ObjectRef {
-    let field = |name: &str| object.pointer(&format!("/metadata/{name}")).and_then(Value::as_str).unwrap_or_default();
-    ObjectRef::new(kind.called(), field("namespace"), field("name"))
+    let field = |way: &str| object.at(way).and_then(Value::as_str).unwrap_or_default();
+    ObjectRef::new(kind.called(), field("/metadata/namespace"), field("/metadata/name"))
 }
 
 #[cfg(test)]

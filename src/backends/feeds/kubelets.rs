@@ -126,7 +126,6 @@ impl Kubelets {
             why: "no metrics API is installed: kubelets are asked in turn".to_owned(),
             nodes: figures(&self.ages),
             limit: COUNTS.max(round.saturating_mul(2)),
-            requested: BTreeMap::new(),
             pods: self.pods.values().flatten().cloned().collect(),
             longhorn: None,
         })

@@ -1,5 +1,5 @@
-//! What nodes and pods use of their memory: from the metrics API, else from some kubelets at a time, else only what pods
-//! request; and Longhorn's instance managers with the volumes that live in them.
+//! What nodes and pods use of their memory: from the metrics API, else from some kubelets at a time, else nothing, and why;
+//! and Longhorn's instance managers with the volumes that live in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,7 +53,6 @@ pub struct UsageFeed {
     ages: Ages,
     pods: Vec<PodUse>,
     kubelets: Kubelets,
-    requests: Vec<Mirror<(String, u64)>>,
     managers: Mirror<(ObjectRef, String)>,
     volumes: Mirror<VolumeSeen>,
 }
@@ -61,11 +60,6 @@ pub struct UsageFeed {
 impl UsageFeed {
     /// Looks at this cluster.
     pub fn new(wide: &Wide, kube: Arc<dyn Kube>) -> Self {
-        let mirror = |namespace| Mirror::new(Arc::clone(&kube), Many::of(PODS, namespace), node_digest::request);
-        let requests = match wide.scope.namespaces.as_slice() {
-            [] => vec![mirror(None)],
-            some => some.iter().map(|namespace| mirror(Some(namespace.clone()))).collect(),
-        };
         let managers = Many { labels: "longhorn.io/component=instance-manager".to_owned(), ..Many::of(PODS, None) };
         Self {
             wide: wide.clone(),
@@ -73,7 +67,6 @@ impl UsageFeed {
             ages: Ages::new(),
             pods: Vec::new(),
             kubelets: Kubelets::new(&kube),
-            requests,
             managers: Mirror::new(Arc::clone(&kube), managers, node_digest::manager),
             volumes: Mirror::new(Arc::clone(&kube), Many::of(VOLUMES, None), node_digest::volume),
             kube,
@@ -101,7 +94,6 @@ impl UsageFeed {
             why: String::new(),
             nodes: figures(&self.ages),
             limit: COUNTS,
-            requested: BTreeMap::new(),
             pods: self.pods.clone(),
             longhorn: None,
         }))
@@ -121,26 +113,6 @@ impl UsageFeed {
             }
         }
         all
-    }
-
-    /// Only what is requested, and why there is nothing better.
-    async fn requested(&mut self, why: String) -> Result<UsageSeen, Trouble> {
-        let mut requested: BTreeMap<String, u64> = BTreeMap::new();
-        for mirror in &mut self.requests {
-            for (node, bytes) in mirror.rows().await? {
-                let sum = requested.entry(node).or_default();
-                *sum = sum.saturating_add(bytes);
-            }
-        }
-        Ok(UsageSeen {
-            source: Source::Requests,
-            why,
-            nodes: BTreeMap::new(),
-            limit: COUNTS,
-            requested,
-            pods: Vec::new(),
-            longhorn: None,
-        })
     }
 
     /// The nodes of the vault's pods: they are asked first.
@@ -179,6 +151,11 @@ impl UsageFeed {
     }
 }
 
+/// Nothing says what is used, and why.
+const fn nothing(why: String) -> UsageSeen {
+    UsageSeen { source: Source::Requests, why, nodes: BTreeMap::new(), limit: COUNTS, pods: Vec::new(), longhorn: None }
+}
+
 /// The line of a Role that allows this.
 pub(super) fn right(group: &str, resource: &str, verb: &str) -> String {
     Right { group, resource, verbs: &[verb], namespace: None, name: None }.line()
@@ -215,12 +192,12 @@ impl Feed for UsageFeed {
         let now = self.wide.clock.now();
         let mut seen = match self.metrics(now).await? {
             Some(seen) => seen,
-            None if self.kubelets.resting() => self.requested(self.kubelets.why()).await?,
+            None if self.kubelets.resting() => nothing(self.kubelets.why()),
             None => {
                 let first = self.vault_nodes().await;
                 match self.kubelets.look(&first, now).await {
                     Some(seen) => seen,
-                    None => self.requested(self.kubelets.why()).await?,
+                    None => nothing(self.kubelets.why()),
                 }
             }
         };
@@ -230,9 +207,7 @@ impl Feed for UsageFeed {
     }
 
     fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
-        let mirrors = [self.managers.stream(), self.volumes.stream(), self.kubelets.stream()];
-        let all = mirrors.into_iter().chain(self.requests.iter().map(Mirror::stream));
-        Some(stream::select_all(all).boxed())
+        Some(stream::select_all([self.managers.stream(), self.volumes.stream(), self.kubelets.stream()]).boxed())
     }
 }
 

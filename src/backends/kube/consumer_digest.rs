@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::at::At as _;
 use crate::app::id::ObjectRef;
 use crate::app::model::consumers::{ConsumerSeen, Rollout, Use, Way};
 use crate::app::text::clean;
@@ -30,11 +31,11 @@ pub fn argo_rollout(object: &Value) -> Option<ConsumerSeen> {
 fn digest(object: &Value, kind: &str, rollout: fn(&Value) -> Rollout) -> Option<ConsumerSeen> {
     let meta = object.get("metadata")?;
     let namespace = clean(text(meta, "namespace"));
-    let uses = object.pointer("/spec/template/spec").map(|spec| uses(&namespace, spec)).unwrap_or_default();
+    let uses = object.at("/spec/template/spec").map(|spec| uses(&namespace, spec)).unwrap_or_default();
     if uses.is_empty() && !is_vault(meta, kind) {
         return None;
     }
-    let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object).into_iter().flatten();
+    let labels = object.at("/spec/selector/matchLabels").and_then(Value::as_object).into_iter().flatten();
     Some(ConsumerSeen {
         uses,
         labels: labels.filter_map(|(key, value)| Some((clean(key), clean(value.as_str()?)))).collect(),
@@ -63,7 +64,7 @@ pub fn uses(namespace: &str, spec: &Value) -> Vec<Use> {
     let containers: Vec<&Value> = list(spec, "containers").chain(list(spec, "initContainers")).collect();
     for container in &containers {
         let name = text(container, "name");
-        for key in list(container, "env").filter_map(|variable| variable.pointer("/valueFrom/secretKeyRef")) {
+        for key in list(container, "env").filter_map(|variable| variable.at("/valueFrom/secretKeyRef")) {
             add(text(key, "name"), Way::Env, name, flag(key, "optional"));
         }
         for source in list(container, "envFrom").filter_map(|source| source.get("secretRef")) {
@@ -107,7 +108,7 @@ fn sources(volume: &Value) -> Vec<(&str, Way, bool)> {
     for secret in projected.filter_map(|source| source.get("secret")) {
         found.push((text(secret, "name"), Way::Projected, flag(secret, "optional")));
     }
-    if let Some(secret) = volume.pointer("/csi/nodePublishSecretRef") {
+    if let Some(secret) = volume.at("/csi/nodePublishSecretRef") {
         found.push((text(secret, "name"), Way::Csi, false));
     }
     found
@@ -115,7 +116,7 @@ fn sources(volume: &Value) -> Vec<(&str, Way, bool)> {
 
 /// Restart annotations of the pod template by who writes them, and Argo's `spec.restartAt`; newest first.
 fn restarted(object: &Value) -> Vec<(String, Timestamp)> {
-    let notes = object.pointer("/spec/template/metadata/annotations").and_then(Value::as_object).into_iter().flatten();
+    let notes = object.at("/spec/template/metadata/annotations").and_then(Value::as_object).into_iter().flatten();
     let mut found: Vec<(String, Timestamp)> = notes
         .filter_map(|(key, value)| {
             let who = match key.strip_suffix("/restartedAt")? {
@@ -126,20 +127,20 @@ fn restarted(object: &Value) -> Vec<(String, Timestamp)> {
             Some((clean(who), value.as_str()?.parse().ok()?))
         })
         .collect();
-    found.extend(time(object.pointer("/spec/restartAt")).map(|at| ("Argo Rollouts".to_owned(), at)));
+    found.extend(time(object.at("/spec/restartAt")).map(|at| ("Argo Rollouts".to_owned(), at)));
     found.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
     found
 }
 
 /// Whether the status speaks of the spec as it is.
 fn observed(object: &Value) -> bool {
-    let generation = object.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
-    let seen = object.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
+    let generation = object.at("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+    let seen = object.at("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
     seen >= generation
 }
 
 fn of_deployment(object: &Value) -> Rollout {
-    if object.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+    if object.at("/spec/paused") == Some(&Value::Bool(true)) {
         return Rollout::Paused;
     }
     let conditions = object.get("status").into_iter().flat_map(|status| list(status, "conditions"));
@@ -163,7 +164,7 @@ fn of_stateful_set(object: &Value) -> Rollout {
     let status = object.get("status").unwrap_or(&Value::Null);
     let (current, revision) = (text(status, "currentRevision"), text(status, "updateRevision"));
     let (wanted, updated) = (wanted(object), counter(object, "updatedReplicas"));
-    if object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
+    if object.at("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
         let waiting = counter(object, "replicas").saturating_sub(updated);
         if !observed(object) {
             return Rollout::Underway { updated, wanted };
@@ -175,7 +176,7 @@ fn of_stateful_set(object: &Value) -> Rollout {
             Rollout::Done
         };
     }
-    let partition = object.pointer("/spec/updateStrategy/rollingUpdate/partition").and_then(Value::as_u64).unwrap_or(0);
+    let partition = object.at("/spec/updateStrategy/rollingUpdate/partition").and_then(Value::as_u64).unwrap_or(0);
     let new = revision == current || u64::from(updated) + partition >= u64::from(wanted);
     let done = observed(object) && counter(object, "readyReplicas") == wanted && new;
     if done { Rollout::Done } else { Rollout::Underway { updated, wanted } }
@@ -183,7 +184,7 @@ fn of_stateful_set(object: &Value) -> Rollout {
 
 fn of_daemon_set(object: &Value) -> Rollout {
     let (wanted, updated) = (counter(object, "desiredNumberScheduled"), counter(object, "updatedNumberScheduled"));
-    let on_delete = object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
+    let on_delete = object.at("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
     if on_delete && observed(object) {
         let waiting = counter(object, "currentNumberScheduled").saturating_sub(updated);
         return if waiting > 0 { Rollout::OnDelete { revision: String::new(), waiting } } else { Rollout::Done };
@@ -194,7 +195,7 @@ fn of_daemon_set(object: &Value) -> Rollout {
 
 fn of_argo(object: &Value) -> Rollout {
     let status = object.get("status").unwrap_or(&Value::Null);
-    if object.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+    if object.at("/spec/paused") == Some(&Value::Bool(true)) {
         return Rollout::Paused;
     }
     match text(status, "phase") {
@@ -207,12 +208,12 @@ fn of_argo(object: &Value) -> Rollout {
 
 /// `spec.replicas`, which is 1 where it is left out.
 fn wanted(object: &Value) -> u32 {
-    object.pointer("/spec/replicas").and_then(Value::as_u64).map_or(1, |n| u32::try_from(n).unwrap_or(u32::MAX))
+    object.at("/spec/replicas").and_then(Value::as_u64).map_or(1, |n| u32::try_from(n).unwrap_or(u32::MAX))
 }
 
 /// A counter of the status: left out means 0.
 fn counter(object: &Value, name: &str) -> u32 {
-    let found = object.pointer(&format!("/status/{name}")).and_then(Value::as_u64);
+    let found = object.at(&format!("/status/{name}")).and_then(Value::as_u64);
     found.map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX))
 }
 

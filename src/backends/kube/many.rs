@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fault::{Right, trouble};
-use super::page;
+use super::page::{self, Managed};
 use super::port::{Many, Step};
 use super::real::{MOST, PAGE, limited};
 use super::watch::{LONGEST_WATCH, explained, quiet_when_denied};
@@ -65,9 +65,14 @@ fn params(many: &Many) -> ListParams {
     }
 }
 
-/// An object as JSON, without the managed fields that are no evidence here.
+/// Managed fields are evidence of when a Secret's data changed, and of nothing else here.
+fn managed(many: &Many) -> Managed {
+    if many.kind.plural == "secrets" { Managed::Kept } else { Managed::LeftOut }
+}
+
+/// An object as JSON.
 fn json<K: Resource + Serialize>(many: &Many, mut object: K) -> Value {
-    if many.kind.plural != "secrets" {
+    if managed(many) == Managed::LeftOut {
         object.meta_mut().managed_fields = None;
     }
     // What came as JSON goes back into it.
@@ -100,7 +105,8 @@ pub(super) async fn each(
             found += 1;
             show(object);
         };
-        let page = page::read(&body, &mut show).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+        let page =
+            page::read(&body, managed(many), &mut show).map_err(|error| failed(kube::Error::SerdeError(error)))?;
         match page.r#continue.filter(|token| !token.is_empty()) {
             Some(token) if found < MOST => params.continue_token = Some(token),
             Some(_) => return Ok(None),

@@ -1,6 +1,7 @@
 //! Kubernetes: the port through which it is read, the real client behind it, digests of objects into facts.
 
 pub mod apply;
+pub mod at;
 pub mod candidates;
 pub mod client;
 pub mod consumer_digest;

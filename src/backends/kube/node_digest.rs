@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::at::At as _;
 use super::quantity::units;
 use crate::app::id::ObjectRef;
 use crate::app::model::nodes::{NodeSeen, PodUse, VolumeSeen};
 use crate::app::text::clean;
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object.at(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn moment(object: &Value, pointer: &str) -> Option<Timestamp> {
@@ -17,7 +18,7 @@ fn moment(object: &Value, pointer: &str) -> Option<Timestamp> {
 }
 
 fn each<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    object.at(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Conditions of a node that mean that something runs out.
@@ -44,7 +45,7 @@ pub fn node(object: &Value) -> Option<NodeSeen> {
         reason: not_ready.map(|condition| clean(text(condition, "/reason"))).unwrap_or_default(),
         pressures,
         unready_since: not_ready.and_then(|condition| moment(condition, "/lastTransitionTime")),
-        cordoned: object.pointer("/spec/unschedulable").and_then(Value::as_bool).unwrap_or(false),
+        cordoned: object.at("/spec/unschedulable").and_then(Value::as_bool).unwrap_or(false),
     })
 }
 
@@ -63,13 +64,13 @@ pub fn pod_metrics(item: &Value) -> PodUse {
 
 /// What a kubelet's `stats/summary` says of its node and its pods: the source's own time, bytes, the pods.
 pub fn summary(answer: &Value, node: &str) -> Option<(String, u64, Vec<PodUse>)> {
-    let bytes = answer.pointer("/node/memory/workingSetBytes").and_then(Value::as_u64)?;
+    let bytes = answer.at("/node/memory/workingSetBytes").and_then(Value::as_u64)?;
     let pods = each(answer, "/pods").map(|pod| {
         let of_containers = || {
             let figures = each(pod, "/containers");
-            figures.filter_map(|one| one.pointer("/memory/workingSetBytes").and_then(Value::as_u64)).sum()
+            figures.filter_map(|one| one.at("/memory/workingSetBytes").and_then(Value::as_u64)).sum()
         };
-        let whole = pod.pointer("/memory/workingSetBytes").and_then(Value::as_u64);
+        let whole = pod.at("/memory/workingSetBytes").and_then(Value::as_u64);
         PodUse {
             object: ObjectRef::pod(&clean(text(pod, "/podRef/namespace")), &clean(text(pod, "/podRef/name"))),
             node: Some(node.to_owned()),
@@ -77,24 +78,6 @@ pub fn summary(answer: &Value, node: &str) -> Option<(String, u64, Vec<PodUse>)>
         }
     });
     Some((text(answer, "/node/memory/time").to_owned(), bytes, pods.collect()))
-}
-
-/// What a pod requests of its node's memory: node and bytes; `None` for one that holds nothing there.
-pub fn request(pod: &Value) -> Option<(String, u64)> {
-    let node = clean(text(pod, "/spec/nodeName"));
-    if node.is_empty() || matches!(text(pod, "/status/phase"), "Succeeded" | "Failed") {
-        return None;
-    }
-    let of = |container: &Value| units(text(container, "/resources/requests/memory")).unwrap_or_default();
-    let sidecar = |container: &&Value| text(container, "/restartPolicy") == "Always";
-    let steady: u64 = each(pod, "/spec/containers")
-        .chain(each(pod, "/spec/initContainers").filter(sidecar))
-        .map(of)
-        .fold(0, u64::saturating_add);
-    // Init containers run one after the other, before the others.
-    let before = each(pod, "/spec/initContainers").filter(|one| !sidecar(one)).map(of).max().unwrap_or_default();
-    let overhead = units(text(pod, "/spec/overhead/memory")).unwrap_or_default();
-    Some((node, steady.max(before).saturating_add(overhead)))
 }
 
 /// An instance manager of Longhorn: the pod and its node.
@@ -155,20 +138,6 @@ mod tests {
         assert_eq!(seen.unready_since, Some("2026-11-22T04:01:00Z".parse().unwrap()));
         let silent = node(&json!({"metadata": {"name": "new"}})).unwrap();
         assert_eq!((silent.ready, silent.capacity), (None, 0));
-    }
-
-    #[test]
-    fn requests_count_as_the_scheduler_does() {
-        let of = |memory: &str| json!({"resources": {"requests": {"memory": memory}}});
-        let mut init = of("5Gi");
-        let mut pod =
-            json!({"spec": {"nodeName": "a", "containers": [of("1Gi"), of("512Mi"), {}], "initContainers": [init]}});
-        assert_eq!(request(&pod), Some(("a".to_owned(), 5 << 30)));
-        init["restartPolicy"] = json!("Always");
-        pod["spec"]["initContainers"] = json!([init]);
-        assert_eq!(request(&pod), Some(("a".to_owned(), (6 << 30) + (512 << 20))));
-        pod["status"]["phase"] = json!("Succeeded");
-        assert_eq!(request(&pod), None);
     }
 
     #[test]

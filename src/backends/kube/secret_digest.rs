@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::at::At as _;
 use crate::app::id::ObjectRef;
 use crate::app::model::secrets::{Changed, Evidence, Marks, SecretSeen};
 use crate::app::text::clean;
@@ -62,7 +63,7 @@ fn owners(meta: &Value) -> Vec<Owner> {
     let entries = meta.get("managedFields").and_then(Value::as_array).into_iter().flatten();
     entries
         .filter_map(|entry| {
-            let data = entry.pointer("/fieldsV1/f:data")?.as_object()?;
+            let data = entry.at("/fieldsV1/f:data")?.as_object()?;
             let keys = data.keys().filter_map(|key| key.strip_prefix("f:")).map(clean).collect();
             Some(Owner { manager: clean(text(entry, "manager")), at: time(entry, "time"), keys })
         })

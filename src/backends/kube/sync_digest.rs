@@ -9,6 +9,7 @@ pub use operators::{event, operator};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::at::At as _;
 use crate::app::id::ObjectRef;
 use crate::app::model::sync::{Condition, GENERATORS_GROUP, Operator, SyncDetail, SyncKind, SyncSeen, generator_kind};
 use crate::app::text::clean;
@@ -35,7 +36,7 @@ pub fn digest(object: &Value) -> Option<SyncSeen> {
                 .iter()
                 .filter_map(Value::as_str)
                 .any(|name| name.contains(kind.operator().group())),
-            valid: object.pointer("/status/valid").and_then(Value::as_bool),
+            valid: object.at("/status/valid").and_then(Value::as_bool),
             error: cleaned(object, "/status/error").filter(|error| !error.is_empty()),
             observed: kind.operator() == Operator::Vso && vso::observed(object),
             ..SyncDetail::default()
@@ -81,7 +82,7 @@ fn conditions(object: &Value) -> Vec<Condition> {
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer)?.as_str()
+    value.at(pointer)?.as_str()
 }
 
 fn cleaned(value: &Value, pointer: &str) -> Option<String> {
@@ -89,11 +90,11 @@ fn cleaned(value: &Value, pointer: &str) -> Option<String> {
 }
 
 fn flag(value: &Value, pointer: &str) -> Option<bool> {
-    value.pointer(pointer)?.as_bool()
+    value.at(pointer)?.as_bool()
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn moment(value: &Value, pointer: &str) -> Option<Timestamp> {
@@ -102,12 +103,12 @@ fn moment(value: &Value, pointer: &str) -> Option<Timestamp> {
 
 /// Seconds since 1970; zero stands for never.
 fn epoch(value: &Value, pointer: &str) -> Option<Timestamp> {
-    let seconds = value.pointer(pointer)?.as_i64().filter(|seconds| *seconds > 0)?;
+    let seconds = value.at(pointer)?.as_i64().filter(|seconds| *seconds > 0)?;
     Timestamp::from_second(seconds).ok()
 }
 
 fn seconds(value: &Value, pointer: &str) -> Option<SignedDuration> {
-    let seconds = value.pointer(pointer)?.as_i64().filter(|seconds| *seconds > 0)?;
+    let seconds = value.at(pointer)?.as_i64().filter(|seconds| *seconds > 0)?;
     Some(SignedDuration::from_secs(seconds))
 }
 

@@ -11,7 +11,7 @@ use crate::app::state::State;
 use crate::app::text::count;
 use crate::app::time::{age, quiet};
 use crate::views::fmt;
-use crate::views::panes::nodes::{FEEDS, bar, mark, spark};
+use crate::views::panes::nodes::{bar, feeds, mark, spark};
 use crate::views::theme::{Mark, Role};
 
 /// Pods that are named.
@@ -39,7 +39,7 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     pods(state, subject, page);
     vault(state, subject, page);
     longhorn(state, subject, page);
-    page.feeds(state, FEEDS);
+    page.feeds(state, feeds(state));
 }
 
 fn in_use(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
@@ -62,7 +62,7 @@ fn in_use(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         (Some(used), None, None) => page.fact("in use", &memory(used.bytes)),
         (_, _, _) => page.state("in use", Mark::Unknown, "no figure"),
     }
-    if let Some(why) = usage.and_then(instead) {
+    if let Some(why) = instead(&state.model, state.now) {
         page.fact("figures", &why);
     }
     let spark = spark(state, page.look, node, 30);

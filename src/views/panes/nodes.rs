@@ -5,7 +5,7 @@ use ratatui::text::Line;
 use super::{Entry, Pane, Room, listing};
 use crate::app::id::{FeedId, PaneId};
 use crate::app::model::nodes::{NodeSeen, Source};
-use crate::app::nodes::{FULL, NodeView, Way, about, fresh_usage, instead, memory, view, views};
+use crate::app::nodes::{FULL, NodeView, Way, about, fresh_usage, instead, memory, sees_pods, view, views};
 use crate::app::state::State;
 use crate::app::state::panes::Row;
 use crate::app::text::count;
@@ -19,7 +19,15 @@ use crate::views::{fmt, sight};
 pub struct Nodes;
 
 /// The feeds whose trouble shows here.
-pub const FEEDS: &[FeedId] = &[FeedId::Nodes, FeedId::Usage];
+pub fn feeds(state: &State) -> &'static [FeedId] {
+    let usage = fresh_usage(&state.model, state.now);
+    if usage.is_some_and(|usage| usage.source == Source::Requests) {
+        // What pods request is all there is to tell.
+        &[FeedId::Nodes, FeedId::Usage, FeedId::Containers]
+    } else {
+        &[FeedId::Nodes, FeedId::Usage]
+    }
+}
 
 const COLUMNS: [Column; 8] = [
     Column::name("node", 0, 8),
@@ -64,8 +72,7 @@ impl Pane for Nodes {
         let known = |row: &Row| state.model.nodes.as_ref().and_then(|nodes| nodes.get(&row.subject));
         let cells = |row: &Row| known(row).map_or_else(Vec::new, |node| cells(state, look, node, room));
         let mut entries = listing::entries(state, look, PaneId::Nodes, &COLUMNS, room, cells, folded);
-        let instead = fresh_usage(&state.model, state.now).and_then(instead);
-        if let Some(why) = instead.filter(|_| state.model.nodes.is_some()) {
+        if let Some(why) = instead(&state.model, state.now).filter(|_| state.model.nodes.is_some()) {
             let most = if room.zoomed { 4 } else { 2 };
             for (index, line) in fmt::wrap_most(&why, room.width.saturating_sub(4), most).into_iter().enumerate() {
                 let lead = if index == 0 { format!("{} ", look.glyph(Mark::Absent)) } else { "  ".to_owned() };
@@ -73,7 +80,7 @@ impl Pane for Nodes {
                 entries.push(Entry { joins: index > 0, ..Entry::note(3 + u8::from(index > 0), line) });
             }
         }
-        entries.extend(sight::entries(state, look, FEEDS, room));
+        entries.extend(sight::entries(state, look, feeds(state), room));
         entries
     }
 }
@@ -81,7 +88,8 @@ impl Pane for Nodes {
 /// Where the figures come from, where that is no metrics API.
 fn by(state: &State) -> &'static str {
     match fresh_usage(&state.model, state.now).map(|usage| usage.source) {
-        Some(Source::Requests) => ", requests only",
+        Some(Source::Requests) if sees_pods(&state.model, state.now) => ", requests only",
+        Some(Source::Requests) => ", no figures",
         Some(Source::Kubelet) => ", by kubelets",
         Some(Source::Metrics) | None => "",
     }

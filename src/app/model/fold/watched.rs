@@ -1,6 +1,8 @@
 //! What is watched beside the vault itself, folded in; what moved goes on the timeline.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +21,7 @@ use super::super::table::{Delta, Table, apply};
 use super::super::timeline::Tone;
 use super::super::tokens::TokenSeen;
 use super::super::withheld::Withheld;
-use crate::app::id::FeedId;
+use crate::app::id::{FeedId, ObjectRef};
 use crate::app::sync::standings;
 use crate::app::time::within;
 
@@ -122,7 +124,34 @@ pub(super) fn consumers(model: &mut Model, delta: &Delta<ConsumerSeen>, now: Tim
 }
 
 pub(super) fn containers(model: &mut Model, delta: &Delta<PodLife>, now: Timestamp) {
+    let moved: BTreeSet<&ObjectRef> = match delta {
+        Delta::Put(rows) => rows.iter().map(|row| &row.object).collect(),
+        Delta::Gone(objects) => objects.iter().collect(),
+        Delta::Whole(_) | Delta::Part { .. } | Delta::Same => BTreeSet::new(),
+    };
+    let of = |table: &Option<Table<PodLife>>| -> Vec<(String, u64)> {
+        let pods = moved.iter().filter_map(|object| table.as_ref()?.get(object));
+        pods.filter(|pod| pod.requests > 0).map(|pod| (pod.node.clone(), pod.requests)).collect()
+    };
+    for (node, bytes) in of(&model.containers) {
+        let Entry::Occupied(mut sum) = model.requested.entry(node) else { continue };
+        *sum.get_mut() = sum.get().saturating_sub(bytes);
+        if *sum.get() == 0 {
+            sum.remove();
+        }
+    }
     apply(&mut model.containers, delta, now);
+    let added = if matches!(delta, Delta::Whole(_) | Delta::Part { .. }) {
+        model.requested.clear();
+        let all = model.containers.iter().flat_map(Table::iter).filter(|pod| pod.requests > 0);
+        all.map(|pod| (pod.node.clone(), pod.requests)).collect()
+    } else {
+        of(&model.containers)
+    };
+    for (node, bytes) in added {
+        let sum = model.requested.entry(node).or_default();
+        *sum = sum.saturating_add(bytes);
+    }
 }
 
 pub(super) fn nodes(model: &mut Model, delta: &Delta<NodeSeen>, now: Timestamp) {

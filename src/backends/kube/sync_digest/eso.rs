@@ -8,6 +8,7 @@ use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, VaultPath};
 use crate::app::model::sync::{LabelTest, StoreSelector, SyncKind, SyncSeen, SyncWindow, SyncWindows, generator_kind};
 use crate::app::text::clean;
+use crate::backends::kube::at::At as _;
 
 /// What the API server puts into `refreshInterval` where nobody did.
 const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
@@ -82,7 +83,7 @@ fn into_stores(object: &Value, seen: &mut SyncSeen) {
     }
     seen.detail.through = stores.first().cloned();
     seen.detail.stores = stores.into_iter().skip(1).collect();
-    let synced = object.pointer("/status/syncedPushSecrets").and_then(Value::as_object).into_iter().flatten();
+    let synced = object.at("/status/syncedPushSecrets").and_then(Value::as_object).into_iter().flatten();
     let some = synced.filter(|(_, entries)| entries.as_object().is_some_and(|entries| !entries.is_empty()));
     seen.detail.pushed = some
         .filter_map(|(store, _)| {
@@ -111,10 +112,9 @@ fn label_tests(selector: &Value) -> Vec<LabelTest> {
 
 /// Where a store leads: its one source is its mount. Stores of other providers have none.
 pub(super) fn store(object: &Value, seen: &mut SyncSeen) {
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    let labels = object.at("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
     seen.detail.labels = labels.filter_map(|(key, value)| Some((clean(key), clean(value.as_str()?)))).collect();
-    let Some(vault) = ["vault", "openbao"].iter().find_map(|name| object.pointer(&format!("/spec/provider/{name}")))
-    else {
+    let Some(vault) = ["vault", "openbao"].iter().find_map(|name| object.at(&format!("/spec/provider/{name}"))) else {
         return;
     };
     let engine = if text(vault, "/version") == Some("v1") { EngineKind::Kv1 } else { EngineKind::Kv2 };
@@ -128,7 +128,7 @@ pub(super) fn store(object: &Value, seen: &mut SyncSeen) {
     let methods =
         [("kubernetes", "mountPath"), ("jwt", "path"), ("appRole", "path"), ("cert", "path"), ("ldap", "path")];
     seen.detail.login = methods.iter().find_map(|(method, mount)| {
-        let auth = vault.pointer(&format!("/auth/{method}"))?;
+        let auth = vault.at(&format!("/auth/{method}"))?;
         let mount = cleaned(auth, &format!("/{mount}")).unwrap_or_else(|| (*method).to_lowercase());
         Some((mount, cleaned(auth, "/role").unwrap_or_default()))
     });
@@ -161,7 +161,7 @@ fn key_of_a_store(key: String) -> VaultPath {
 }
 
 fn generator(value: &Value, pointer: &str) -> Option<(String, String)> {
-    let reference = value.pointer(pointer)?;
+    let reference = value.at(pointer)?;
     Some((cleaned(reference, "/kind")?, cleaned(reference, "/name")?))
 }
 
@@ -185,7 +185,7 @@ pub(super) fn generator_of_its_own(object: &Value, seen: &mut SyncSeen) {
 }
 
 fn store_ref(object: &Value, pointer: &str, namespace: &str) -> Option<ObjectRef> {
-    let reference = object.pointer(pointer)?;
+    let reference = object.at(pointer)?;
     let name = cleaned(reference, "/name").filter(|name| !name.is_empty())?;
     let cluster = SyncKind::ClusterSecretStore.name();
     Some(if text(reference, "/kind") == Some(cluster) {

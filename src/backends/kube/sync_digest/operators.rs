@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{cleaned, kind_of, list, moment, text};
 use crate::app::id::ObjectRef;
 use crate::app::model::sync::{EventSeen, Operator, OperatorSeen};
+use crate::backends::kube::at::At as _;
 
 /// An Event about an object of either operator, of `v1` or of `events.k8s.io/v1`; `None` for one about anything else.
 pub fn event(object: &Value) -> Option<EventSeen> {
@@ -15,7 +16,7 @@ pub fn event(object: &Value) -> Option<EventSeen> {
     let first =
         first_of(&["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime", "/metadata/creationTimestamp"]);
     let last = first_of(&["/series/lastObservedTime", "/lastTimestamp", "/deprecatedLastTimestamp", "/eventTime"]);
-    let count = ["/series/count", "/count", "/deprecatedCount"].iter().find_map(|at| object.pointer(at)?.as_u64());
+    let count = ["/series/count", "/count", "/deprecatedCount"].iter().find_map(|at| object.at(at)?.as_u64());
     Some(EventSeen {
         object: ObjectRef::new(
             called,
@@ -38,7 +39,7 @@ pub fn operator(deployment: &Value, pods: &[Value]) -> Option<OperatorSeen> {
         let image = text(container, "/image")?;
         Some((operator_of(deployment, container, image)?, text(container, "/name")?, image))
     })?;
-    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_u64);
+    let number = |pointer: &str| deployment.at(pointer).and_then(Value::as_u64);
     let namespace = cleaned(deployment, "/metadata/namespace").unwrap_or_default();
     let since = pods.iter().filter(|pod| belongs(deployment, pod)).filter_map(|pod| running(pod, name)).min();
     Some(OperatorSeen {
@@ -56,7 +57,8 @@ pub fn operator(deployment: &Value, pods: &[Value]) -> Option<OperatorSeen> {
 fn operator_of(deployment: &Value, container: &Value, image: &str) -> Option<Operator> {
     let path = image.split(['@']).next().unwrap_or_default();
     let repository = path.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    let label = text(deployment, "/metadata/labels/app.kubernetes.io~1name").unwrap_or_default();
+    let label = deployment.at("/metadata/labels").and_then(|labels| labels.get("app.kubernetes.io/name")?.as_str());
+    let label = label.unwrap_or_default();
     if repository.starts_with("vault-secrets-operator") {
         return Some(Operator::Vso);
     }
@@ -72,11 +74,11 @@ fn tag(image: &str) -> &str {
 
 fn belongs(deployment: &Value, pod: &Value) -> bool {
     let same = text(deployment, "/metadata/namespace") == text(pod, "/metadata/namespace");
-    let wanted = deployment.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let wanted = deployment.at("/spec/selector/matchLabels").and_then(Value::as_object);
     same && wanted.is_some_and(|wanted| {
         !wanted.is_empty()
             && wanted.iter().all(|(key, value)| {
-                pod.pointer("/metadata/labels").and_then(|labels| labels.get(key)).is_some_and(|found| found == value)
+                pod.at("/metadata/labels").and_then(|labels| labels.get(key)).is_some_and(|found| found == value)
             })
     })
 }

@@ -8,6 +8,7 @@ use crate::app::model::auths::{AuthSpec, GlobalRef, MethodSpec};
 use crate::app::model::paths::{EngineKind, VaultPath};
 use crate::app::model::sync::SyncSeen;
 use crate::app::text::clean;
+use crate::backends::kube::at::At as _;
 
 pub(super) fn static_secret(object: &Value, seen: &mut SyncSeen) {
     let engine = match text(object, "/spec/type") {
@@ -19,7 +20,7 @@ pub(super) fn static_secret(object: &Value, seen: &mut SyncSeen) {
     reads(object, seen, cleaned(object, "/spec/path").unwrap_or_default(), engine);
     seen.refresh = duration(object, "/spec/refreshAfter");
     seen.detail.hmac = Some(flag(object, "/spec/hmacSecretData").unwrap_or(true));
-    seen.detail.pinned = object.pointer("/spec/version").and_then(Value::as_u64).filter(|version| *version > 0);
+    seen.detail.pinned = object.at("/spec/version").and_then(Value::as_u64).filter(|version| *version > 0);
 }
 
 pub(super) fn dynamic_secret(object: &Value, seen: &mut SyncSeen) {
@@ -30,7 +31,7 @@ pub(super) fn dynamic_secret(object: &Value, seen: &mut SyncSeen) {
     detail.renewed = epoch(object, "/status/lastRenewalTime");
     detail.lease = seconds(object, "/status/secretLease/duration");
     detail.renewal_percent =
-        object.pointer("/spec/renewalPercent").and_then(Value::as_u64).and_then(|percent| u8::try_from(percent).ok());
+        object.at("/spec/renewalPercent").and_then(Value::as_u64).and_then(|percent| u8::try_from(percent).ok());
     detail.rotated = epoch(object, "/status/staticCredsMetaData/lastVaultRotation");
     detail.rotation_period = seconds(object, "/status/staticCredsMetaData/rotationPeriod");
     detail.static_creds = detail.rotated.is_some() || flag(object, "/spec/allowStaticCreds").unwrap_or(false);
@@ -70,7 +71,7 @@ pub(super) fn auth_global(object: &Value, seen: &mut SyncSeen) {
 fn said(object: &Value, [method, mount, namespace]: [&str; 3]) -> AuthSpec {
     let bare = |text: Option<String>| text.unwrap_or_default().trim_matches('/').to_owned();
     let methods = METHODS.iter().filter_map(|method| {
-        let said = object.pointer(&format!("/spec/{method}")).filter(|said| said.is_object())?;
+        let said = object.at(&format!("/spec/{method}")).filter(|said| said.is_object())?;
         let spec = MethodSpec {
             role: cleaned(said, "/role").unwrap_or_default(),
             mount: bare(cleaned(said, "/mount")),
@@ -78,7 +79,7 @@ fn said(object: &Value, [method, mount, namespace]: [&str; 3]) -> AuthSpec {
         };
         Some(((*method).to_owned(), spec))
     });
-    let global = object.pointer("/spec/vaultAuthGlobalRef").filter(|named| named.is_object());
+    let global = object.at("/spec/vaultAuthGlobalRef").filter(|named| named.is_object());
     AuthSpec {
         method: cleaned(object, method).unwrap_or_default(),
         mount: bare(cleaned(object, mount)),
@@ -122,7 +123,7 @@ fn reads(object: &Value, seen: &mut SyncSeen, path: String, engine: EngineKind) 
 /// Whether it wrote any status. Before 1.0 it wrote no conditions, and before 0.5 (`api/v1beta1` of 0.4.3) a
 /// VaultStaticSecret had `secretMAC` alone, a VaultPKISecret no `lastRotation`.
 pub(super) fn observed(object: &Value) -> bool {
-    let number = |name: &str| object.pointer(&format!("/status/{name}")).and_then(Value::as_i64).unwrap_or(0) > 0;
+    let number = |name: &str| object.at(&format!("/status/{name}")).and_then(Value::as_i64).unwrap_or(0) > 0;
     let words = |name: &str| text(object, &format!("/status/{name}")).is_some_and(|text| !text.is_empty());
     ["lastGeneration", "lastRenewalTime", "expiration", "lastRotation"].into_iter().any(number)
         || ["secretMAC", "serialNumber", "error"].into_iter().any(words)
