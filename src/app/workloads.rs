@@ -1,8 +1,6 @@
 //! Which workloads run with an older Secret than the cluster holds, by which reference and since when; whose rollout waits
 //! for somebody. What counts is when a container started, whatever an annotation says of a restart.
 
-use std::collections::HashMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::id::{FeedId, ObjectRef};
@@ -20,11 +18,9 @@ const VSO: &str = "vault-secrets-operator";
 /// Two moments that one write leaves behind: in the Secret, and a little later in the sync object's status.
 const ONE_WRITE: SignedDuration = SignedDuration::from_secs(5);
 
-/// What is known, found by name: made once for many questions.
+/// Answers questions about workloads from what is known.
 pub struct View<'a> {
     model: &'a Model,
-    pods: HashMap<&'a ObjectRef, Vec<&'a PodLife>>,
-    writers: HashMap<&'a ObjectRef, &'a SyncSeen>,
 }
 
 /// A use whose containers started before the data changed.
@@ -57,16 +53,8 @@ pub struct Standing<'a> {
 
 impl<'a> View<'a> {
     /// Of this model.
-    pub fn of(model: &'a Model) -> Self {
-        let mut pods: HashMap<&ObjectRef, Vec<&PodLife>> = HashMap::new();
-        for pod in model.containers.iter().flat_map(Table::iter) {
-            if let Some(owner) = &pod.owner {
-                pods.entry(owner).or_default().push(pod);
-            }
-        }
-        let writers = model.sync.iter().flat_map(Table::iter);
-        let writers = writers.filter(|sync| sync.kind != SyncKind::PushSecret);
-        Self { model, pods, writers: writers.filter_map(|sync| Some((sync.secret.as_ref()?, sync))).collect() }
+    pub const fn of(model: &'a Model) -> Self {
+        Self { model }
     }
 
     /// Every workload that uses a Secret.
@@ -78,7 +66,8 @@ impl<'a> View<'a> {
     pub fn writer(&self, secret: &ObjectRef) -> Option<&'a SyncSeen> {
         let named = || self.secret(secret)?.writer.as_ref();
         let by_name = || self.model.sync.as_ref()?.get(named()?);
-        self.writers.get(secret).copied().or_else(by_name)
+        let writers = self.model.sync.as_ref()?.of(secret);
+        writers.into_iter().rfind(|sync| sync.kind != SyncKind::PushSecret).or_else(by_name)
     }
 
     /// What is known of a Secret.
@@ -88,8 +77,8 @@ impl<'a> View<'a> {
 
     /// How one workload stands.
     pub fn standing(&self, consumer: &'a ConsumerSeen) -> Standing<'a> {
-        let pods: Vec<&PodLife> = self.pods.get(&consumer.object).cloned().unwrap_or_default();
-        let pods: Vec<&PodLife> = pods.into_iter().filter(|pod| !pod.deleting && !pod.evicted).collect();
+        let pods = self.model.containers.iter().flat_map(|pods| pods.of(&consumer.object));
+        let pods: Vec<&PodLife> = pods.filter(|pod| !pod.deleting && !pod.evicted).collect();
         let mut standing = Standing {
             consumer,
             stale: Vec::new(),

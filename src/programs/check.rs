@@ -39,7 +39,7 @@ pub async fn run(cli: &Cli, check: &Check, env: &Env, paint: Paint) -> Answer {
         Ok(remembered) => remembered,
         Err(trouble) => return blind(&trouble, check.output, paint),
     };
-    let mut state = match look(&aim, check.wait.unwrap_or(WAIT), remembered.as_ref()).await {
+    let mut state = match Box::pin(look(&aim, check.wait.unwrap_or(WAIT), remembered.as_ref())).await {
         Ok(state) => state,
         Err(trouble) => return blind(&trouble, check.output, paint),
     };
@@ -109,7 +109,7 @@ fn blind(trouble: &Trouble, output: Output, paint: Paint) -> Answer {
 /// Runs `--print`.
 pub async fn screen(cli: &Cli, size: Size, look_like: &Look, env: &Env) -> Answer {
     let state = match Aim::make(&cli.global, env) {
-        Ok(aim) => look(&aim, cli.wait.unwrap_or(WAIT), None).await,
+        Ok(aim) => Box::pin(look(&aim, cli.wait.unwrap_or(WAIT), None)).await,
         Err(trouble) => Err(trouble),
     };
     match state {

@@ -242,16 +242,15 @@ async fn live(aim: &Aim, mut screen: Screen, room: &Room, said: Option<Trouble>)
     Ok(next.unwrap_or(Ended::Left))
 }
 
-/// The session's tape: in memory, and in a file where one can be written. A full disk must not keep the console shut.
+/// The session's tape. Where none can be written the console opens all the same: a full disk must not keep it shut.
 fn record(aim: &Aim, state: &State, began: jiff::Timestamp) -> Tape {
-    let tape = || Tape::new(&state.settings, began);
     let file = tapes::begin(aim.dirs.state_root(), began)
         .map_err(|error| Trouble::local("the tape cannot be written", &error.to_string(), ""));
-    match file.and_then(|path| tape().also_to(&path)) {
+    match file.and_then(|path| Tape::to_file(&path, &state.settings, began)) {
         Ok(tape) => tape,
         Err(trouble) => {
-            tracing::warn!(%trouble, "this session is recorded in memory only");
-            tape()
+            tracing::warn!(%trouble, "this session is not recorded");
+            Tape::none()
         }
     }
 }

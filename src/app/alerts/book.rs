@@ -1,6 +1,6 @@
 //! The memory of alerts: since when, fired or pending, acknowledged, silenced; losing sight clears nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -190,16 +190,20 @@ impl AlertBook {
         &mut self,
         rule: &dyn Rule,
         timing: RuleTiming,
-        mut mine: Vec<Alert>,
+        mine: Vec<Alert>,
         model: &Model,
         now: Timestamp,
         memory: Memory,
     ) {
         let findings = rule.judge(model, now);
         let blind = !findings.is_empty() && findings.iter().all(|(_, found)| matches!(found, Finding::Unknown(_)));
+        // More than one may be about the vault as a whole.
+        let mut known: BTreeMap<ObjectRef, VecDeque<Alert>> = BTreeMap::new();
+        for alert in mine {
+            known.entry(alert.subject.clone()).or_default().push_back(alert);
+        }
         for (subject, finding) in findings {
-            let at = mine.iter().position(|alert| alert.subject == subject);
-            let before = at.map(|index| mine.swap_remove(index));
+            let before = known.get_mut(&subject).and_then(VecDeque::pop_front);
             let after = match finding {
                 Finding::Firing(firing) => Some(self.fired(rule, timing, before, subject, firing, now, memory)),
                 Finding::Clear => {
@@ -215,7 +219,7 @@ impl AlertBook {
             };
             self.alerts.extend(after);
         }
-        for alert in mine {
+        for alert in known.into_values().flatten() {
             // Subjects that are not mentioned are clear, unless the rule could see nothing at all: then it could not
             // even tell which subjects there are.
             let known = self.held.contains(&(alert.rule, alert.subject.clone()));

@@ -168,4 +168,8 @@ impl Named for PodLife {
     fn object(&self) -> &ObjectRef {
         &self.object
     }
+
+    fn belongs_to(&self) -> Option<&ObjectRef> {
+        self.owner.as_ref()
+    }
 }

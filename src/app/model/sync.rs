@@ -115,6 +115,10 @@ impl Named for SyncSeen {
     fn object(&self) -> &ObjectRef {
         &self.object
     }
+
+    fn belongs_to(&self) -> Option<&ObjectRef> {
+        self.secret.as_ref()
+    }
 }
 
 /// What only some kinds have.

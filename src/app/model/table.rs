@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,6 +16,11 @@ use crate::app::time::within;
 pub trait Named {
     /// Which object this is.
     fn object(&self) -> &ObjectRef;
+
+    /// The object that it is found by as well: the Secret that it writes, the workload that it is a pod of.
+    fn belongs_to(&self) -> Option<&ObjectRef> {
+        None
+    }
 }
 
 /// What a feed says of many objects. Each is shared with whoever keeps it: ten thousand are in memory once.
@@ -56,6 +62,8 @@ impl<T> Delta<T> {
 #[derive(Debug, Clone)]
 pub struct Table<T> {
     rows: BTreeSet<ByName<T>>,
+    /// Those that belong to something, by what that is.
+    belonging: BTreeSet<Belonging<T>>,
     /// When this was last confirmed to be so.
     pub at: Timestamp,
 }
@@ -102,6 +110,79 @@ impl<T: Named> Ord for ByName<T> {
     }
 }
 
+/// An object in the order of what it belongs to, and then of its own name.
+#[derive(Debug)]
+struct Belonging<T>(Arc<T>);
+
+impl<T> Clone for Belonging<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// A place in that order; without a name it is before all that belong to it.
+trait Place {
+    fn place(&self) -> (Option<&ObjectRef>, Option<&ObjectRef>);
+}
+
+impl<T: Named> Place for Belonging<T> {
+    fn place(&self) -> (Option<&ObjectRef>, Option<&ObjectRef>) {
+        (self.0.belongs_to(), Some(self.0.object()))
+    }
+}
+
+impl Place for ObjectRef {
+    fn place(&self) -> (Option<&ObjectRef>, Option<&ObjectRef>) {
+        (Some(self), None)
+    }
+}
+
+impl PartialEq for dyn Place + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for dyn Place + '_ {}
+
+impl PartialOrd for dyn Place + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Place + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl<'a, T: Named + 'a> Borrow<dyn Place + 'a> for Belonging<T> {
+    fn borrow(&self) -> &(dyn Place + 'a) {
+        self
+    }
+}
+
+impl<T: Named> PartialEq for Belonging<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl<T: Named> Eq for Belonging<T> {}
+
+impl<T: Named> PartialOrd for Belonging<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T: Named> Ord for Belonging<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
 impl<T> Table<T> {
     /// This, if it was confirmed within the limit of the feed that brings it.
     pub fn fresh(&self, now: Timestamp, feed: FeedId) -> Option<&Self> {
@@ -113,12 +194,20 @@ impl<T: Named> Table<T> {
     /// These, as they were seen then.
     pub fn new(rows: impl IntoIterator<Item = impl Into<Arc<T>>>, at: Timestamp) -> Self {
         // Sorted once, and no leaf of the tree is left half empty.
-        Self { rows: rows.into_iter().map(|row| ByName(row.into())).collect(), at }
+        let rows = rows.into_iter().map(|row| ByName(row.into())).collect();
+        Self { belonging: belonging(&rows), rows, at }
     }
 
     /// The object of this name.
     pub fn get(&self, object: &ObjectRef) -> Option<&T> {
         self.rows.get(object).map(|row| &*row.0)
+    }
+
+    /// Those that belong to this object, by kind, namespace and name.
+    pub fn of(&self, object: &ObjectRef) -> Vec<&T> {
+        let from = Bound::Included(object as &dyn Place);
+        let after = self.belonging.range::<dyn Place, _>((from, Bound::Unbounded)).map(|row| &*row.0);
+        after.take_while(|row| row.belongs_to() == Some(object)).collect()
     }
 
     /// All of them, by kind, namespace and name.
@@ -138,9 +227,24 @@ impl<T: Named> Table<T> {
 
     fn put(&mut self, rows: impl IntoIterator<Item = Arc<T>>) {
         for row in rows {
-            self.rows.replace(ByName(row));
+            if let Some(before) = self.rows.replace(ByName(Arc::clone(&row))) {
+                self.belonging.remove(&Belonging(before.0));
+            }
+            if row.belongs_to().is_some() {
+                self.belonging.insert(Belonging(row));
+            }
         }
     }
+
+    fn remove(&mut self, object: &ObjectRef) {
+        if let Some(row) = self.rows.take(object) {
+            self.belonging.remove(&Belonging(row.0));
+        }
+    }
+}
+
+fn belonging<T: Named>(rows: &BTreeSet<ByName<T>>) -> BTreeSet<Belonging<T>> {
+    rows.iter().filter(|row| row.0.belongs_to().is_some()).map(|row| Belonging(Arc::clone(&row.0))).collect()
 }
 
 /// Folds what a feed says into what is known. Changes to a whole that nobody has seen yet say nothing of the whole and are
@@ -158,12 +262,13 @@ pub fn apply<T: Named>(known: &mut Option<Table<T>>, delta: &Delta<T>, now: Time
                 object.kind != *kind || namespace.as_ref().is_some_and(|here| *here != object.namespace)
             };
             table.rows.retain(|row| other(row.0.object()));
+            table.belonging = belonging(&table.rows);
             table.put(rows.iter().cloned());
         }
         Delta::Put(rows) => table.put(rows.iter().cloned()),
         Delta::Gone(objects) => {
             for object in objects {
-                table.rows.remove(object);
+                table.remove(object);
             }
         }
         Delta::Whole(_) | Delta::Same => {}
@@ -185,6 +290,8 @@ impl<'de, T: Deserialize<'de> + Named> Deserialize<'de> for Table<T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[derive(Debug, Clone, PartialEq)]
@@ -226,5 +333,43 @@ mod tests {
         assert_eq!(left(&known), [thing("A", "b", 1), thing("B", "a", 1)]);
         apply(&mut known, &part(None, vec![thing("A", "c", 2)]), now);
         assert_eq!(left(&known), [thing("A", "c", 2), thing("B", "a", 1)]);
+    }
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Part(ObjectRef, Option<ObjectRef>);
+
+    impl Named for Part {
+        fn object(&self) -> &ObjectRef {
+            &self.0
+        }
+
+        fn belongs_to(&self) -> Option<&ObjectRef> {
+            self.1.as_ref()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_an_object_is_found_by_what_it_belongs_to(
+            steps in proptest::collection::vec((0u8..5, 0u8..4, 0u8..4), 1..40)
+        ) {
+            let name = |n: u8| ObjectRef::new(if n.is_multiple_of(2) { "A" } else { "B" }, "x", &n.to_string());
+            let part = |n, whole: u8| Part(name(n), (whole > 0).then(|| name(whole)));
+            let mut known = Some(Table::new(Vec::<Part>::new(), Timestamp::UNIX_EPOCH));
+            for (step, n, whole) in steps {
+                let delta = match step {
+                    0 => Delta::whole([part(n, whole), part((n + 1) % 4, whole)]),
+                    1 => Delta::Part { kind: "A".into(), namespace: None, rows: vec![Arc::new(part(n / 2 * 2, whole))] },
+                    2 => Delta::Gone(vec![name(n)]),
+                    _ => Delta::put([part(n, whole), part(n, whole)]),
+                };
+                apply(&mut known, &delta, Timestamp::UNIX_EPOCH);
+                let table = known.as_ref().unwrap();
+                for whole in 0..5 {
+                    let found: Vec<&Part> = table.iter().filter(|row| row.1.as_ref() == Some(&name(whole))).collect();
+                    prop_assert_eq!(table.of(&name(whole)), found);
+                }
+            }
+        }
     }
 }

@@ -1,11 +1,14 @@
-//! The tape: every message the core was given, in order, bounded; played back it gives the same screens again.
+//! The tape: every message the core was given, in order; played back it gives the same screens again.
 //!
 //! No message can hold a secret, so neither can a tape. It does hold names, lengths and fingerprints: its file is 0600.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,12 +19,12 @@ use crate::app::time::Stamped;
 use crate::app::trouble::Trouble;
 
 const SCHEMA: &str = "baowatch.tape/v1";
-/// Messages kept in memory: hours of a quiet night.
-const KEPT: usize = 20_000;
-/// Bytes kept in memory: an incident's pod lists must not push the program past what a small VM gives it.
-const KEPT_BYTES: usize = 4 << 20;
 /// A file stops growing here; a console left open for a month must not fill a disk.
 const LARGEST_FILE: usize = 64 << 20;
+/// So many messages may wait for a disk that stands still.
+const MOST_BEHIND: usize = 4_096;
+/// Whoever ends the session waits this long for the rest to be written.
+const LONGEST_END: Duration = Duration::from_secs(2);
 /// One line of a tape is never longer.
 const LONGEST_LINE: u64 = 8 << 20;
 
@@ -36,79 +39,82 @@ pub struct Header {
     pub began: Timestamp,
     /// What the core was set to.
     pub settings: Settings,
-    /// How many messages fell off the front; 0 for a tape that can be replayed exactly.
-    pub dropped: u64,
 }
 
-/// A recorder.
+/// A recorder. A thread of its own writes: a disk that stands still for a second must not stop the screen for as long.
 #[derive(Debug)]
 pub struct Tape {
-    header: Header,
-    lines: VecDeque<Vec<u8>>,
-    bytes: usize,
-    file: Option<(File, usize)>,
+    /// `None` once it has ended: what has a gap cannot be replayed.
+    to: Option<Sender<Stamped<Msg>>>,
+    behind: Arc<AtomicUsize>,
+    /// Hangs up when the last line is written.
+    done: Receiver<()>,
 }
 
 impl Tape {
-    /// Begins to record in memory.
-    pub fn new(settings: &Settings, began: Timestamp) -> Self {
+    /// Records nothing.
+    pub fn none() -> Self {
+        Self { to: None, behind: Arc::default(), done: channel().1 }
+    }
+
+    /// Records to a new file.
+    pub fn to_file(path: &Path, settings: &Settings, began: Timestamp) -> Result<Self, Trouble> {
+        let begin = || -> io::Result<Self> {
+            let mut options = File::options();
+            options.write(true).create(true).truncate(true);
+            private(&mut options);
+            Self::to(options.open(path)?, settings, began)
+        };
+        begin().map_err(|error| unwritable(path, &error))
+    }
+
+    fn to(mut file: impl Write + Send + 'static, settings: &Settings, began: Timestamp) -> io::Result<Self> {
         let header = Header {
             schema: SCHEMA.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             began,
             settings: settings.clone(),
-            dropped: 0,
         };
-        Self { header, lines: VecDeque::new(), bytes: 0, file: None }
+        let header = line(&header)?;
+        file.write_all(&header)?;
+        let ((to, messages), (writing, done)) = (channel(), channel());
+        let behind = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::clone(&behind);
+        std::thread::Builder::new().name("tape".to_owned()).spawn(move || {
+            let _writing: Sender<()> = writing;
+            write(file, header.len(), &messages, &waiting);
+        })?;
+        Ok(Self { to: Some(to), behind, done })
     }
 
-    /// Records to a new file as well.
-    pub fn also_to(mut self, path: &Path) -> Result<Self, Trouble> {
-        let begin = || -> io::Result<(File, usize)> {
-            let mut options = File::options();
-            options.write(true).create(true).truncate(true);
-            private(&mut options);
-            let mut file = options.open(path)?;
-            let line = line(&self.header)?;
-            file.write_all(&line)?;
-            Ok((file, line.len()))
-        };
-        self.file = Some(begin().map_err(|error| unwritable(path, &error))?);
-        Ok(self)
-    }
-
-    /// Records one message. A disk that is full ends the file and not the program.
+    /// Records one message. A disk that is full, or stands still for long, ends the tape and not the program.
     pub fn record(&mut self, msg: &Stamped<Msg>) {
-        let Ok(line) = line(msg) else { return };
-        if let Some((file, written)) = &mut self.file {
-            *written += line.len();
-            if *written > LARGEST_FILE || file.write_all(&line).is_err() {
-                self.file = None;
-            }
-        }
-        self.bytes += line.len();
-        self.lines.push_back(line);
-        while self.lines.len() > KEPT || self.bytes > KEPT_BYTES {
-            let Some(oldest) = self.lines.pop_front() else { break };
-            self.bytes -= oldest.len();
-            self.header.dropped += 1;
+        let Some(to) = &self.to else { return };
+        let late = self.behind.fetch_add(1, Ordering::Relaxed) >= MOST_BEHIND;
+        if late || to.send(msg.clone()).is_err() {
+            self.to = None;
         }
     }
+}
 
-    /// How many messages are in memory.
-    pub fn len(&self) -> usize {
-        self.lines.len()
+impl Drop for Tape {
+    fn drop(&mut self) {
+        if self.to.take().is_some() {
+            // It ends by hanging up; nothing is ever sent.
+            let _ = self.done.recv_timeout(LONGEST_END);
+        }
     }
+}
 
-    /// Whether nothing is in memory.
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
-    /// Writes what is in memory, header first.
-    pub fn write_to(&self, to: &mut impl Write) -> io::Result<()> {
-        to.write_all(&line(&self.header)?)?;
-        self.lines.iter().try_for_each(|line| to.write_all(line))
+/// Writes what comes until nobody records any more.
+fn write(mut file: impl Write, mut written: usize, messages: &Receiver<Stamped<Msg>>, behind: &AtomicUsize) {
+    for msg in messages {
+        let Ok(line) = line(&msg) else { return };
+        written += line.len();
+        if written > LARGEST_FILE || file.write_all(&line).is_err() {
+            return;
+        }
+        behind.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -175,6 +181,8 @@ fn private(_options: &mut std::fs::OpenOptions) {}
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::app::id::{FeedId, RunId};
     use crate::app::model::fact::Report;
@@ -195,42 +203,72 @@ mod tests {
     }
 
     #[test]
-    fn what_was_recorded_is_read_back() {
-        let mut tape = Tape::new(&Settings::default(), Timestamp::UNIX_EPOCH);
-        for message in messages() {
-            tape.record(&message);
-        }
-        let mut bytes = Vec::new();
-        tape.write_to(&mut bytes).unwrap();
-        let (header, read_back) = read(bytes.as_slice()).unwrap();
-        assert_eq!(read_back, messages());
-        assert_eq!((header.settings, header.dropped), (Settings::default(), 0));
-        bytes.truncate(bytes.len() - 4);
-        assert_eq!(read(bytes.as_slice()).unwrap().1.len(), 4, "a torn last line is left out");
-    }
-
-    #[test]
-    fn memory_is_bounded_and_says_what_fell_off() {
-        let mut tape = Tape::new(&Settings::default(), Timestamp::UNIX_EPOCH);
-        for seq in 0..KEPT as u64 + 5 {
-            tape.record(&stamped(seq, Msg::Tick));
-        }
-        assert_eq!((tape.len(), tape.header.dropped), (KEPT, 5));
-    }
-
-    #[test]
-    fn a_file_is_private_and_rubbish_is_refused() {
+    fn what_was_recorded_is_read_back_from_a_private_file_and_rubbish_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tape.jsonl");
-        let mut tape = Tape::new(&Settings::default(), Timestamp::UNIX_EPOCH).also_to(&path).unwrap();
+        let mut tape = Tape::to_file(&path, &Settings::default(), Timestamp::UNIX_EPOCH).unwrap();
         for message in messages() {
             tape.record(&message);
         }
+        drop(tape);
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
-        let file = std::io::BufReader::new(File::open(&path).unwrap());
-        assert_eq!(read(file).unwrap().1, messages());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let (header, read_back) = read(bytes.as_slice()).unwrap();
+        assert_eq!((read_back, header.settings), (messages(), Settings::default()));
+        bytes.truncate(bytes.len() - 4);
+        assert_eq!(read(bytes.as_slice()).unwrap().1.len(), 4, "a torn last line is left out");
         assert!(read(&b"{\"schema\":\"x\"}\n"[..]).is_err());
         assert!(read(&b""[..]).is_err());
+        assert!(Tape::to_file(folder.path(), &Settings::default(), Timestamp::UNIX_EPOCH).is_err());
+    }
+
+    /// A disk that writes nothing before it is told to, but for the header.
+    struct Still {
+        told: Receiver<()>,
+        written: Arc<Mutex<Vec<u8>>>,
+        header: bool,
+    }
+
+    impl Write for Still {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.header, true) {
+                let _ = self.told.recv();
+            }
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_stands_still_stops_nobody_and_in_the_end_the_tape() {
+        let still = || {
+            let ((tell, told), written) = (channel(), Arc::<Mutex<Vec<u8>>>::default());
+            let disk = Still { told, written: Arc::clone(&written), header: false };
+            (tell, written, Tape::to(disk, &Settings::default(), Timestamp::UNIX_EPOCH).unwrap())
+        };
+        let (tell, written, mut tape) = still();
+        for message in &messages() {
+            tape.record(message);
+        }
+        assert_eq!(read(written.lock().unwrap().as_slice()).unwrap().1, []);
+        // It moves again, and nothing is lost.
+        drop(tell);
+        drop(tape);
+        assert_eq!(read(written.lock().unwrap().as_slice()).unwrap().1, messages());
+
+        let (tell, written, mut tape) = still();
+        for seq in 0..MOST_BEHIND as u64 + 10 {
+            tape.record(&stamped(seq, Msg::Tick));
+        }
+        assert!(tape.to.is_none(), "it has ended");
+        drop(tell);
+        drop(tape);
+        let read = read(written.lock().unwrap().as_slice()).unwrap().1;
+        assert!(read.len() <= MOST_BEHIND && read.iter().zip(1..).all(|(one, n)| one.seq + 1 == n), "and has no gap");
     }
 }

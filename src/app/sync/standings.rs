@@ -222,9 +222,8 @@ pub fn told(model: &mut Model, delta: &Delta<SyncSeen>, now: Timestamp) {
 
 /// Secrets changed: the objects that write them are judged anew.
 pub fn written<'a>(model: &mut Model, secrets: impl IntoIterator<Item = &'a ObjectRef>, now: Timestamp) {
-    let secrets: BTreeSet<&ObjectRef> = secrets.into_iter().collect();
-    let all = model.sync.iter().flat_map(Table::iter);
-    let writers = all.filter(|seen| seen.secret.as_ref().is_some_and(|secret| secrets.contains(secret)));
+    let table = model.sync.as_ref();
+    let writers = secrets.into_iter().flat_map(|secret| table.into_iter().flat_map(move |table| table.of(secret)));
     let writers: Vec<ObjectRef> = writers.map(|seen| seen.object.clone()).collect();
     moved(model, &writers, now);
 }
