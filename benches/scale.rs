@@ -19,6 +19,8 @@
 mod lab;
 #[path = "scale/people.rs"]
 mod people;
+#[path = "scale/stalls.rs"]
+mod stalls;
 #[path = "scale/terminal.rs"]
 mod terminal;
 #[path = "scale/wire.rs"]
@@ -28,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use people::{Cluster, Size, Took};
 use serde_json::json;
+use stalls::Stalls;
 use terminal::Terminal;
 use wire::Wire;
 
@@ -99,6 +102,7 @@ fn measure(size: &Size) {
         let noise = cluster.noise(rate);
         let (ticks, since) = (screen.ticks(), Instant::now());
         let bare = cluster.bare(&wire.kubeconfig);
+        let stalls = Stalls::watch();
         let mut took = Vec::new();
         let mut missed = 0;
         for n in 0..PROBES {
@@ -112,10 +116,14 @@ fn measure(size: &Size) {
             }
         }
         drop((noise, bare));
+        let stood = stalls.end();
         let of = |one: fn(&Took) -> Duration| figures(took.iter().map(one).collect());
         let what = format!("change to screen at {rate} changes a second, median, 99th");
         row(&what, &of(|took| took.screen), "at most 100 ms");
         row("  until watches that do nothing else are told of it", &of(|took| took.bare), "");
+        let quiet: Vec<Duration> = took.iter().filter(|took| !took.within(&stood)).map(|took| took.screen).collect();
+        let what = format!("  without {} during which this machine stood still", took.len() - quiet.len());
+        row(&what, &figures(quiet), "");
         if missed > 0 {
             row("  changes that never reached the screen", &missed.to_string(), "0");
         }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::lab::Lab;
+use crate::stalls::Stall;
 use crate::terminal::Terminal;
 
 /// Requests that are under way together.
@@ -70,10 +71,18 @@ impl Drop for Bare {
 
 /// How long one change took.
 pub struct Took {
+    written: Instant,
     /// From the API server's answer until it was on the screen.
     pub screen: Duration,
     /// And until the bare watch was told of it.
     pub bare: Duration,
+}
+
+impl Took {
+    /// Whether this fell into one of these.
+    pub fn within(&self, stalls: &[Stall]) -> bool {
+        stalls.iter().any(|(from, to)| *from <= self.written + self.screen && self.written <= *to)
+    }
 }
 
 /// Changes that go on until this is dropped.
@@ -221,7 +230,7 @@ impl Cluster {
         // A watch that lies behind tells several changes at once: then this one came with a later one.
         let version = node.metadata.resource_version.unwrap();
         let told = bare.told.lock().unwrap().get(&version).copied();
-        Some(Took { screen: since(seen), bare: told.map(since).unwrap_or_default() })
+        Some(Took { written, screen: since(seen), bare: told.map(since).unwrap_or_default() })
     }
 
     /// Takes everything away that is not in a namespace of its own.

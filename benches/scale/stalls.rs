@@ -1,0 +1,52 @@
+//! When this machine stood still: threads that only sleep, and were woken late. Virtual machines that share a host do, and what is
+//! measured meanwhile says nothing of the program.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What a thread sleeps.
+const NAP: Duration = Duration::from_millis(2);
+/// Woken so much too late, it tells.
+const LATE: Duration = Duration::from_millis(20);
+/// As many as there are processors here, at least: each sees the one that it sleeps on.
+const THREADS: usize = 4;
+
+/// From when to when.
+pub type Stall = (Instant, Instant);
+
+/// The threads.
+pub struct Stalls {
+    ended: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<Vec<Stall>>>,
+}
+
+impl Stalls {
+    /// Begins to watch.
+    pub fn watch() -> Self {
+        let ended = Arc::<AtomicBool>::default();
+        let sleeper = |_| {
+            let ended = Arc::clone(&ended);
+            std::thread::spawn(move || {
+                let mut stalls = Vec::new();
+                while !ended.load(Ordering::Relaxed) {
+                    let began = Instant::now();
+                    std::thread::sleep(NAP);
+                    if began.elapsed() > NAP + LATE {
+                        stalls.push((began, Instant::now()));
+                    }
+                }
+                stalls
+            })
+        };
+        let threads = (0..THREADS).map(sleeper).collect();
+        Self { ended, threads }
+    }
+
+    /// Ends it, and tells when.
+    pub fn end(self) -> Vec<Stall> {
+        self.ended.store(true, Ordering::Relaxed);
+        self.threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    }
+}
