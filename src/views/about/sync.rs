@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::Page;
-use crate::app::id::ObjectRef;
+use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::paths::{EngineKind, PathState, VaultPath};
 use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncKind, SyncSeen, SyncWindows};
 use crate::app::state::State;
@@ -12,9 +12,9 @@ use crate::app::sync::windows::{Open, open, readable};
 use crate::app::sync::{Witnesses, judge};
 use crate::app::text::count;
 use crate::app::time::{age, quiet, spoken};
-use crate::views::fmt;
 use crate::views::panes::sync::{FEEDS, budget, lag, mark, process};
 use crate::views::theme::{Mark, Role};
+use crate::views::{fmt, sight};
 
 /// Objects that go through a store or a login, of which so many are named.
 const USERS: usize = 12;
@@ -211,7 +211,10 @@ fn held(state: &State, path: &VaultPath) -> (Mark, String) {
         return (Mark::Absent, why.to_owned());
     }
     let Some(known) = state.model.paths.as_ref().and_then(|seen| seen.value.get(path)) else {
-        return (Mark::Unknown, "not asked yet".to_owned());
+        // Without a token nobody will ask.
+        let blind = sight::blindness(state, FeedId::Paths).and_then(|blind| blind.trouble);
+        let words = blind.map_or_else(|| "not asked yet".to_owned(), |trouble| format!("not asked: {}", trouble.what));
+        return (Mark::Unknown, words);
     };
     let asked = format!("asked {} ago", quiet(age(state.now, known.at)));
     match &known.found {

@@ -54,9 +54,13 @@ impl Pane for Flow {
         let room = Room { height: room.height.saturating_sub(entries.len()), ..room };
         let cells = |row: &Row| known.get(row.key.as_str()).map_or_else(Vec::new, |it| cells(it, look));
         let folded = |rows: &[Row]| {
-            let well = rows.iter().all(|row| row.badness <= Grade::Waits as u8);
+            let graded = |row: &Row| known.get(row.key.as_str()).map_or(Grade::Unknown, |brief| brief.grade);
             let others = count(rows.len(), "other");
-            if well { format!("{others}, every link holds") } else { others }
+            match rows.iter().map(graded).max() {
+                None | Some(Grade::Well) => format!("{others}, every link holds"),
+                Some(Grade::Waits) => format!("{others}, nothing broken"),
+                Some(Grade::Unknown | Grade::Broken) => others,
+            }
         };
         entries.extend(listing::entries(state, look, PaneId::Flow, &COLUMNS, room, cells, folded));
         if entries.is_empty() {

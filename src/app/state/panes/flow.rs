@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Row;
-use crate::app::flow::{Brief, Chain, applications, briefs as all};
+use crate::app::flow::{Brief, Chain, Grade, applications, briefs as all};
 use crate::app::id::PaneId;
 use crate::app::state::State;
 
@@ -15,7 +15,12 @@ pub fn briefs(state: &State) -> &[Brief] {
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
     let row = |brief: &Brief| Row {
-        badness: brief.grade as u8,
+        badness: match brief.grade {
+            // What is on its way is not wrong.
+            Grade::Well | Grade::Waits => 0,
+            Grade::Unknown => 2,
+            Grade::Broken => 3,
+        },
         figures: vec![("chains", i64::try_from(brief.chains).unwrap_or(i64::MAX))],
         ..Row::new(brief.name.clone(), brief.subject())
     };
