@@ -393,7 +393,7 @@ fn vso_knows_when_it_wrote_and_a_later_edit_of_its_own_is_metadata() {
             kind: "SecretSynced".into(),
             status: "True".into(),
             reason: "Synced".into(),
-            message: String::new(),
+            message: "".into(),
             at: Some(at(ready)),
         }],
         detail: SyncDetail { hmac, ..SyncDetail::default() },

@@ -2,6 +2,7 @@
 //! for somebody. What counts is when a container started, whatever an annotation says of a restart.
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::id::{FeedId, ObjectRef};
 use super::model::Model;
@@ -149,7 +150,8 @@ fn written(sync: &SyncSeen) -> Option<Timestamp> {
 
 /// When the container that uses it started in this pod.
 pub fn started(pod: &PodLife, used: &Use) -> Option<Timestamp> {
-    let named = |list: &[(String, Timestamp)]| list.iter().find(|(name, _)| *name == used.container).map(|(_, at)| *at);
+    let named =
+        |list: &[(SmolStr, Timestamp)]| list.iter().find(|(name, _)| *name == used.container).map(|(_, at)| *at);
     named(&pod.containers).or_else(|| named(&pod.init))
 }
 

@@ -173,8 +173,7 @@ fn tell(
     now: Timestamp,
 ) {
     let mut put = |path: &str, found: PathState| {
-        let path =
-            VaultPath { namespace: String::new(), mount: "kv".into(), path: path.into(), engine: EngineKind::Kv2 };
+        let path = VaultPath { namespace: "".into(), mount: "kv".into(), path: path.into(), engine: EngineKind::Kv2 };
         let seen = model.paths.get_or_insert_with(|| Observed::new(PathsSeen::default(), now));
         seen.value.found.push(PathSeen { path, found: Ok(found), at: now - SignedDuration::from_secs(1) });
     };
@@ -238,10 +237,10 @@ fn secret(object: &Value) -> SecretSeen {
     let created = meta["creationTimestamp"].as_str().unwrap().parse().unwrap();
     SecretSeen {
         object: ObjectRef::secret(namespace, meta["name"].as_str().unwrap()),
-        uid: meta["uid"].as_str().unwrap_or_default().to_owned(),
+        uid: meta["uid"].as_str().unwrap_or_default().into(),
         version: "1".into(),
         created: Some(created),
-        keys: object["data"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect(),
+        keys: object["data"].as_object().into_iter().flatten().map(|(key, _)| key.as_str().into()).collect(),
         changed: Some(Changed { at: created, by: Evidence::Created }),
         writer: owner
             .map(|owner| ObjectRef::new(owner["kind"].as_str().unwrap(), namespace, owner["name"].as_str().unwrap())),

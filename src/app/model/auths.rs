@@ -226,7 +226,7 @@ impl Model {
     }
 
     fn auth_spec(&self, object: &ObjectRef) -> Option<&AuthSpec> {
-        self.sync_object(object)?.detail.auth.as_ref()
+        self.sync_object(object)?.detail.auth.as_deref()
     }
 
     /// The login of a VaultAuth, as the operator makes it.
@@ -255,7 +255,7 @@ impl Model {
             return None;
         }
         let home = self.vso_home();
-        let (auth, spec) = match &seen.detail.auth {
+        let (auth, spec) = match seen.detail.auth.as_deref() {
             Some(spec) if seen.kind == SyncKind::VaultAuth => (seen.object.clone(), spec),
             Some(_) => return None,
             None if matches!(seen.kind, SyncKind::VaultConnection | SyncKind::VaultAuth) => return None,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::table::Named;
 use crate::app::id::ObjectRef;
@@ -143,14 +144,14 @@ pub struct PodLife {
     /// The workload it belongs to: its controller, a ReplicaSet's name cut back to its Deployment's.
     pub owner: Option<ObjectRef>,
     /// `spec.nodeName`.
-    pub node: String,
+    pub node: SmolStr,
     /// Label `controller-revision-hash` or `pod-template-hash`.
-    pub revision: String,
+    pub revision: SmolStr,
     /// Running containers: name and `startedAt`.
-    pub containers: Vec<(String, Timestamp)>,
+    pub containers: Vec<(SmolStr, Timestamp)>,
     /// Init containers that ended: name and when that run of them began.
     #[serde(default)]
-    pub init: Vec<(String, Timestamp)>,
+    pub init: Vec<(SmolStr, Timestamp)>,
     /// The last end of a container that was killed for memory.
     pub oom_killed: Option<Timestamp>,
     /// `status.reason` is `Evicted`.

@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::id::FeedId;
 use consumers::{ConsumerSeen, PodLife};
@@ -171,7 +172,7 @@ pub struct Model {
     pub trends: BTreeMap<String, Trend>,
     /// The memory that the pods of each node request, bytes.
     #[serde(default)]
-    pub requested: BTreeMap<String, u64>,
+    pub requested: BTreeMap<SmolStr, u64>,
     /// Tokens.
     #[serde(default)]
     pub tokens: Option<Observed<Vec<TokenSeen>>>,

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::app::trouble::Trouble;
 
@@ -13,11 +14,11 @@ pub const METADATA_COUNTS: SignedDuration = SignedDuration::from_mins(10);
 pub struct VaultPath {
     /// Of OpenBao or Vault Enterprise; empty for the root.
     #[serde(default)]
-    pub namespace: String,
+    pub namespace: SmolStr,
     /// The mount, without slashes at its ends.
-    pub mount: String,
+    pub mount: SmolStr,
     /// The path in it: `shop/web`, `creds/app`, `static-creds/fleet`, `issue/web`.
-    pub path: String,
+    pub path: SmolStr,
     /// What kind of engine is read there.
     pub engine: EngineKind,
 }
@@ -30,8 +31,8 @@ impl VaultPath {
     }
 
     /// A namespace alone: what a login adds to a place.
-    pub const fn of_namespace(namespace: String) -> Self {
-        Self { namespace, mount: String::new(), path: String::new(), engine: EngineKind::Other }
+    pub const fn of_namespace(namespace: SmolStr) -> Self {
+        Self { namespace, mount: SmolStr::new_static(""), path: SmolStr::new_static(""), engine: EngineKind::Other }
     }
 
     /// A place as an object names it, with what its way to the vault adds: a store its mount, a VaultAuth the namespace
@@ -60,12 +61,7 @@ impl VaultPath {
             });
             (store.mount.as_str(), bare.unwrap_or(&self.path))
         };
-        Self {
-            namespace: store.namespace.clone(),
-            mount: mount.to_owned(),
-            path: path.to_owned(),
-            engine: store.engine,
-        }
+        Self { namespace: store.namespace.clone(), mount: mount.into(), path: path.into(), engine: store.engine }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::table::Named;
 use crate::app::id::ObjectRef;
@@ -12,13 +13,13 @@ pub struct SecretSeen {
     /// Which.
     pub object: ObjectRef,
     /// `metadata.uid`.
-    pub uid: String,
+    pub uid: SmolStr,
     /// `metadata.resourceVersion`.
-    pub version: String,
+    pub version: SmolStr,
     /// `metadata.creationTimestamp`.
     pub created: Option<Timestamp>,
     /// Names of the keys in `data` that field managers own; empty where none owns any.
-    pub keys: Vec<String>,
+    pub keys: Vec<SmolStr>,
     /// When its data last changed, and how sure that is.
     pub changed: Option<Changed>,
     /// The sync object that writes it: from owner references, labels and managers.
@@ -35,7 +36,7 @@ pub struct SecretSeen {
 #[serde(default)]
 pub struct Marks {
     /// The manager that wrote last of those that own keys in `data`.
-    pub manager: String,
+    pub manager: SmolStr,
     /// Stands for labels, annotations, owners and finalizers. Made with a key of this process: compare it, nothing else.
     pub metadata: u64,
     /// Stands for the data, where an annotation says something of it: ESO's data hash, what kubectl applied last.

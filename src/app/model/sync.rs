@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::auths::{self, AuthSpec};
 use super::paths::VaultPath;
@@ -76,13 +77,13 @@ pub enum Operator {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// `Ready`, `SecretSynced`, …
-    pub kind: String,
+    pub kind: SmolStr,
     /// `True`, `False`, `Unknown`.
-    pub status: String,
+    pub status: SmolStr,
     /// Its reason.
-    pub reason: String,
+    pub reason: SmolStr,
     /// Its message, made safe to draw; at most 400 characters are kept.
-    pub message: String,
+    pub message: SmolStr,
     /// `lastTransitionTime`: with VSO the time of the last write, whatever its name says.
     pub at: Option<Timestamp>,
 }
@@ -169,7 +170,7 @@ pub struct SyncDetail {
     /// VPKI, VaultAuth: `error`.
     pub error: Option<String>,
     /// VaultAuth, VaultAuthGlobal: what they say of logging in.
-    pub auth: Option<AuthSpec>,
+    pub auth: Option<Box<AuthSpec>>,
     /// VaultAuth and stores: the mount and role of the login, by its own words alone.
     pub login: Option<(String, String)>,
     /// ESO: it takes values from a generator of this kind and name. A ClusterGenerator names the kind that it stands for.
@@ -286,9 +287,9 @@ impl SyncSeen {
     ) -> Vec<(Option<ObjectRef>, VaultPath)> {
         let auth = auths::auth_of(self, home);
         let login = auth.as_ref().and_then(|auth| {
-            let spec = find(auth)?.detail.auth.as_ref()?;
-            let login = auths::merged(auth, spec, home, |global| find(global)?.detail.auth.as_ref());
-            Some(VaultPath::of_namespace(login.namespace))
+            let spec = find(auth)?.detail.auth.as_deref()?;
+            let login = auths::merged(auth, spec, home, |global| find(global)?.detail.auth.as_deref());
+            Some(VaultPath::of_namespace(login.namespace.into()))
         });
         let placed = self.sources.iter().enumerate().map(|(index, source)| {
             let way = self.detail.way(index).or(auth.as_ref());

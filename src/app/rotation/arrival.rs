@@ -184,14 +184,14 @@ fn read(
         let why = sight::missing(model, FeedId::Containers, now).map(|unseen| unseen.says());
         return Window::Unseen(why.unwrap_or_default());
     };
-    let pods = table.iter().filter(|pod| pod.owner.as_ref() == Some(&user.object) && !pod.deleting);
+    let pods = table.of(&user.object).into_iter().filter(|pod| !pod.deleting);
     let mut last = None;
     for (container, started) in pods.flat_map(|pod| &pod.containers) {
         if !at_start.iter().any(|it| it.container.is_empty() || it.container == *container) {
             continue;
         }
         if *started < written {
-            return Window::Waiting { since: age(now, rotated), at: Hop::Restart(container.clone()) };
+            return Window::Waiting { since: age(now, rotated), at: Hop::Restart(container.to_string()) };
         }
         last = last.max(Some(*started));
     }

@@ -353,7 +353,7 @@ impl<'a> Case<'a> {
             let event = self
                 .complaint()
                 .filter(|event| said.is_none_or(|c| event.last >= c.at || c.message.contains("from provider")));
-            let text = event.map(|event| &event.message).or_else(|| said.map(|c| &c.message));
+            let text = event.map(|event| event.message.as_str()).or_else(|| said.map(|c| c.message.as_str()));
             let cause = text.map(|text| self.cause_of(text));
             by_vault = cause.as_ref().is_some_and(|cause| self.by_vault(cause, beat));
             self.stands(Word::Failed, || {

@@ -69,7 +69,7 @@ fn refused(case: &Case<'_>, users: &[&SyncSeen]) -> Option<Standing> {
         let of_user = Case::new(case.w, user);
         let said = of_user.seen.condition("SecretSynced").filter(|said| said.status == "False" && !of_user.green());
         let event = of_user.complaint_after(of_user.beat().or(user.created));
-        let message = said.map(|said| &said.message).or_else(|| event.map(|event| &event.message))?;
+        let message = said.map(|said| said.message.as_str()).or_else(|| event.map(|event| event.message.as_str()))?;
         let cause = super::cause::read(message);
         let of_login = matches!(cause.kind, super::cause::Kind::Login | super::cause::Kind::Unreachable)
             || cause.text.starts_with("ServiceAccount ");

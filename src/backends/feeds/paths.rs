@@ -166,7 +166,7 @@ enum Answer {
 }
 
 async fn look(ask: &Ask, path: &VaultPath, now: Timestamp) -> Answer {
-    let question = Question::KvMetadata { mount: path.mount.clone(), path: path.path.clone() };
+    let question = Question::KvMetadata { mount: path.mount.to_string(), path: path.path.to_string() };
     let answer = match ask.answer(&path.namespace, &question).await {
         Ok(answer) if answer.status == 429 => return Answer::Slower,
         Ok(answer) => answer,

@@ -61,7 +61,7 @@ impl Hands {
 }
 
 fn path(name: &str) -> VaultPath {
-    VaultPath { namespace: String::new(), mount: "kv".into(), path: name.into(), engine: EngineKind::Kv2 }
+    VaultPath { namespace: "".into(), mount: "kv".into(), path: name.into(), engine: EngineKind::Kv2 }
 }
 
 fn feed(names: &[&str], budget: u32) -> (PathsFeed, Arc<Written>, Arc<Hands>) {

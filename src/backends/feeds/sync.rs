@@ -383,9 +383,9 @@ impl Book {
             };
             let read = through.get(&seen.object).map_or(&[][..], Vec::as_slice);
             // Its own first: what goes through it may name another below that.
-            let own = merged.map(|login| login.namespace).or_else(|| Some(seen.sources.first()?.namespace.clone()));
+            let own = merged.map(|login| login.namespace).or_else(|| Some(seen.sources.first()?.namespace.to_string()));
             let own = own.filter(|own| !own.is_empty());
-            let namespace = own.or_else(|| Some(read.first()?.namespace.clone())).unwrap_or_default();
+            let namespace = own.or_else(|| Some(read.first()?.namespace.to_string())).unwrap_or_default();
             let needs: BTreeSet<(String, String)> = read.iter().filter_map(need).collect();
             Some(Login { namespace, mount, role, account: None, needs: needs.into_iter().collect() })
         });
@@ -409,8 +409,8 @@ impl Book {
 
     /// The login of a VaultAuth, with what a VaultAuthGlobal adds.
     fn merged(&self, seen: &SyncSeen) -> Option<Merged> {
-        let spec = seen.detail.auth.as_ref().filter(|_| seen.kind == SyncKind::VaultAuth)?;
-        let find = |global: &ObjectRef| self.get(global)?.detail.auth.as_ref();
+        let spec = seen.detail.auth.as_deref().filter(|_| seen.kind == SyncKind::VaultAuth)?;
+        let find = |global: &ObjectRef| self.get(global)?.detail.auth.as_deref();
         Some(auths::merged(&seen.object, spec, self.home.as_deref(), find))
     }
 }

@@ -19,13 +19,13 @@ pub fn digest(object: &Value) -> Option<PodLife> {
     };
     let started = |status: &Value, state: &str| {
         let at = time(status.at(&format!("/state/{state}/startedAt")))?;
-        Some((clean(text(status, "name")), at))
+        Some((clean(text(status, "name")).into(), at))
     };
     let all = || statuses("containerStatuses").chain(statuses("initContainerStatuses"));
     Some(PodLife {
         owner: owner(meta, &namespace),
-        node: clean(object.at("/spec/nodeName").and_then(Value::as_str).unwrap_or_default()),
-        revision: clean(revision(meta).unwrap_or_default()),
+        node: clean(object.at("/spec/nodeName").and_then(Value::as_str).unwrap_or_default()).into(),
+        revision: clean(revision(meta).unwrap_or_default()).into(),
         containers: all().filter_map(|status| started(status, "running")).collect(),
         init: statuses("initContainerStatuses").filter_map(|status| started(status, "terminated")).collect(),
         oom_killed: all().flat_map(killed).max(),

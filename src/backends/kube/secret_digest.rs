@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::at::At as _;
 use crate::app::id::ObjectRef;
@@ -33,10 +34,10 @@ pub fn digest(object: &Value) -> Option<SecretSeen> {
     let created = time(meta, "creationTimestamp");
     let owners = owners(meta);
     let changed = if owners.is_empty() { emptied(meta) } else { changed(&owners, created) };
-    let keys: BTreeSet<&String> = owners.iter().flat_map(|owner| &owner.keys).collect();
+    let keys: BTreeSet<&SmolStr> = owners.iter().flat_map(|owner| &owner.keys).collect();
     Some(SecretSeen {
-        uid: clean(text(meta, "uid")),
-        version: clean(text(meta, "resourceVersion")),
+        uid: clean(text(meta, "uid")).into(),
+        version: clean(text(meta, "resourceVersion")).into(),
         created,
         keys: keys.into_iter().cloned().collect(),
         changed,
@@ -54,9 +55,9 @@ pub fn digest(object: &Value) -> Option<SecretSeen> {
 
 /// A field manager that owns keys of `data`.
 struct Owner {
-    manager: String,
+    manager: SmolStr,
     at: Option<Timestamp>,
-    keys: Vec<String>,
+    keys: Vec<SmolStr>,
 }
 
 fn owners(meta: &Value) -> Vec<Owner> {
@@ -64,8 +65,8 @@ fn owners(meta: &Value) -> Vec<Owner> {
     entries
         .filter_map(|entry| {
             let data = entry.at("/fieldsV1/f:data")?.as_object()?;
-            let keys = data.keys().filter_map(|key| key.strip_prefix("f:")).map(clean).collect();
-            Some(Owner { manager: clean(text(entry, "manager")), at: time(entry, "time"), keys })
+            let keys = data.keys().filter_map(|key| key.strip_prefix("f:")).map(|key| clean(key).into()).collect();
+            Some(Owner { manager: clean(text(entry, "manager")).into(), at: time(entry, "time"), keys })
         })
         .collect()
 }

@@ -8,6 +8,7 @@ pub use operators::{event, operator};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::at::At as _;
 use crate::app::id::ObjectRef;
@@ -71,10 +72,10 @@ fn kind_of(api_version: Option<&str>, kind: Option<&str>) -> Option<(SyncKind, &
 fn conditions(object: &Value) -> Vec<Condition> {
     let read = |condition: &Value| {
         Some(Condition {
-            kind: cleaned(condition, "/type")?,
-            status: cleaned(condition, "/status")?,
-            reason: cleaned(condition, "/reason").unwrap_or_default(),
-            message: cleaned(condition, "/message").unwrap_or_default(),
+            kind: short(condition, "/type")?,
+            status: short(condition, "/status")?,
+            reason: short(condition, "/reason").unwrap_or_default(),
+            message: short(condition, "/message").unwrap_or_default(),
             at: moment(condition, "/lastTransitionTime"),
         })
     };
@@ -87,6 +88,11 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 
 fn cleaned(value: &Value, pointer: &str) -> Option<String> {
     text(value, pointer).map(clean)
+}
+
+/// As it is kept of thousands of objects.
+fn short(value: &Value, pointer: &str) -> Option<SmolStr> {
+    cleaned(value, pointer).map(SmolStr::from)
 }
 
 fn flag(value: &Value, pointer: &str) -> Option<bool> {

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::super::Model;
 use super::super::consumers::{ConsumerSeen, PodLife};
@@ -129,7 +130,7 @@ pub(super) fn containers(model: &mut Model, delta: &Delta<PodLife>, now: Timesta
         Delta::Gone(objects) => objects.iter().collect(),
         Delta::Whole(_) | Delta::Part { .. } | Delta::Same => BTreeSet::new(),
     };
-    let of = |table: &Option<Table<PodLife>>| -> Vec<(String, u64)> {
+    let of = |table: &Option<Table<PodLife>>| -> Vec<(SmolStr, u64)> {
         let pods = moved.iter().filter_map(|object| table.as_ref()?.get(object));
         pods.filter(|pod| pod.requests > 0).map(|pod| (pod.node.clone(), pod.requests)).collect()
     };

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::{cleaned, duration, list, moment, text};
 use crate::app::id::ObjectRef;
@@ -118,11 +119,11 @@ pub(super) fn store(object: &Value, seen: &mut SyncSeen) {
         return;
     };
     let engine = if text(vault, "/version") == Some("v1") { EngineKind::Kv1 } else { EngineKind::Kv2 };
-    let trimmed = |text: String| text.trim_matches('/').to_owned();
+    let trimmed = |text: String| SmolStr::new(text.trim_matches('/'));
     seen.sources = vec![VaultPath {
         namespace: cleaned(vault, "/namespace").map(trimmed).unwrap_or_default(),
         mount: cleaned(vault, "/path").map(trimmed).unwrap_or_default(),
-        path: String::new(),
+        path: SmolStr::default(),
         engine,
     }];
     let methods =
@@ -157,7 +158,7 @@ fn windows(object: &Value) -> Option<SyncWindows> {
 
 /// The mount is the store's, and only known beside it.
 fn key_of_a_store(key: String) -> VaultPath {
-    VaultPath { namespace: String::new(), mount: String::new(), path: key, engine: EngineKind::Other }
+    VaultPath { namespace: SmolStr::default(), mount: SmolStr::default(), path: key.into(), engine: EngineKind::Other }
 }
 
 fn generator(value: &Value, pointer: &str) -> Option<(String, String)> {

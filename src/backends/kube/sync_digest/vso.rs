@@ -1,6 +1,7 @@
 //! Objects of the Vault Secrets Operator, kind by kind.
 
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::{cleaned, duration, epoch, flag, list, moment, seconds, text};
 use crate::app::id::ObjectRef;
@@ -54,17 +55,17 @@ pub(super) fn auth(object: &Value, seen: &mut SyncSeen) {
     let role = cleaned(object, &format!("/spec/{method}/role")).unwrap_or_default();
     seen.detail.login = Some((cleaned(object, "/spec/mount").unwrap_or_default(), role));
     seen.detail.through = reference(object, seen, "/spec/vaultConnectionRef", "VaultConnection");
-    seen.detail.auth = Some(said(object, ["/spec/method", "/spec/mount", "/spec/namespace"]));
+    seen.detail.auth = Some(Box::new(said(object, ["/spec/method", "/spec/mount", "/spec/namespace"])));
     // Whoever logs in with it and names no namespace reads in this one.
     reads(object, seen, String::new(), EngineKind::Other);
-    seen.sources.iter_mut().for_each(|source| source.mount.clear());
+    seen.sources.iter_mut().for_each(|source| source.mount = SmolStr::default());
     seen.sources.retain(|source| !source.namespace.is_empty());
 }
 
 /// What VaultAuths have in common.
 pub(super) fn auth_global(object: &Value, seen: &mut SyncSeen) {
     let names = ["/spec/defaultAuthMethod", "/spec/defaultMount", "/spec/defaultVaultNamespace"];
-    seen.detail.auth = Some(said(object, names));
+    seen.detail.auth = Some(Box::new(said(object, names)));
 }
 
 /// What is said of a login, with the names of its method, its mount and its namespace in the vault.
@@ -111,7 +112,7 @@ fn destination(object: &Value, seen: &mut SyncSeen) {
 }
 
 fn reads(object: &Value, seen: &mut SyncSeen, path: String, engine: EngineKind) {
-    let trimmed = |text: String| text.trim_matches('/').to_owned();
+    let trimmed = |text: String| SmolStr::new(text.trim_matches('/'));
     seen.sources = vec![VaultPath {
         namespace: cleaned(object, "/spec/namespace").map(trimmed).unwrap_or_default(),
         mount: cleaned(object, "/spec/mount").map(trimmed).unwrap_or_default(),
