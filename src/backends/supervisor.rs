@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures::FutureExt;
 use futures::stream::{BoxStream, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -70,67 +72,57 @@ impl Handle {
 
 struct Watched {
     feed: Box<dyn Feed>,
-    id: FeedId,
     period: Duration,
-    sink: Arc<dyn FactSink>,
     bell: Arc<Notify>,
     backoff: Backoff,
-    changes: Option<Changes>,
+    /// When to look next.
+    next: Instant,
+    pushed: Pushed,
 }
 
 impl Watched {
     fn new(feed: Box<dyn Feed>, sink: Arc<dyn FactSink>, bell: Arc<Notify>) -> Self {
         let id = feed.id();
         let period = id.period().unsigned_abs();
-        Self { feed, id, period, sink, bell, backoff: Backoff::new(period.max(LONGEST_PAUSE)), changes: None }
+        let pushed = Pushed { id, sink, changes: None, retake: None, broke: false };
+        Self { feed, period, bell, backoff: Backoff::new(period.max(LONGEST_PAUSE)), next: Instant::now(), pushed }
     }
 
     async fn run(mut self) {
-        let mut next = self.look().await;
+        self.look().await;
         self.take_changes();
-        let mut retake: Option<Instant> = None;
         loop {
+            let retake = self.pushed.retake;
             let taken_again = retake.unwrap_or_else(|| Instant::now() + Duration::from_hours(1));
             tokio::select! {
-                () = self.bell.notified() => next = self.look().await,
-                () = tokio::time::sleep_until(next) => next = self.look().await,
-                () = tokio::time::sleep_until(taken_again), if retake.is_some() => {
-                    retake = None;
-                    self.take_changes();
-                }
-                change = pushed(&mut self.changes) => match change {
-                    Some(Ok(facts)) => self.report(Ok(facts)),
+                () = self.bell.notified() => self.look().await,
+                () = tokio::time::sleep_until(self.next) => self.look().await,
+                () = tokio::time::sleep_until(taken_again), if retake.is_some() => self.take_changes(),
+                () = self.pushed.one() => {
                     // The look says what is wrong, or that nothing is: a broken watch alone is no trouble while looks
                     // get through. The watch has its own back-off, which bounds how often this happens.
-                    Some(Err(trouble)) => {
-                        tracing::debug!(feed = self.id.name(), %trouble, "watch");
-                        next = self.look().await;
+                    if self.pushed.broke {
+                        self.look().await;
                     }
-                    None => {
-                        self.changes = None;
-                        retake = Some(Instant::now() + RETAKE);
-                    }
-                },
+                }
             }
         }
     }
 
-    /// One look, reported; when to look next.
-    async fn look(&mut self) -> Instant {
+    /// One look, reported.
+    async fn look(&mut self) {
         // Whatever was asked for before this moment, this look answers.
         let _ = self.bell.notified().now_or_never();
-        let patience = self.feed.patience();
-        let looked = tokio::time::timeout(patience, AssertUnwindSafe(self.feed.look()).catch_unwind()).await;
-        let outcome = match looked {
+        let id = self.pushed.id;
+        let outcome = match self.looked().await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => {
-                self.changes = None;
                 self.take_changes();
-                Err(panicked(self.id, panic.as_ref()))
+                Err(panicked(id, panic.as_ref()))
             }
             Err(_) => Err(Trouble::unreachable(
-                &format!("Feed {} got no answer", self.id),
-                &format!("nothing came within {} s", patience.as_secs()),
+                &format!("Feed {id} got no answer"),
+                &format!("nothing came within {} s", self.feed.patience().as_secs()),
                 "It is tried again by itself",
             )),
         };
@@ -145,24 +137,65 @@ impl Watched {
                 TroubleKind::Unreachable | TroubleKind::Unusable | TroubleKind::Refused => self.backoff.pause(),
             },
         };
-        self.report(outcome);
-        Instant::now() + pause
+        self.pushed.report(outcome);
+        self.next = Instant::now() + if self.pushed.broke { Duration::ZERO } else { pause };
+    }
+
+    /// The look itself. Changes come through meanwhile where it brings nothing that could be older than they are.
+    async fn looked(&mut self) -> Result<std::thread::Result<Result<Vec<Fact>, Trouble>>, Elapsed> {
+        self.pushed.broke = false;
+        let (patience, confirms) = (self.feed.patience(), self.feed.only_confirms());
+        let mut looking = pin!(tokio::time::timeout(patience, AssertUnwindSafe(self.feed.look()).catch_unwind()));
+        loop {
+            tokio::select! {
+                biased;
+                looked = &mut looking => return looked,
+                // What broke off meanwhile may make the rest of it a list.
+                () = self.pushed.one(), if confirms && !self.pushed.broke => {}
+            }
+        }
+    }
+
+    fn take_changes(&mut self) {
+        self.pushed.retake = None;
+        self.pushed.changes = self.feed.changes();
+    }
+}
+
+/// What the source pushes between looks.
+struct Pushed {
+    id: FeedId,
+    sink: Arc<dyn FactSink>,
+    changes: Option<Changes>,
+    /// When to take an ended stream again.
+    retake: Option<Instant>,
+    /// It broke off since the last look began: what was missed, a look must bring.
+    broke: bool,
+}
+
+impl Pushed {
+    /// Waits for the next change and reports it; for ever, where the feed cannot push. Given up, it took none.
+    async fn one(&mut self) {
+        let change = match &mut self.changes {
+            // A panic in the stream ends the stream.
+            Some(stream) => AssertUnwindSafe(stream.next()).catch_unwind().await.unwrap_or(None),
+            None => std::future::pending().await,
+        };
+        match change {
+            Some(Ok(facts)) => self.report(Ok(facts)),
+            Some(Err(trouble)) => {
+                tracing::debug!(feed = self.id.name(), %trouble, "watch");
+                self.broke = true;
+            }
+            None => {
+                self.changes = None;
+                self.retake = Some(Instant::now() + RETAKE);
+            }
+        }
     }
 
     fn report(&self, outcome: Result<Vec<Fact>, Trouble>) {
         self.sink.report(Report { feed: self.id, outcome });
-    }
-
-    fn take_changes(&mut self) {
-        self.changes = self.feed.changes();
-    }
-}
-
-/// The next change; never, where the feed cannot push. A panic in the stream ends the stream.
-async fn pushed(changes: &mut Option<Changes>) -> Option<Result<Vec<Fact>, Trouble>> {
-    match changes {
-        Some(stream) => AssertUnwindSafe(stream.next()).catch_unwind().await.unwrap_or(None),
-        None => std::future::pending().await,
     }
 }
 

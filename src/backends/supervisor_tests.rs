@@ -31,6 +31,11 @@ enum Does {
     Unreachable,
     Denied,
     Push,
+    /// Looks take five seconds after the first, and these come at their second: a change, or the end of the watch.
+    Slowly {
+        confirms: bool,
+        pushes: Vec<(u64, bool)>,
+    },
 }
 
 struct Fake {
@@ -52,10 +57,18 @@ impl Feed for Fake {
         if self.id == FeedId::Secrets { LONG } else { LONGEST_LOOK }
     }
 
+    fn only_confirms(&self) -> bool {
+        matches!(self.does, Does::Slowly { confirms: true, .. })
+    }
+
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
         let before = self.looks.fetch_add(1, Ordering::SeqCst);
         match self.does {
-            Does::Answer | Does::Push => Ok(Vec::new()),
+            Does::Slowly { .. } if before > 0 => {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                Ok(Vec::new())
+            }
+            Does::Slowly { .. } | Does::Answer | Does::Push => Ok(Vec::new()),
             Does::Hang => std::future::pending().await,
             Does::PanicOnce => {
                 assert!(before > 0, "CANARY");
@@ -67,9 +80,17 @@ impl Feed for Fake {
     }
 
     fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
-        matches!(self.does, Does::Push).then(|| {
-            futures::stream::iter([Ok(vec![Fact::Pods(Vec::new())])]).chain(futures::stream::pending()).boxed()
-        })
+        let begun = Instant::now();
+        let pushes = match &self.does {
+            Does::Push => vec![(0, true)],
+            Does::Slowly { pushes, .. } => pushes.clone(),
+            _ => return None,
+        };
+        let pushes = futures::stream::iter(pushes).then(move |(second, well)| async move {
+            tokio::time::sleep_until(begun + Duration::from_secs(second)).await;
+            if well { Ok(vec![Fact::Pods(Vec::new())]) } else { Err(Trouble::unreachable("x", "", "")) }
+        });
+        Some(pushes.chain(futures::stream::pending()).boxed())
     }
 }
 
@@ -163,5 +184,34 @@ async fn pushed_facts_come_at_once() {
     let bench = bench(vec![(FeedId::Rights, Does::Push)]);
     bench.after(1).await;
     assert_eq!(bench.sink.of(FeedId::Rights), [Ok(0), Ok(1)]);
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_come_through_while_a_look_only_asks_for_an_answer_and_wait_behind_a_list() {
+    for confirms in [true, false] {
+        let bench = bench(vec![(FeedId::Rights, Does::Slowly { confirms, pushes: vec![(2, true)] })]);
+        bench.after(1).await;
+        bench.handle.look_now(FeedId::Rights);
+        bench.after(2).await;
+        assert_eq!(bench.sink.of(FeedId::Rights).len(), if confirms { 2 } else { 1 });
+        bench.after(4).await;
+        let order = if confirms { [Ok(0), Ok(1), Ok(0)] } else { [Ok(0), Ok(0), Ok(1)] };
+        assert_eq!(bench.sink.of(FeedId::Rights), order);
+        bench.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_off_during_a_look_is_looked_after_at_once_and_tells_nothing_before() {
+    let pushes = vec![(2, false), (3, true)];
+    let bench = bench(vec![(FeedId::Rights, Does::Slowly { confirms: true, pushes })]);
+    bench.after(1).await;
+    bench.handle.look_now(FeedId::Rights);
+    bench.after(4).await;
+    assert_eq!(bench.sink.of(FeedId::Rights), [Ok(0)]);
+    bench.after(2).await;
+    assert_eq!(bench.sink.of(FeedId::Rights), [Ok(0), Ok(0), Ok(1)]);
+    assert_eq!(bench.looks.load(Ordering::SeqCst), 3);
     bench.end().await;
 }

@@ -45,6 +45,10 @@ impl Feed for ConsumersFeed {
         FeedId::Consumers
     }
 
+    fn only_confirms(&self) -> bool {
+        self.0.only_confirms()
+    }
+
     fn patience(&self) -> Duration {
         LONG_LISTS
     }

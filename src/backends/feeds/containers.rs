@@ -36,6 +36,10 @@ impl Feed for ContainersFeed {
         FeedId::Containers
     }
 
+    fn only_confirms(&self) -> bool {
+        self.0.only_confirms()
+    }
+
     fn patience(&self) -> Duration {
         LONG_LISTS
     }

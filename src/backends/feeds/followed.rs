@@ -46,9 +46,14 @@ impl<T: Named + Serialize + Send + Sync + 'static> Followed<T> {
         Self { kube, many, digest, fact, stream: Arc::default(), listed: Mutex::default() }
     }
 
+    /// Whether changes are followed from a whole list on: a look lists nothing then.
+    pub fn following(&self) -> bool {
+        self.stream.load(Ordering::Acquire) == FOLLOWING
+    }
+
     /// One look: the whole list while nothing follows, else only whether the source still answers.
     pub async fn look(&self) -> Result<Vec<Fact>, Trouble> {
-        if self.stream.load(Ordering::Acquire) == FOLLOWING {
+        if self.following() {
             self.kube.ping(&self.many).await?;
             return Ok(vec![(self.fact)(Delta::Same)]);
         }

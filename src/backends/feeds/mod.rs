@@ -63,6 +63,11 @@ pub trait Feed: Send {
     fn id(&self) -> FeedId;
     /// One look. The facts of one look are one report: a relist never arrives in pieces.
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble>;
+    /// Whether the next look brings nothing but whether the source still answers, because changes are followed from a whole list
+    /// on: they are told meanwhile. Behind a look that lists they wait, lest it takes back what they told.
+    fn only_confirms(&self) -> bool {
+        false
+    }
     /// A look that takes longer is given up; every request inside it has a shorter limit of its own.
     fn patience(&self) -> Duration {
         LONGEST_LOOK

@@ -34,6 +34,10 @@ impl Feed for NodesFeed {
         FeedId::Nodes
     }
 
+    fn only_confirms(&self) -> bool {
+        self.0.following()
+    }
+
     fn patience(&self) -> Duration {
         LONG_LISTS
     }

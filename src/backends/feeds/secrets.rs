@@ -36,6 +36,10 @@ impl Feed for SecretsFeed {
         FeedId::Secrets
     }
 
+    fn only_confirms(&self) -> bool {
+        self.0.only_confirms()
+    }
+
     fn patience(&self) -> Duration {
         LONG_LISTS
     }

@@ -79,6 +79,11 @@ impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
         self
     }
 
+    /// Whether the next look lists nothing.
+    pub fn only_confirms(&self) -> bool {
+        self.whole && self.parts.iter().filter(|part| part.served).all(|part| part.followed.following())
+    }
+
     /// One look at each list.
     pub async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
         let form = self.form;

@@ -97,9 +97,19 @@ impl SyncFeed {
         }
     }
 
+    /// Whether it is time to ask what is served.
+    fn rediscovers(&self, now: Timestamp) -> bool {
+        self.discovered.is_none_or(|at| at + REDISCOVER <= now)
+    }
+
+    /// What may be listed.
+    fn listed(&self) -> impl Iterator<Item = &Place> {
+        self.followed.iter().filter(|place| !self.withheld.iter().any(|part| is_of(part, &place.many)))
+    }
+
     async fn around(&mut self, kube: &Arc<dyn Kube>) -> Result<Vec<Fact>, Trouble> {
         let now = self.clock.now();
-        if self.discovered.is_none_or(|at| at + REDISCOVER <= now) {
+        if self.rediscovers(now) {
             let served = discover(kube.as_ref()).await?;
             self.discovered = Some(now);
             if served != self.served {
@@ -188,6 +198,10 @@ impl Feed for SyncFeed {
         FeedId::Sync
     }
 
+    fn only_confirms(&self) -> bool {
+        self.whole && !self.rediscovers(self.clock.now()) && self.listed().all(|place| place.objects.following())
+    }
+
     fn patience(&self) -> Duration {
         LONG_LISTS
     }
@@ -204,8 +218,7 @@ impl Feed for SyncFeed {
     fn changes(&mut self) -> Option<BoxStream<'static, Result<Vec<Fact>, Trouble>>> {
         self.kube.as_ref()?;
         self.moved = Arc::default();
-        let listed = self.followed.iter().filter(|place| !self.withheld.iter().any(|part| is_of(part, &place.many)));
-        let streams: Vec<_> = listed.map(|place| self.changes_of(place)).collect();
+        let streams: Vec<_> = self.listed().map(|place| self.changes_of(place)).collect();
         // Where other kinds are served, or may be listed, the stream ends and the supervisor takes it again.
         let moved = Arc::clone(&self.moved);
         let end = Box::pin(async move { moved.notified().await });
