@@ -67,13 +67,21 @@ fn audit_silent() {
 
 #[test]
 fn namespace_sealed() {
-    let one =
-        |path: &str, sealed| NamespaceSeen { path: path.into(), sealed, progress: Some((1, 2)), shares: Some((2, 3)) };
+    let one = |path: &str, sealed| NamespaceSeen {
+        path: path.into(),
+        sealed,
+        unread: None,
+        progress: Some((1, 2)),
+        shares: Some((2, 3)),
+    };
     let all = vec![one("plain", None), one("open", Some(false)), one("shut/inner", Some(true))];
     let model = seen(EstateSeen { namespaces: Ok(all), ..estate() });
     assert_eq!(firing(&model, "namespace-sealed"), [("shut/inner".to_owned(), Severity::Warning)]);
     let subjects: Vec<String> = found(&model, "namespace-sealed").into_iter().map(|(name, _)| name).collect();
     assert_eq!(subjects, ["plain", "open", "shut/inner"], "those that are well are said to be");
+    let hidden = NamespaceSeen { unread: Some(Trouble::denied("no", "", "")), ..one("shut/inner", None) };
+    let model = seen(EstateSeen { namespaces: Ok(vec![hidden]), ..estate() });
+    assert!(matches!(found(&model, "namespace-sealed")[0].1, Finding::Unknown(_)), "what may not be read is not well");
 }
 
 #[test]

@@ -303,12 +303,12 @@ impl<'a> Walk<'a> {
     fn sync(&self, sync: &SyncSeen) -> Link {
         let is = match &self.eyes {
             Eyes::Kept(known) => {
-                let grade = known.get(&sync.object).map_or(Grade::Unknown, |is| synced(is.word).0);
+                let grade = known.get(&sync.object).map_or(Grade::Unknown, |is| synced(is.word, is.dire).0);
                 return Link { label: "sync", grade, ..Link::default() };
             }
             Eyes::Witnesses(witnesses) => witnesses.judge(sync),
         };
-        let (grade, word) = synced(is.word);
+        let (grade, word) = synced(is.word, is.dire);
         let lag = match (is.lag, is.of) {
             (Some(lag), Some(of)) => format!(" {} of {}", quiet(lag), quiet(of)),
             (Some(lag), None) => format!(" {}", quiet(lag)),
@@ -423,11 +423,13 @@ const fn held(seen: Option<&PathSeen>) -> Grade {
     }
 }
 
-const fn synced(word: Word) -> (Grade, &'static str) {
+const fn synced(word: Word, dire: bool) -> (Grade, &'static str) {
     match word {
         Word::Synced => (Grade::Well, "synced"),
         Word::Unwatched => (Grade::Waits, "read too rarely to tell"),
         Word::Unknown => (Grade::Unknown, "cannot be told"),
+        // Nothing reads a Secret that is not there, however soon it may come.
+        Word::Behind if dire => (Grade::Broken, "behind"),
         Word::Behind => (Grade::Waits, "behind"),
         Word::Stale => (Grade::Broken, "stale"),
         Word::Dropped => (Grade::Broken, "dropped"),

@@ -64,7 +64,7 @@ pub fn view<'a>(model: &'a Model, node: &'a NodeSeen, now: Timestamp) -> NodeVie
     let used = usage.and_then(|usage| usage.figure(name, now));
     let percent = used.and_then(|used| node.percent(used.bytes));
     let requests = usage.filter(|usage| usage.source == Source::Requests && sees_pods(model, now));
-    let requested = requests.and_then(|_| node.percent(model.requested.get(name).copied().unwrap_or_default()));
+    let requested = requests.and_then(|_| node.percent(model.loads.get(name).map_or(0, |load| load.requests)));
     let full_in = used.and_then(|_| full_in(model, node, now)).filter(|left| *left <= AHEAD);
     let (warning, critical) = model.expect.limits("node-memory", HIGH, FULL);
     let vault = vault_pods(model, name);

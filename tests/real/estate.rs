@@ -71,6 +71,18 @@ fn a_sealed_namespace_is_found_behind_a_health_of_200() {
     let found = alert(&document, "namespace-sealed").unwrap();
     assert_eq!((&found["subject"]["kind"], &found["subject"]["name"]), (&json!("Namespace"), &json!("team")));
     assert_eq!(ask(&vault, 0, "GET", "sys/health", "", &Value::Null).0, 200);
+
+    // Who may list namespaces and not read their seals does not see that it is sealed, and not that it is well either.
+    let policy = "path \"sys/namespaces\" { capabilities = [\"list\"] }";
+    put(&vault, "sys/policies/acl/lists", &json!({"policy": policy}));
+    let token = put(&vault, "auth/token/create", &json!({"policies": ["lists"]}));
+    std::fs::write(vault.home.path().join("token"), token["auth"]["client_token"].as_str().unwrap()).unwrap();
+    let (code, document) = vault.check(&ARGS);
+    let found = alert(&document, "namespace-sealed").unwrap();
+    assert_eq!((code, &found["state"]), (3, &json!("unknown")), "{found:#}");
+    assert!(document.to_string().contains("sys/namespaces/team/seal-status"), "{document:#}");
+    std::fs::write(vault.home.path().join("token"), root(&vault)).unwrap();
+
     put(&vault, "sys/namespaces/team/unseal", &json!({"key": key}));
     vault.check_until("the open one", &ARGS, |code, document| {
         code != 3 && alert(document, "namespace-sealed").is_none()

@@ -100,6 +100,7 @@ fn threshold(state: &State, path: &str) -> Result<u32, Trouble> {
             };
             no("the vault has no such namespace", &next)
         }
+        Some(NamespaceSeen { unread: Some(trouble), .. }) => no(&trouble.what, &trouble.next),
         Some(NamespaceSeen { sealed: None, .. }) => {
             no("it has no seal of its own: it opens with the vault", "Prove the vault's own keys: prove-keys")
         }

@@ -82,8 +82,11 @@ impl NamespaceSeen {
 pub struct NamespaceSeen {
     /// Its path, without a slash at its end.
     pub path: String,
-    /// It has a seal of its own, which is closed or open; `None` for one that cannot be sealed.
+    /// It has a seal of its own, which is closed or open; `None` for one that cannot be sealed, or whose seal may not be read.
     pub sealed: Option<bool>,
+    /// Why its seal could not be read.
+    #[serde(default)]
+    pub unread: Option<Trouble>,
     /// Shares given and needed while it is sealed.
     pub progress: Option<(u32, u32)>,
     /// Threshold and number of its shares, for a seal of its own.

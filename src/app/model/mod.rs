@@ -43,7 +43,7 @@ use estate::EstateSeen;
 use fact::{ClusterSeen, RightSeen};
 use keys_secret::{Glimpse, KeysSecret, KeysSeen};
 use keystore::{KeystoreLook, KeystoreSeen};
-use nodes::{NodeSeen, Trend, UsageSeen};
+use nodes::{Load, NodeSeen, Trend, UsageSeen};
 use observed::{FeedHealth, FeedState, Observed};
 use paths::PathsSeen;
 use proof::Proof;
@@ -170,9 +170,9 @@ pub struct Model {
     /// And was used in the last hour, by node.
     #[serde(default)]
     pub trends: BTreeMap<String, Trend>,
-    /// The memory that the pods of each node request, bytes.
+    /// What the pods of each node come to.
     #[serde(default)]
-    pub requested: BTreeMap<SmolStr, u64>,
+    pub loads: BTreeMap<SmolStr, Load>,
     /// Tokens.
     #[serde(default)]
     pub tokens: Option<Observed<Vec<TokenSeen>>>,

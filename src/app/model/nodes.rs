@@ -137,6 +137,15 @@ const DENSE: SignedDuration = SignedDuration::from_mins(5);
 /// Older ones are at least this far apart: a thousand nodes take about a megabyte.
 const SPARSE: SignedDuration = SignedDuration::from_mins(2);
 
+/// What the pods of one node come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Load {
+    /// How many they are, those that ended among them.
+    pub pods: u32,
+    /// The memory that they request, bytes.
+    pub requests: u64,
+}
+
 /// One node's memory over time: at most an hour, thinned out where it is older.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Trend {

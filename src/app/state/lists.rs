@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use jiff::{SignedDuration, Timestamp};
 
 use super::State;
-use super::panes::{Row, rests_on, rows, words};
+use super::panes::{Alike, Row, rests_on, rows, words};
 use crate::app::flow::Brief;
 use crate::app::id::{FeedId, PaneId};
 use crate::app::time::age;
@@ -118,6 +118,7 @@ struct Pane {
     all: OnceLock<Vec<Row>>,
     shown: OnceLock<Vec<Row>>,
     briefs: OnceLock<Vec<Brief>>,
+    tally: OnceLock<Vec<Alike>>,
 }
 
 /// Rows tell of ages: none is older than this, whatever happens.
@@ -151,6 +152,10 @@ impl Made {
 
     pub(super) fn briefs(&self, make: impl FnOnce() -> Vec<Brief>) -> &[Brief] {
         self.panes.get(&PaneId::Flow).map_or(&[], |made| made.briefs.get_or_init(make))
+    }
+
+    pub(super) fn tally(&self, make: impl FnOnce() -> Vec<Alike>) -> &[Alike] {
+        self.panes.get(&PaneId::Sync).map_or(&[], |made| made.tally.get_or_init(make))
     }
 
     /// The moment that the rows of a pane are made for.

@@ -31,7 +31,6 @@ pub struct Witnesses<'a> {
 #[derive(Default)]
 struct Index<'a> {
     events: HashMap<&'a ObjectRef, Vec<&'a EventSeen>>,
-    paths: HashMap<&'a VaultPath, &'a PathSeen>,
     users: HashMap<&'a ObjectRef, Vec<&'a SyncSeen>>,
     /// Those of VSO that name no way to the vault: the operator takes its own default.
     unnamed: Vec<&'a SyncSeen>,
@@ -70,9 +69,6 @@ impl<'a> Witnesses<'a> {
         for event in model.operators.iter().flat_map(|seen| &seen.value.events) {
             index.events.entry(&event.object).or_default().push(event);
         }
-        for path in model.paths.iter().flat_map(|seen| &seen.value.found) {
-            index.paths.insert(&path.path, path);
-        }
         for seen in model.sync.iter().flat_map(Table::iter) {
             index.kinds.insert((&seen.object.kind, &seen.object.namespace));
             if seen.detail.through.is_none() && seen.kind.operator() == Operator::Vso {
@@ -102,7 +98,7 @@ impl<'a> Witnesses<'a> {
         Self { model, now, sight: now, wordy: true, index: Some(Arc::new(index)) }
     }
 
-    /// For one object.
+    /// For one object, or the few on the screen: looks for what testifies about each.
     pub const fn alone(model: &'a Model, now: Timestamp) -> Self {
         Self { model, now, sight: now, wordy: true, index: None }
     }
@@ -216,10 +212,7 @@ impl<'a> Witnesses<'a> {
     }
 
     pub(super) fn path(&self, path: &VaultPath) -> Option<&'a PathSeen> {
-        match &self.index {
-            Some(index) => index.paths.get(path).copied(),
-            None => self.model.paths.iter().flat_map(|seen| &seen.value.found).find(|seen| seen.path == *path),
-        }
+        self.model.paths.as_ref()?.value.get(path)
     }
 
     /// Objects that name this one as their way to the vault.

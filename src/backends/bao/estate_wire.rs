@@ -64,6 +64,7 @@ pub fn seal(path: &str, data: &Value) -> Option<NamespaceSeen> {
     Some(NamespaceSeen {
         path: path.to_owned(),
         sealed: Some(sealed),
+        unread: None,
         progress: number("progress").zip(number("t")).filter(|_| sealed),
         shares: number("t").zip(number("n")).filter(|(threshold, _)| *threshold > 0),
     })

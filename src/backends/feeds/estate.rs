@@ -120,7 +120,10 @@ impl EstateFeed {
                 if found.len() >= NAMESPACES || found.contains_key(&path) {
                     continue;
                 }
-                let seen = self.seal(&parent, &name, &path).await.unwrap_or_else(|| plain(&path));
+                let seen = match self.seal(&parent, &name, &path).await {
+                    Ok(seen) => seen.unwrap_or_else(|| plain(&path)),
+                    Err(trouble) => unread(&path, trouble),
+                };
                 if depth + 1 < DEPTH && seen.sealed != Some(true) {
                     waiting.push((path.clone(), depth + 1));
                 }
@@ -133,8 +136,9 @@ impl EstateFeed {
             }
             let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
             match self.seal(parent, name, &path).await {
-                Some(seen) => drop(found.insert(path, seen)),
-                None => drop(self.sealable.remove(&path)),
+                Ok(Some(seen)) => drop(found.insert(path, seen)),
+                Ok(None) => drop(self.sealable.remove(&path)),
+                Err(trouble) => drop(found.insert(path.clone(), unread(&path, trouble))),
             }
         }
         self.sealable.extend(found.values().filter(|one| one.sealable()).map(|one| one.path.clone()));
@@ -142,34 +146,40 @@ impl EstateFeed {
     }
 
     /// A namespace's own seal; `None` where it has none, or it is gone.
-    async fn seal(&self, parent: &str, name: &str, path: &str) -> Option<NamespaceSeen> {
+    async fn seal(&self, parent: &str, name: &str, path: &str) -> Result<Option<NamespaceSeen>, Trouble> {
         let question = Question::NamespaceSeal { name: name.to_owned() };
-        let data = self.ask.ask(parent, &question).await.ok().flatten()?;
-        estate_wire::seal(path, &data)
+        let answer = self.ask.answer(parent, &question).await?;
+        // "namespace is not sealable"
+        if answer.status == 400 {
+            return Ok(None);
+        }
+        let data = Ask::told(parent, &question, &answer)?;
+        Ok(data.and_then(|data| estate_wire::seal(path, &data)))
     }
 
     /// What the logins of sync operators find: their method, their role, its policies, and whether these allow what is read.
     async fn logins(&self, mut methods: Vec<AuthSeen>) -> Vec<AuthSeen> {
         let mut texts: BTreeMap<(String, String), Result<Option<String>, String>> = BTreeMap::new();
+        let mounted: BTreeSet<String> = methods.iter().map(|method| method.path.clone()).collect();
         for login in merged(self.roster.now().logins).into_iter().take(ROLES) {
-            let seen = self.role(&login, &mut texts).await;
+            let mut seen = self.role(&login, &mut texts).await;
             let path = if login.namespace.is_empty() {
                 login.mount.clone()
             } else {
                 format!("{}/{}", login.namespace, login.mount)
             };
+            // Methods of the root were listed: one that is not among them is not there.
+            let missing = login.namespace.is_empty() && !mounted.contains(&path);
+            if missing {
+                seen.wrong = vec![format!("no auth method is mounted at {}", login.mount)];
+                seen.untold.clear();
+            }
             if let Some(method) = methods.iter_mut().find(|method| method.path == path) {
-                if method.configured.is_none() {
+                if !missing && method.configured.is_none() {
                     method.configured = self.configured(&login).await;
                 }
                 method.roles.push(seen);
                 continue;
-            }
-            let mut seen = seen;
-            // Methods of the root were listed: one that is not among them is not there.
-            if login.namespace.is_empty() {
-                seen.wrong = vec![format!("no auth method is mounted at {}", login.mount)];
-                seen.untold.clear();
             }
             methods.push(AuthSeen { path, kind: String::new(), configured: None, roles: vec![seen] });
         }
@@ -255,7 +265,12 @@ impl EstateFeed {
 
 /// A namespace that cannot be sealed by itself.
 fn plain(path: &str) -> NamespaceSeen {
-    NamespaceSeen { path: path.to_owned(), sealed: None, progress: None, shares: None }
+    NamespaceSeen { path: path.to_owned(), sealed: None, unread: None, progress: None, shares: None }
+}
+
+/// One of which nobody can say whether it is sealed.
+fn unread(path: &str, trouble: Trouble) -> NamespaceSeen {
+    NamespaceSeen { unread: Some(trouble), ..plain(path) }
 }
 
 /// One login for each role, with all that is read through it.

@@ -11,8 +11,7 @@ use crate::app::model::sync::{Operator, OperatorSeen, SyncKind, SyncSeen};
 use crate::app::model::table::Table;
 use crate::app::state::State;
 use crate::app::state::lists::shown;
-use crate::app::state::panes::Row;
-use crate::app::sync::standings::standings;
+use crate::app::state::panes::{Alike, Row, tally};
 use crate::app::sync::{Standing, Witnesses, Word};
 use crate::app::text::count;
 use crate::app::time::{age, clock, quiet, spoken};
@@ -48,7 +47,7 @@ impl Pane for Sync {
     }
 
     fn standing(&self, state: &State) -> (Mark, String) {
-        let Some(table) = &state.model.sync else {
+        if state.model.sync.is_none() {
             return match sight::blindness(state, FeedId::Sync) {
                 Some(blind) if blind.mark == Mark::Absent && blind.trouble.is_some() => {
                     (Mark::Absent, "none".to_owned())
@@ -56,29 +55,30 @@ impl Pane for Sync {
                 Some(blind) => (blind.mark, blind.word),
                 None => (Mark::Absent, "looking".to_owned()),
             };
-        };
+        }
         if let Some(blind) = sight::blindness(state, FeedId::Sync) {
             return (blind.mark, blind.word);
         }
-        let known = standings(&state.model, state.now);
-        let all: Vec<&Standing> = known.of(table).map(|(_, standing)| standing).collect();
-        let total = all.len();
-        let Some(worst) = all.iter().copied().max_by_key(|one| (rank(mark(one)), one.badness())) else {
+        let all = tally(state);
+        let total: usize = all.iter().map(|one| one.count).sum();
+        let marked = |one: &Alike| marked(one.word, one.remark);
+        let Some(worst) = all.iter().max_by_key(|one| (rank(marked(one)), one.badness)) else {
             let denied = state.model.withheld.contains_key(&FeedId::Sync);
             let (mark, word) = if denied { (Mark::Unknown, "in part denied") } else { (Mark::Absent, "no objects") };
             return (mark, word.to_owned());
         };
-        let alike: Vec<&Standing> = all.iter().copied().filter(|one| mark(one) == mark(worst)).collect();
-        let word = match (mark(worst), alike.iter().all(|one| one.word == worst.word)) {
+        let alike = || all.iter().filter(|one| marked(one) == marked(worst));
+        let word = match (marked(worst), alike().all(|one| one.word == worst.word)) {
             (Mark::Ok | Mark::Absent, _) if state.model.withheld.contains_key(&FeedId::Sync) => {
-                return (Mark::Unknown, format!("{}, in part denied", calm(&all)));
+                return (Mark::Unknown, format!("{}, in part denied", calm(all, total)));
             }
-            (Mark::Ok | Mark::Absent, _) => return (Mark::Ok, calm(&all)),
+            (Mark::Ok | Mark::Absent, _) => return (Mark::Ok, calm(all, total)),
             (_, true) if worst.word == Word::Synced => "with a remark",
             (_, true) => worst.word.name(),
             (_, false) => "not synced",
         };
-        (mark(worst), format!("{} of {total} {word}", alike.len()))
+        let alike: usize = alike().map(|one| one.count).sum();
+        (marked(worst), format!("{alike} of {total} {word}"))
     }
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
@@ -92,7 +92,7 @@ impl Pane for Sync {
             entries.extend(processes.iter().cloned());
         }
         let left = Room { height: room.height.saturating_sub(entries.len()), ..room };
-        let witnesses = Witnesses::of(&state.model, state.now);
+        let witnesses = Witnesses::alone(&state.model, state.now);
         let space = Space::of(state, room);
         let cells = |row: &Row| cells(state, &witnesses, look, row, space);
         entries.extend(listing::entries(state, look, PaneId::Sync, &COLUMNS, left, cells, folded));
@@ -116,9 +116,9 @@ impl Pane for Sync {
 }
 
 /// `4 synced, 2 unwatched`.
-fn calm(all: &[&Standing]) -> String {
-    let synced = all.iter().filter(|one| one.word == Word::Synced).count();
-    match all.len() - synced {
+fn calm(all: &[Alike], total: usize) -> String {
+    let synced: usize = all.iter().filter(|one| one.word == Word::Synced).map(|one| one.count).sum();
+    match total - synced {
         0 => format!("{synced} synced"),
         rest => format!("{synced} synced, {rest} unwatched"),
     }
@@ -247,11 +247,15 @@ pub const fn short(kind: SyncKind) -> &'static str {
 
 /// How an object is marked.
 pub const fn mark(standing: &Standing) -> Mark {
-    match (standing.word, &standing.also) {
-        (Word::Synced, None) => Mark::Ok,
+    marked(standing.word, standing.also.is_some())
+}
+
+const fn marked(word: Word, remark: bool) -> Mark {
+    match (word, remark) {
+        (Word::Synced, false) => Mark::Ok,
         (Word::Unwatched, _) => Mark::Absent,
         (Word::Unknown, _) => Mark::Unknown,
-        (Word::Synced, Some(_)) | (Word::Behind | Word::Looping | Word::Stale, _) => Mark::Warn,
+        (Word::Synced, true) | (Word::Behind | Word::Looping | Word::Stale, _) => Mark::Warn,
         (Word::Dropped | Word::Failed | Word::Never | Word::Emptied, _) => Mark::Bad,
     }
 }

@@ -48,6 +48,9 @@ impl Rule for NamespaceSealed {
 }
 
 fn judge(one: &NamespaceSeen) -> Finding {
+    if let Some(trouble) = &one.unread {
+        return Finding::Unknown(format!("{}: {}", trouble.what, trouble.next));
+    }
     if one.sealed != Some(true) {
         return Finding::Clear;
     }

@@ -12,7 +12,7 @@ use super::super::Model;
 use super::super::consumers::{ConsumerSeen, PodLife};
 use super::super::engines::EnginesSeen;
 use super::super::estate::EstateSeen;
-use super::super::nodes::{NodeSeen, UsageSeen};
+use super::super::nodes::{Load, NodeSeen, UsageSeen};
 use super::super::observed::Observed;
 use super::super::paths::{METADATA_COUNTS, PathSeen, PathsSeen};
 use super::super::raft::RaftSeen;
@@ -131,28 +131,33 @@ pub(super) fn containers(model: &mut Model, delta: &Delta<PodLife>, now: Timesta
         Delta::Whole(_) | Delta::Part { .. } | Delta::Same => BTreeSet::new(),
     };
     let of = |table: &Option<Table<PodLife>>| -> Vec<(SmolStr, u64)> {
-        let pods = moved.iter().filter_map(|object| table.as_ref()?.get(object));
-        pods.filter(|pod| pod.requests > 0).map(|pod| (pod.node.clone(), pod.requests)).collect()
+        moved.iter().filter_map(|object| table.as_ref()?.get(object)).filter_map(burden).collect()
     };
     for (node, bytes) in of(&model.containers) {
-        let Entry::Occupied(mut sum) = model.requested.entry(node) else { continue };
-        *sum.get_mut() = sum.get().saturating_sub(bytes);
-        if *sum.get() == 0 {
-            sum.remove();
+        let Entry::Occupied(mut load) = model.loads.entry(node) else { continue };
+        let Load { pods, requests } = *load.get();
+        if pods <= 1 {
+            load.remove();
+        } else {
+            load.insert(Load { pods: pods - 1, requests: requests.saturating_sub(bytes) });
         }
     }
     apply(&mut model.containers, delta, now);
     let added = if matches!(delta, Delta::Whole(_) | Delta::Part { .. }) {
-        model.requested.clear();
-        let all = model.containers.iter().flat_map(Table::iter).filter(|pod| pod.requests > 0);
-        all.map(|pod| (pod.node.clone(), pod.requests)).collect()
+        model.loads.clear();
+        model.containers.iter().flat_map(Table::iter).filter_map(burden).collect()
     } else {
         of(&model.containers)
     };
     for (node, bytes) in added {
-        let sum = model.requested.entry(node).or_default();
-        *sum = sum.saturating_add(bytes);
+        let load = model.loads.entry(node).or_default();
+        *load = Load { pods: load.pods + 1, requests: load.requests.saturating_add(bytes) };
     }
+}
+
+/// The node that it lies on, and what it requests there.
+fn burden(pod: &PodLife) -> Option<(SmolStr, u64)> {
+    (!pod.node.is_empty()).then(|| (pod.node.clone(), pod.requests))
 }
 
 pub(super) fn nodes(model: &mut Model, delta: &Delta<NodeSeen>, now: Timestamp) {

@@ -15,6 +15,7 @@ mod workloads;
 pub use flow::briefs;
 pub use keys::{copies, custody, elsewhere};
 pub use rotation::{Rotating, badness as rotation_badness, rotating};
+pub use sync::{Alike, tally};
 pub use tokens::find as token;
 
 /// One row: a stable key for the selection, and what Enter opens.

@@ -1,21 +1,15 @@
 //! The rows of the Nodes pane: nodes by the pressure on their memory, worst first.
 
-use std::collections::BTreeMap;
-
 use super::Row;
 use crate::app::id::PaneId;
-use crate::app::model::table::Table;
 use crate::app::nodes::{NodeView, views};
 use crate::app::state::State;
 
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
-    let mut pods: BTreeMap<&str, i64> = BTreeMap::new();
-    for life in state.model.containers.iter().flat_map(Table::iter) {
-        *pods.entry(life.node.as_str()).or_default() += 1;
-    }
     let count = |view: &NodeView<'_>| {
-        pods.get(view.node.object.name.as_str()).copied().unwrap_or(view.vault.len().cast_signed() as i64)
+        let load = state.model.loads.get(view.node.object.name.as_str());
+        load.map_or_else(|| i64::try_from(view.vault.len()).unwrap_or(i64::MAX), |load| i64::from(load.pods))
     };
     views(&state.model, state.made.basis(PaneId::Nodes)).iter().map(|view| row(view, count(view))).collect()
 }

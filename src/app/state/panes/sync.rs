@@ -1,12 +1,14 @@
 //! The rows of the Sync pane: objects that bring secrets into the cluster, worst first.
 
+use std::collections::BTreeMap;
+
 use super::Row;
 use crate::app::id::PaneId;
 use crate::app::model::paths::VaultPath;
 use crate::app::model::sync::SyncSeen;
 use crate::app::state::State;
 use crate::app::sync::standings::standings;
-use crate::app::sync::{Standing, Witnesses};
+use crate::app::sync::{Standing, Witnesses, Word};
 
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
@@ -29,6 +31,33 @@ fn row(seen: &SyncSeen, standing: &Standing) -> Row {
         figures: vec![("lag", standing.lag.map_or(0, |lag| lag.as_secs())), ("kind", -(seen.kind as i64))],
         ..Row::new(format!("{} {}", seen.object.kind, seen.object.path()), seen.object.clone())
     }
+}
+
+/// Objects that stand alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alike {
+    /// The word for it.
+    pub word: Word,
+    /// With something to say besides.
+    pub remark: bool,
+    /// How bad it is.
+    pub badness: u8,
+    /// How many they are.
+    pub count: usize,
+}
+
+/// How all of them stand, counted once however often the title is drawn.
+pub fn tally(state: &State) -> &[Alike] {
+    state.made.tally(|| {
+        let known = standings(&state.model, state.now);
+        let mut counts: BTreeMap<(u8, bool), Alike> = BTreeMap::new();
+        for (_, standing) in state.model.sync.iter().flat_map(|table| known.of(table)) {
+            let (word, remark) = (standing.word, standing.also.is_some());
+            let none = Alike { word, remark, badness: standing.badness(), count: 0 };
+            counts.entry((word.badness(), remark)).or_insert(none).count += 1;
+        }
+        counts.into_values().collect()
+    })
 }
 
 /// What the filter searches of each row.

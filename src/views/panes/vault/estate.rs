@@ -65,6 +65,7 @@ pub fn namespace_seal(one: &NamespaceSeen) -> (Mark, String) {
         (Some(true), Some((given, needed))) => (Mark::Bad, format!("sealed {given} of {needed}")),
         (Some(true), None) => (Mark::Bad, "sealed".to_owned()),
         (Some(false), _) => (Mark::Ok, "unsealed".to_owned()),
+        (None, _) if one.unread.is_some() => (Mark::Unknown, "may not be read".to_owned()),
         (None, _) => (Mark::Absent, "no seal of its own".to_owned()),
     }
 }
@@ -118,6 +119,7 @@ pub(super) fn notes(state: &State, look: &Look, room: Room) -> Vec<Entry> {
         logins(seen, &mut notes);
         let parts = [seen.audit.as_ref().err(), seen.namespaces.as_ref().err(), seen.mounts.as_ref().err()];
         unread(parts.into_iter().chain([seen.auth.as_ref().err()]), room, &mut notes);
+        hidden(seen, room, &mut notes);
     }
     if let InSight::Here(seen) = raft::raft(&state.model, state.now) {
         unread(std::iter::once(seen.cluster.as_ref().err()), room, &mut notes);
@@ -156,6 +158,18 @@ fn unread<'a>(parts: impl Iterator<Item = Option<&'a Trouble>>, room: Room, note
         if room.zoomed && !trouble.next.is_empty() {
             notes.push((6, Mark::Absent, trouble.next.clone()));
         }
+    }
+}
+
+/// Namespaces whose seals could not be read: nobody knows whether they are open.
+fn hidden(seen: &EstateSeen, room: Room, notes: &mut Vec<(u8, Mark, String)>) {
+    let troubles: Vec<&Trouble> = seen.namespaces.iter().flatten().filter_map(|one| one.unread.as_ref()).collect();
+    let Some(first) = troubles.first() else { return };
+    let more = troubles.len() - 1;
+    let words = if more == 0 { first.what.clone() } else { format!("{}, nor {more} more of them", first.what) };
+    notes.push((3, Mark::Unknown, words));
+    if room.zoomed && !first.next.is_empty() {
+        notes.push((6, Mark::Absent, first.next.clone()));
     }
 }
 
@@ -218,7 +232,8 @@ fn inventory(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
     if let Ok(methods) = &seen.auth {
         let names: Vec<String> = methods
             .iter()
-            .filter(|method| method.kind != "token")
+            // One without a kind is not mounted: an operator names it.
+            .filter(|method| method.kind != "token" && !method.kind.is_empty())
             .map(|method| match method.configured {
                 Some(false) => format!("{} ({}, not configured)", method.path, method.kind),
                 Some(true) | None => format!("{} ({})", method.path, method.kind),
@@ -238,23 +253,58 @@ fn or_none(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// Logins that cannot work; those that work are one figure.
+/// Logins that cannot work, and those of which that cannot be told; those that work are one figure.
 fn logins(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
     let mut well = 0;
+    let mut unsure: Vec<String> = Vec::new();
     for (method, role) in estate::logins(seen) {
-        match role.wrong.first() {
-            Some(wrong) => notes.push((2, Mark::Warn, format!("login {}/{}: {wrong}", method.path, role.name))),
-            None if method.configured == Some(false) => {
-                notes.push((
-                    2,
-                    Mark::Warn,
-                    format!("login {}/{}: the method is not configured", method.path, role.name),
-                ));
+        let login = format!("login {}/{}", method.path, role.name);
+        match (role.wrong.first(), role.untold.first()) {
+            (Some(wrong), _) => notes.push((2, Mark::Warn, format!("{login}: {wrong}"))),
+            (None, _) if method.configured == Some(false) => {
+                notes.push((2, Mark::Warn, format!("{login}: the method is not configured")));
             }
-            None => well += 1,
+            (None, Some(untold)) => unsure.push(format!("{login}: {untold}")),
+            (None, None) => well += 1,
         }
+    }
+    if let Some(first) = unsure.first() {
+        let more = unsure.len() - 1;
+        let words = if more == 0 { first.clone() } else { format!("{first}, and {more} more that cannot be told") };
+        notes.push((4, Mark::Unknown, words));
     }
     if well > 0 {
         notes.push((7, Mark::Ok, format!("{} of the operators in order", count(well, "login"))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::model::estate::{AuthSeen, RoleSeen};
+
+    #[test]
+    fn a_login_that_nobody_could_read_is_not_in_order() {
+        let role = |untold: &[&str]| RoleSeen {
+            name: "shop".to_owned(),
+            untold: untold.iter().map(|text| (*text).to_owned()).collect(),
+            ..RoleSeen::default()
+        };
+        let roles = vec![role(&[]), role(&["its role may not be read"])];
+        let method =
+            AuthSeen { path: "kubernetes".to_owned(), kind: "kubernetes".to_owned(), configured: Some(true), roles };
+        let nothing = || Trouble::new(TroubleKind::Absent, "", "", "");
+        let seen = EstateSeen {
+            audit: Err(nothing()),
+            mounts: Err(nothing()),
+            auth: Ok(vec![method]),
+            namespaces: Err(nothing()),
+            snapshots: None,
+        };
+        let mut notes = Vec::new();
+        logins(&seen, &mut notes);
+        let told: Vec<(Mark, &str)> = notes.iter().map(|(_, mark, words)| (*mark, words.as_str())).collect();
+        let first = "login kubernetes/shop: its role may not be read";
+        assert_eq!(told, [(Mark::Unknown, first), (Mark::Ok, "1 login of the operators in order")]);
     }
 }
