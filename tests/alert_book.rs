@@ -9,7 +9,7 @@
 
 mod world;
 
-use baowatch::app::alerts::book::AlertBook;
+use baowatch::app::alerts::book::{AlertBook, Turn};
 use baowatch::app::alerts::{Alert, AlertState, Finding, Firing, Rule, Severity};
 use baowatch::app::id::{FeedId, ObjectRef, RuleId};
 use baowatch::app::model::Model;
@@ -48,6 +48,23 @@ fn pending_then_firing_then_clear() {
     assert_eq!(book, before, "nothing changed, so nothing may differ");
     book.review(&healthy_at(72), &settings, at(72));
     assert_eq!(state(&book, "vault-sealed"), None);
+}
+
+#[test]
+fn what_begins_and_what_ends_is_told_once_and_what_was_so_at_first_sight_is_not() {
+    let settings = Settings::default();
+    let told = |turns: Vec<Turn>| -> Vec<(&'static str, Option<i64>)> {
+        turns.into_iter().map(|turn| (turn.rule.0, turn.over.map(|over| over.as_secs()))).collect()
+    };
+    let mut book = AlertBook::default();
+    assert_eq!(told(book.review(&healthy_at(0), &settings, at(0))), []);
+    assert_eq!(told(book.review(&sealed_at(10), &settings, at(10))), [], "it is pending");
+    assert_eq!(told(book.review(&sealed_at(70), &settings, at(70))), [("vault-sealed", None)]);
+    assert_eq!(told(book.review(&sealed_at(71), &settings, at(71))), []);
+    assert_eq!(told(book.review(&healthy_at(72), &settings, at(72))), [("vault-sealed", Some(62))]);
+    let mut late = AlertBook::default();
+    assert_eq!(told(late.review(&sealed_at(0), &settings, at(0))), [], "it was so before anybody looked");
+    assert_eq!(one(&late, "vault-sealed").state, AlertState::Firing);
 }
 
 #[test]

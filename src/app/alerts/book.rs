@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Alert, AlertState, Finding, Firing, Rule, Severity, rules};
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
+use crate::app::model::observed::FeedHealth;
 use crate::app::settings::{RuleTiming, Settings};
 use crate::app::time::age;
 
@@ -26,6 +27,25 @@ pub struct AlertBook {
     touched: BTreeSet<FeedId>,
     /// When rules with very many subjects were judged last.
     judged: BTreeMap<RuleId, Timestamp>,
+    /// Rules that could look once: what they found then was so before, and what they find later began.
+    looked: BTreeSet<RuleId>,
+    /// What turned in the review that is under way.
+    turns: Vec<Turn>,
+}
+
+/// An alert that began to fire, or was cleared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Of which rule.
+    pub rule: RuleId,
+    /// About what.
+    pub subject: ObjectRef,
+    /// How bad it is, or was.
+    pub severity: Severity,
+    /// What is wrong, or was.
+    pub sentence: String,
+    /// How long it had held, where it was cleared.
+    pub over: Option<SignedDuration>,
 }
 
 /// Rules with very many subjects are judged at most this often.
@@ -96,20 +116,28 @@ impl AlertBook {
         due
     }
 
-    /// Judges every rule anew.
-    pub fn review(&mut self, model: &Model, settings: &Settings, now: Timestamp) {
-        self.review_rules(rules::all(), model, settings, now, Memory::Running);
+    /// Judges every rule anew. What began to fire and what was cleared, but for what was so when a rule first looked.
+    pub fn review(&mut self, model: &Model, settings: &Settings, now: Timestamp) -> Vec<Turn> {
+        self.review_with(rules::all(), model, settings, now)
     }
 
     /// Judges every rule with one look and no memory, as `check` without `--state` does.
     pub fn review_once(&mut self, model: &Model, settings: &Settings, now: Timestamp) {
         *self = Self { silences: std::mem::take(&mut self.silences), ..Self::default() };
         self.review_rules(rules::all(), model, settings, now, Memory::None);
+        self.turns.clear();
     }
 
     /// As [`AlertBook::review`], with these rules: for tests of the book itself.
-    pub fn review_with(&mut self, rules: &[&dyn Rule], model: &Model, settings: &Settings, now: Timestamp) {
+    pub fn review_with(
+        &mut self,
+        rules: &[&dyn Rule],
+        model: &Model,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Vec<Turn> {
         self.review_rules(rules, model, settings, now, Memory::Running);
+        std::mem::take(&mut self.turns)
     }
 
     /// Takes up what an earlier check left: since when each alert has held. Unknown rules are ignored.
@@ -196,7 +224,17 @@ impl AlertBook {
         memory: Memory,
     ) {
         let findings = rule.judge(model, now);
+        let first = !self.looked.contains(&rule.id());
         let blind = !findings.is_empty() && findings.iter().all(|(_, found)| matches!(found, Finding::Unknown(_)));
+        let looked = if findings.is_empty() {
+            let spoke = |feed: &FeedId| model.feeds.get(feed).is_some_and(FeedHealth::spoke);
+            !rule.rests_on().is_empty() && rule.rests_on().iter().all(spoke)
+        } else {
+            !blind
+        };
+        if looked {
+            self.looked.insert(rule.id());
+        }
         // More than one may be about the vault as a whole.
         let mut known: BTreeMap<ObjectRef, VecDeque<Alert>> = BTreeMap::new();
         for alert in mine {
@@ -233,6 +271,9 @@ impl AlertBook {
             };
             self.alerts.extend(after);
         }
+        if first {
+            self.turns.retain(|turn| turn.rule != rule.id() || turn.over.is_some());
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place decides between pending and firing")]
@@ -260,6 +301,15 @@ impl AlertBook {
             (Memory::None, Some(_)) | (Memory::Running, _) => age(now, since) >= hold,
         };
         let fired = lasted || before.as_ref().is_some_and(|before| before.fired);
+        if fired && !before.as_ref().is_some_and(|before| before.fired) {
+            self.turns.push(Turn {
+                rule: rule.id(),
+                subject: subject.clone(),
+                severity: firing.severity,
+                sentence: firing.sentence.clone(),
+                over: None,
+            });
+        }
         // Who acknowledged a warning has not acknowledged that it became critical.
         let acknowledged = before.as_ref().is_some_and(|b| b.acknowledged && b.severity <= firing.severity);
         let silenced_until = self.silences.get(&key).map(|silence| silence.until);
@@ -299,6 +349,13 @@ impl AlertBook {
         let since = *alert.clear_since.get_or_insert(now);
         if age(now, since) >= timing.clear.unwrap_or_else(|| rule.clear()) {
             self.held.remove(&key);
+            self.turns.push(Turn {
+                rule: alert.rule,
+                subject: alert.subject,
+                severity: alert.severity,
+                sentence: alert.sentence,
+                over: Some(age(since, alert.since)),
+            });
             return None;
         }
         alert.silenced_until = self.silences.get(&key).map(|silence| silence.until);

@@ -4,6 +4,7 @@ mod dialogs;
 mod intents;
 mod lists;
 mod runs;
+mod turns;
 mod unlock;
 
 use super::alerts::{AlertState, Severity};
@@ -104,7 +105,8 @@ fn leave(state: &mut State) -> Vec<Effect> {
 fn conclude(state: &mut State) {
     let now = state.now;
     standings::grow(&mut state.model, now);
-    state.alerts.review(&state.model, &state.settings, now);
+    let turns = state.alerts.review(&state.model, &state.settings, now);
+    turns::tell(&mut state.model, turns, now);
     state.verdict = judge(&state.model, now, state.sighted);
     if state.verdict.state != Standing::Blind {
         state.sighted = Some((state.verdict.state, now));

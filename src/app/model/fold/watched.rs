@@ -1,4 +1,4 @@
-//! What is watched beside the vault itself, folded in; what moved goes on the timeline.
+//! What is watched beside the vault itself, folded in. What of it is bad news comes onto the timeline with its alert.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
