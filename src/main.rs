@@ -73,7 +73,7 @@ async fn run(cli: &Cli, env: &Env) -> Answer {
     }
     match (&cli.command, cli.print) {
         (Some(Command::Check(wanted)), _) => Box::pin(check::run(cli, wanted, env, paint(resolved.look))).await,
-        (Some(Command::Keys(wanted)), _) => keys::run(cli, wanted, env).await,
+        (Some(Command::Keys(wanted)), _) => Box::pin(keys::run(cli, wanted, env)).await,
         (Some(Command::Act(wanted)), _) => Box::pin(act::run(cli, &wanted.command, env)).await,
         (_, Some(size)) => Box::pin(check::screen(cli, size, &look, env)).await,
         (_, None) => console::run(cli, look, env).await,

@@ -275,7 +275,7 @@ fn row_of_probe(line: &str) -> bool {
         let named = format!("{mark} {PROBE}");
         line.match_indices(&named).any(|(at, named)| !line[at + named.len()..].starts_with(" has "))
     };
-    ["✗", "▲"].iter().any(|mark| row(&mark))
+    ["✗", "▲"].iter().any(|mark| row(mark))
 }
 
 fn definition() -> Value {
