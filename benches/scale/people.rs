@@ -271,11 +271,10 @@ fn version<K: ResourceExt>(event: WatchEvent<K>) -> Option<String> {
 
 fn row_of_probe(line: &str) -> bool {
     // A mark in front of the name is what a row of the card has; the alerts have none there, and the timeline tells what it has.
-    let row = |mark: &&str| {
+    ["✗", "▲"].iter().any(|mark| {
         let named = format!("{mark} {PROBE}");
         line.match_indices(&named).any(|(at, named)| !line[at + named.len()..].starts_with(" has "))
-    };
-    ["✗", "▲"].iter().any(|mark| row(mark))
+    })
 }
 
 fn definition() -> Value {
