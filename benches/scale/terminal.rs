@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::num::NonZero;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -78,22 +77,11 @@ impl Terminal {
         self.seen.0.lock().unwrap().bytes
     }
 
-    /// User and system time, in ticks: fields 14 and 15 of `stat`.
+    /// User and system time, in ticks: fields 14 and 15 of `stat`, counted behind the name's bracket.
     pub fn ticks(&self) -> u64 {
-        self.stat(14..=15)
-    }
-
-    /// How often it waited for the disk because pages of its program had been taken from memory: `majflt`, field 12.
-    pub fn faults(&self) -> u64 {
-        self.stat(12..=12)
-    }
-
-    /// The sum of these fields, counted behind the name's bracket: what follows it is the third.
-    fn stat(&self, fields: RangeInclusive<usize>) -> u64 {
         let stat = self.proc("stat");
         let (_, rest) = stat.rsplit_once(')').unwrap();
-        let numbered = rest.split_whitespace().zip(3..);
-        numbered.filter(|(_, n)| fields.contains(n)).map(|(field, _)| field.parse::<u64>().unwrap()).sum()
+        rest.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
     }
 
     /// `VmRSS`, in KiB.
