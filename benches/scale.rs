@@ -100,7 +100,7 @@ fn measure(size: &Size) {
     row("resident memory", &format!("{:.1} MB", screen.resident() as f64 * 1024.0 / 1e6), "at most 60 MB");
     for rate in [0_u32, 10, 100] {
         let noise = cluster.noise(rate);
-        let (ticks, since) = (screen.ticks(), Instant::now());
+        let (ticks, stolen, since) = (screen.ticks(), stalls::stolen(), Instant::now());
         let bare = cluster.bare(&wire.kubeconfig);
         let stalls = Stalls::watch();
         let mut took = Vec::new();
@@ -129,6 +129,8 @@ fn measure(size: &Size) {
         }
         let spent = (screen.ticks() - ticks) as f64 / 100.0 * 60.0 / since.elapsed().as_secs_f64();
         row("  CPU a minute", &format!("{spent:.2} s"), "");
+        let share = (stalls::stolen() - stolen) as f64 / since.elapsed().as_secs_f64();
+        row("  taken from this machine by its host", &format!("{share:.1} % of a processor"), "");
     }
     row("resident memory afterwards", &format!("{:.1} MB", screen.resident() as f64 * 1024.0 / 1e6), "at most 60 MB");
     cluster.empty();
