@@ -272,6 +272,59 @@ fn worst_first_then_oldest_and_the_merely_unknown_last() {
     assert!(book.firing(Severity::Critical) >= 1);
 }
 
+/// Finds something or mentions nothing, as rules do that list only what is wrong.
+struct Terse(std::sync::atomic::AtomicBool);
+
+impl Rule for Terse {
+    fn id(&self) -> RuleId {
+        RuleId("terse")
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Warning
+    }
+
+    fn fires_when(&self) -> &'static str {
+        ""
+    }
+
+    fn runbook(&self) -> &'static str {
+        ""
+    }
+
+    fn judge(&self, _: &Model, _: Timestamp) -> Vec<(ObjectRef, Finding)> {
+        if !self.0.load(std::sync::atomic::Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let firing = Firing {
+            severity: Severity::Warning,
+            sentence: "so".into(),
+            why: String::new(),
+            next: String::new(),
+            action: None,
+            evidence_since: None,
+        };
+        vec![(ObjectRef::pod("a", "b"), Finding::Firing(firing))]
+    }
+}
+
+#[test]
+fn what_a_terse_rule_finds_after_a_look_at_nothing_began_then() {
+    let rule = Terse(std::sync::atomic::AtomicBool::new(false));
+    let settings = Settings::default();
+    let turns = |book: &mut AlertBook, model: &Model, finds: bool, seconds| {
+        rule.0.store(finds, std::sync::atomic::Ordering::Relaxed);
+        book.review_with(&[&rule], model, &settings, at(seconds)).len()
+    };
+    // Before anybody has answered, finding nothing is no look.
+    let mut book = AlertBook::default();
+    assert_eq!(turns(&mut book, &Model::default(), false, 0), 0);
+    assert_eq!(turns(&mut book, &healthy_at(0), true, 1), 0, "it was so before");
+    let mut book = AlertBook::default();
+    assert_eq!(turns(&mut book, &healthy_at(0), false, 0), 0);
+    assert_eq!(turns(&mut book, &healthy_at(1), true, 1), 1, "it began");
+}
+
 /// What may happen to a console that has lost its sight: time, and complaints of feeds. Nothing in it says that all is well.
 #[derive(Debug, Clone)]
 enum Blindness {

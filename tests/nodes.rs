@@ -10,16 +10,19 @@
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use baowatch::app::alerts::{Finding, Severity, rules};
 use baowatch::app::id::{FeedId, ObjectRef};
 use baowatch::app::model::Model;
+use baowatch::app::model::consumers::PodLife;
 use baowatch::app::model::fact::{Fact, Report};
 use baowatch::app::model::fold;
 use baowatch::app::model::nodes::{Figure, Longhorn, Manager, NodeSeen, Source, UsageSeen, VolumeSeen};
 use baowatch::app::model::table::Delta;
 use baowatch::app::nodes::{evicted, views};
 use baowatch::app::trouble::{Trouble, TroubleKind};
+use proptest::prelude::*;
 use world::at;
 use world::fed::healthy_at;
 
@@ -175,4 +178,49 @@ fn longhorns_manager_is_told_with_what_hangs_on_it() {
     told(&mut model, FeedId::Usage, Fact::Usage(seen), 0);
     let Finding::Firing(firing) = finds(&model, "longhorn-memory", "instance-manager-1", 1) else { panic!("quiet") };
     assert!(firing.why.contains("1 attached volume") && firing.why.contains("data/data-openbao-0"), "{firing:?}");
+}
+
+proptest! {
+    #[test]
+    fn what_pods_request_of_a_node_is_their_sum_whatever_came_when(
+        steps in prop::collection::vec((0_u8..6, 0_u8..6, 0_u8..4, 0_u64..3), 1..40)
+    ) {
+        let pod = |n: u8, place: u8, requests: u64| PodLife {
+            object: ObjectRef::pod(if n.is_multiple_of(2) { "a" } else { "b" }, &format!("pod-{n}")),
+            owner: None,
+            node: if place == 0 { "".into() } else { format!("node-{place}").into() },
+            revision: "".into(),
+            containers: Vec::new(),
+            init: Vec::new(),
+            oom_killed: None,
+            evicted: false,
+            deleting: false,
+            component: None,
+            requests: requests * GI,
+        };
+        let mut model = healthy_at(0);
+        told(&mut model, FeedId::Containers, Fact::Containers(Delta::whole(Vec::new())), 0);
+        for (step, n, place, requests) in steps {
+            let delta = match step {
+                0 => Delta::whole([pod(n, place, requests), pod((n + 1) % 6, place, 1)]),
+                1 => Delta::Part {
+                    kind: "Pod".into(),
+                    namespace: Some("a".into()),
+                    rows: vec![Arc::new(pod(n / 2 * 2, place, requests))],
+                },
+                2 => Delta::Gone(vec![pod(n, place, requests).object]),
+                3 => Delta::Same,
+                _ => Delta::put([pod(n, place, requests), pod(n, (place + 1) % 4, requests)]),
+            };
+            told(&mut model, FeedId::Containers, Fact::Containers(delta), 0);
+            let mut sums: BTreeMap<String, (u32, u64)> = BTreeMap::new();
+            for pod in model.containers.as_ref().unwrap().iter().filter(|pod| !pod.node.is_empty()) {
+                let sum = sums.entry(pod.node.to_string()).or_default();
+                *sum = (sum.0 + 1, sum.1 + pod.requests);
+            }
+            let kept: BTreeMap<String, (u32, u64)> =
+                model.loads.iter().map(|(node, load)| (node.to_string(), (load.pods, load.requests))).collect();
+            prop_assert_eq!(kept, sums);
+        }
+    }
 }

@@ -251,6 +251,28 @@ fn a_change_of_identity_is_told_and_remembered_for_the_session() {
 }
 
 #[test]
+fn another_identity_behind_the_same_name_is_told_by_what_differs() {
+    let with = |policies: &[&str], entity: &str| {
+        let policies: Vec<String> = policies.iter().map(|policy| (*policy).to_owned()).collect();
+        seen(|_, s| {
+            s.policies = policies;
+            s.entity = entity.into();
+        })
+    };
+    let rows = [
+        (with(&["a"], ""), with(&["a", "b"], ""), "is another token-wizard: it has b besides"),
+        (with(&["a", "b"], ""), with(&["a"], ""), "is another token-wizard: it lost b"),
+        (with(&["a"], ""), with(&["b"], ""), "is another token-wizard: it has b now, it had a"),
+        (with(&["a"], "one"), with(&["a"], "two"), "is token-wizard still, of another entity"),
+    ];
+    for (before, after, says) in rows {
+        let mut model = told(before);
+        tell(&mut model, 60, after);
+        assert_eq!(model.timeline.newest_first().next().unwrap().says, says);
+    }
+}
+
+#[test]
 fn what_is_not_seen_is_unknown_and_what_is_not_there_is_nothing() {
     let unknown = |model: &Model, seconds| {
         let judged = rules::find("token-drift").unwrap().judge(model, at(seconds));

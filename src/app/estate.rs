@@ -24,11 +24,12 @@ pub fn namespace_ref(path: &str) -> ObjectRef {
     ObjectRef::new("Namespace", "", path)
 }
 
-/// Namespaces with a seal of their own, sealed ones first.
-pub fn sealable(model: &Model) -> Vec<&NamespaceSeen> {
+/// Namespaces with a seal of their own, and those of which nobody can tell; sealed ones first.
+pub fn with_seals(model: &Model) -> Vec<&NamespaceSeen> {
     let all = seen(model).and_then(|seen| seen.namespaces.as_ref().ok());
-    let mut own: Vec<&NamespaceSeen> = all.into_iter().flatten().filter(|one| one.sealable()).collect();
-    own.sort_by_key(|one| (one.sealed != Some(true), one.path.clone()));
+    let seals = |one: &&NamespaceSeen| one.sealable() || one.unread.is_some();
+    let mut own: Vec<&NamespaceSeen> = all.into_iter().flatten().filter(seals).collect();
+    own.sort_by_key(|one| (one.sealed != Some(true), one.sealed.is_some(), one.path.clone()));
     own
 }
 

@@ -439,3 +439,14 @@ const fn synced(word: Word, dire: bool) -> (Grade, &'static str) {
         Word::Emptied => (Grade::Broken, "emptied"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_is_broken_where_what_reads_it_cannot_start() {
+        assert_eq!(synced(Word::Behind, true).0, Grade::Broken);
+        assert_eq!(synced(Word::Behind, false).0, Grade::Waits);
+    }
+}

@@ -305,7 +305,7 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
         namespace: String::new(),
         mount: mount.into(),
         role: role.into(),
-        account: (mount != "jwt").then(|| (namespace.clone(), "web".to_owned())),
+        accounts: vec![(namespace.clone(), "web".to_owned())],
         needs: vec![(path.to_owned(), "read".to_owned())],
     };
     let logins = vec![
@@ -316,6 +316,7 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
         made("jwt", "web", "kv/data/shop/web"),
         made("jwt", "missing", "kv/data/shop/web"),
         made("nowhere", "web", "kv/data/shop/web"),
+        made("nowhere", "job", "kv/data/shop/web"),
         made("unready", "web", "kv/data/shop/web"),
     ];
     let seen = look(&vault, logins).await;
@@ -325,7 +326,9 @@ async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them()
     assert_eq!(other, &[format!("it does not let ServiceAccount {namespace}/web in")]);
     assert_eq!(role(&seen, "jwt", "web").wrong, ["policy gone does not exist"], "and what is read is allowed");
     assert_eq!(role(&seen, "jwt", "missing").wrong, ["this role does not exist"]);
-    assert_eq!(role(&seen, "nowhere", "web").wrong, ["no auth method is mounted at nowhere"]);
+    for name in ["web", "job"] {
+        assert_eq!(role(&seen, "nowhere", name).wrong, ["no auth method is mounted at nowhere"], "{name}");
+    }
     let mounted = |path: &str| {
         let mount = seen.mounts.as_ref().unwrap().iter().find(|mount| mount.path == path).unwrap();
         (mount.kind.as_str(), mount.version)

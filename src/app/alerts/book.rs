@@ -225,12 +225,12 @@ impl AlertBook {
     ) {
         let findings = rule.judge(model, now);
         let first = !self.looked.contains(&rule.id());
+        // Nothing found by a rule that could look is a look too: what it finds next began after it.
         let blind = !findings.is_empty() && findings.iter().all(|(_, found)| matches!(found, Finding::Unknown(_)));
-        let looked = if findings.is_empty() {
-            let spoke = |feed: &FeedId| model.feeds.get(feed).is_some_and(FeedHealth::spoke);
-            !rule.rests_on().is_empty() && rule.rests_on().iter().all(spoke)
-        } else {
-            !blind
+        let looked = match (findings.is_empty(), rule.rests_on()) {
+            (false, _) => !blind,
+            (true, []) => !model.feeds.is_empty() && model.feeds.values().all(FeedHealth::spoke),
+            (true, rests_on) => rests_on.iter().all(|feed| model.feeds.get(feed).is_some_and(FeedHealth::spoke)),
         };
         if looked {
             self.looked.insert(rule.id());

@@ -39,6 +39,8 @@ pub struct AuthSpec {
 pub struct MethodSpec {
     /// The role; `appRole` has none.
     pub role: String,
+    /// `serviceAccount`: one of the namespace of the object that logs in; `kubernetes` and `jwt` alone have one.
+    pub account: String,
     /// VaultAuthGlobal: its own mount.
     pub mount: String,
     /// VaultAuthGlobal: its own namespace in the vault.
@@ -64,6 +66,8 @@ pub struct Merged {
     pub mount: String,
     /// The role.
     pub role: String,
+    /// The ServiceAccount, of the namespace of whoever logs in.
+    pub account: String,
     /// The namespace in the vault.
     pub namespace: String,
     /// The VaultConnection; `None` where it is the operator's own and nobody knows where that runs.
@@ -130,9 +134,11 @@ pub fn merged<'a>(
     let own_default = home == Some(auth.namespace.as_str()) && auth.name == DEFAULT && spec.connection.is_empty();
     let mut connection = if own_default { DEFAULT.to_owned() } else { spec.connection.clone() };
     let role = |method: &str| spec.methods.get(method).map(|own| own.role.clone()).unwrap_or_default();
+    let account = |method: &str| spec.methods.get(method).map(|own| own.account.clone()).unwrap_or_default();
     let mut login = Merged {
         mount: spec.mount.clone(),
         role: role(&spec.method),
+        account: account(&spec.method),
         namespace: spec.namespace.clone(),
         ..Merged::default()
     };
@@ -153,6 +159,7 @@ pub fn merged<'a>(
                 }
                 let of_method = of_method.unwrap_or(&nothing);
                 login.role = first([&role(&method), &of_method.role, ""]);
+                login.account = first([&account(&method), &of_method.account, ""]);
                 login.mount = first([&spec.mount, &of_method.mount, &global.mount]);
                 login.namespace = first([&spec.namespace, &of_method.namespace, &global.namespace]);
                 connection = first([&connection, &global.connection, ""]);
@@ -278,7 +285,9 @@ mod tests {
 
     fn methods(of: &[(&str, &str, &str, &str)]) -> BTreeMap<String, MethodSpec> {
         let one = |(method, role, mount, namespace): &(&str, &str, &str, &str)| {
-            let spec = MethodSpec { role: (*role).into(), mount: (*mount).into(), namespace: (*namespace).into() };
+            let account = if role.is_empty() { String::new() } else { format!("{role}-account") };
+            let spec =
+                MethodSpec { role: (*role).into(), account, mount: (*mount).into(), namespace: (*namespace).into() };
             ((*method).to_owned(), spec)
         };
         of.iter().map(one).collect()
@@ -322,6 +331,8 @@ mod tests {
                 (mount, role, namespace),
                 "{spec:?}"
             );
+            let account = if role.is_empty() { String::new() } else { format!("{role}-account") };
+            assert_eq!(login.account, account, "{spec:?}");
             assert_eq!(login.connection.map(|to| to.path()), Some(connection.to_owned()), "{spec:?}");
             assert_eq!((login.global, login.gap), (Some(global.clone()), None), "{spec:?}");
         }

@@ -122,6 +122,17 @@ impl Named for SyncSeen {
     }
 }
 
+/// What a VaultAuth or a store of ESO says of its login.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LoginSaid {
+    /// The auth method's mount.
+    pub mount: String,
+    /// The role.
+    pub role: String,
+    /// The ServiceAccount that logs in: its namespace, and its name. Without a namespace it is that of whoever goes through.
+    pub account: Option<(String, String)>,
+}
+
 /// What only some kinds have.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -171,8 +182,8 @@ pub struct SyncDetail {
     pub error: Option<String>,
     /// VaultAuth, VaultAuthGlobal: what they say of logging in.
     pub auth: Option<Box<AuthSpec>>,
-    /// VaultAuth and stores: the mount and role of the login, by its own words alone.
-    pub login: Option<(String, String)>,
+    /// VaultAuth and stores: the login, by its own words alone.
+    pub login: Option<Box<LoginSaid>>,
     /// ESO: it takes values from a generator of this kind and name. A ClusterGenerator names the kind that it stands for.
     pub generator: Option<(String, String)>,
     /// ESO: all the generators that it names, of the kinds that are followed.

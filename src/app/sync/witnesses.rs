@@ -166,7 +166,7 @@ impl<'a> Witnesses<'a> {
     /// The role with which a login or a store logs in.
     pub(super) fn role_of(&self, way: &ObjectRef) -> Option<String> {
         let merged = self.model.login(way).map(|login| login.role);
-        merged.or_else(|| self.object(way)?.detail.login.clone().map(|(_, role)| role))
+        merged.or_else(|| self.object(way)?.detail.login.as_ref().map(|login| login.role.clone()))
     }
 
     /// Why an object of this name may not be read, where it may not: nobody can tell whether it exists.

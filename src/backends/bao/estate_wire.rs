@@ -88,11 +88,15 @@ pub fn policies(role: &Value) -> Vec<String> {
     all
 }
 
-/// Whether a role of Kubernetes auth lets this ServiceAccount in; `None` where it does not say in names.
+/// Whether a role of Kubernetes or JWT auth lets this ServiceAccount in; `None` where it does not say in names.
 pub fn lets_in(role: &Value, namespace: &str, account: &str) -> Option<bool> {
     let list = |key: &str| role.get(key).and_then(Value::as_array).filter(|all| !all.is_empty());
     let holds =
         |all: &Vec<Value>, name: &str| all.iter().filter_map(Value::as_str).any(|one| one == "*" || one == name);
+    let subject = role.get("bound_subject").and_then(Value::as_str).unwrap_or_default();
+    if let Some(bound) = subject.strip_prefix("system:serviceaccount:") {
+        return Some(bound.split_once(':') == Some((namespace, account)));
+    }
     let names = list("bound_service_account_names")?;
     // A selector of namespaces' labels cannot be judged from here.
     let selector = role.get("bound_service_account_namespace_selector").and_then(Value::as_str).unwrap_or_default();
@@ -138,6 +142,8 @@ mod tests {
         assert_eq!(lets_in(&role, "shop", "db"), Some(false));
         assert_eq!(lets_in(&role, "other", "web"), Some(false));
         assert_eq!(lets_in(&json!({"bound_audiences": ["x"]}), "shop", "web"), None);
+        let jwt = json!({"bound_subject": "system:serviceaccount:shop:web"});
+        assert_eq!((lets_in(&jwt, "shop", "web"), lets_in(&jwt, "shop", "job")), (Some(true), Some(false)));
         assert_eq!(policies(&role), ["shop", "default"]);
         assert_eq!(policies(&json!({"policies": ["a"], "token_no_default_policy": true})), ["a"]);
     }

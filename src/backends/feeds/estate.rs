@@ -1,6 +1,7 @@
 //! The vault's estate, asked with a token: audit devices, mounts, auth methods with the logins that the cluster makes,
 //! namespaces with their own seals; and snapshots in a folder of this machine.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -209,10 +210,11 @@ impl EstateFeed {
                 return seen;
             }
         };
-        if let Some((namespace, account)) = &login.account
-            && estate_wire::lets_in(&role, namespace, account) == Some(false)
-        {
-            seen.wrong.push(format!("it does not let ServiceAccount {namespace}/{account} in"));
+        for (namespace, account) in &login.accounts {
+            if estate_wire::lets_in(&role, namespace, account) == Some(false) {
+                let account = clean(&format!("{namespace}/{account}"));
+                seen.wrong.push(format!("it does not let ServiceAccount {account} in"));
+            }
         }
         seen.policies = estate_wire::policies(&role);
         let mut policies = Policies::default();
@@ -275,15 +277,24 @@ fn unread(path: &str, trouble: Trouble) -> NamespaceSeen {
 
 /// One login for each role, with all that is read through it.
 fn merged(logins: Vec<Login>) -> Vec<Login> {
-    let mut all: BTreeMap<Login, Vec<(String, String)>> = BTreeMap::new();
-    for mut login in logins {
-        let needs = std::mem::take(&mut login.needs);
-        all.entry(login).or_default().extend(needs);
+    let mut all: BTreeMap<(String, String, String), Login> = BTreeMap::new();
+    for login in logins {
+        let key = (login.namespace.clone(), login.mount.clone(), login.role.clone());
+        match all.entry(key) {
+            Entry::Vacant(first) => drop(first.insert(login)),
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.accounts.extend(login.accounts);
+                known.needs.extend(login.needs);
+            }
+        }
     }
-    let whole = all.into_iter().map(|(login, mut needs)| {
-        needs.sort();
-        needs.dedup();
-        Login { needs, ..login }
+    let whole = all.into_values().map(|mut login| {
+        login.accounts.sort();
+        login.accounts.dedup();
+        login.needs.sort();
+        login.needs.dedup();
+        login
     });
     whole.collect()
 }
@@ -337,15 +348,15 @@ mod tests {
 
     #[test]
     fn one_login_a_role() {
-        let login = |path: &str| Login {
+        let login = |path: &str, account: &str| Login {
             namespace: String::new(),
             mount: "kubernetes".into(),
             role: "shop".into(),
-            account: None,
+            accounts: vec![("shop".into(), account.into())],
             needs: vec![(path.into(), "read".into())],
         };
-        let all = merged(vec![login("kv/data/b"), login("kv/data/a"), login("kv/data/b")]);
+        let all = merged(vec![login("kv/data/b", "web"), login("kv/data/a", "web"), login("kv/data/b", "job")]);
         assert_eq!(all.len(), 1);
-        assert_eq!(all[0].needs.len(), 2);
+        assert_eq!((all[0].needs.len(), all[0].accounts.len()), (2, 2));
     }
 }

@@ -42,8 +42,8 @@ pub struct Login {
     pub mount: String,
     /// The role.
     pub role: String,
-    /// Namespace and name of the ServiceAccount, where one logs in.
-    pub account: Option<(String, String)>,
+    /// Namespaces and names of the ServiceAccounts that log in, where they are known.
+    pub accounts: Vec<(String, String)>,
     /// API paths without `/v1/`, each with the capability that is needed: `kv/data/shop/web` and `read`.
     pub needs: Vec<(String, String)>,
 }

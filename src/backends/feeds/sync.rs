@@ -383,16 +383,33 @@ impl Book {
     /// The logins that objects make, each with what is read through it.
     fn logins(&self) -> Vec<Login> {
         let mut through: BTreeMap<ObjectRef, Vec<VaultPath>> = BTreeMap::new();
-        for (way, path) in self.all().flat_map(|seen| self.placed(seen)) {
-            if let Some(way) = way {
+        let mut users: BTreeMap<ObjectRef, BTreeSet<&str>> = BTreeMap::new();
+        for seen in self.all() {
+            for (way, path) in self.placed(seen) {
+                let Some(way) = way else { continue };
+                users.entry(way.clone()).or_default().insert(seen.object.namespace.as_str());
                 through.entry(way).or_default().push(path);
             }
         }
         let logins = self.all().filter_map(|seen| {
             let merged = self.merged(seen);
-            let (mount, role) = match &merged {
-                Some(login) => (login.mount.clone(), login.role.clone()),
-                None => seen.detail.login.clone()?,
+            let (mount, role, account) = match &merged {
+                Some(login) => {
+                    let account = Some((String::new(), login.account.clone()));
+                    (login.mount.clone(), login.role.clone(), account.filter(|(_, name)| !name.is_empty()))
+                }
+                None => {
+                    let said = seen.detail.login.as_deref()?.clone();
+                    (said.mount, said.role, said.account)
+                }
+            };
+            // One that names no namespace is looked for where the object lies that logs in.
+            let accounts = match account {
+                Some((namespace, name)) if namespace.is_empty() => {
+                    let of = users.get(&seen.object).into_iter().flatten();
+                    of.map(|namespace| ((*namespace).to_owned(), name.clone())).collect()
+                }
+                account => account.into_iter().collect(),
             };
             let read = through.get(&seen.object).map_or(&[][..], Vec::as_slice);
             // Its own first: what goes through it may name another below that.
@@ -400,7 +417,7 @@ impl Book {
             let own = own.filter(|own| !own.is_empty());
             let namespace = own.or_else(|| Some(read.first()?.namespace.to_string())).unwrap_or_default();
             let needs: BTreeSet<(String, String)> = read.iter().filter_map(need).collect();
-            Some(Login { namespace, mount, role, account: None, needs: needs.into_iter().collect() })
+            Some(Login { namespace, mount, role, accounts, needs: needs.into_iter().collect() })
         });
         logins.filter(|login| !login.mount.is_empty() && !login.role.is_empty()).collect()
     }

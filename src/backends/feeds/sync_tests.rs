@@ -218,7 +218,7 @@ fn the_places_that_are_asked_lie_where_the_ways_lead() {
             "VaultAuth",
             "login",
             serde_json::json!({"method": "kubernetes", "mount": "kubernetes",
-            "namespace": "crew", "kubernetes": {"role": "web"}}),
+            "namespace": "crew", "kubernetes": {"role": "web", "serviceAccount": "reader"}}),
         ),
         object(
             vso,
@@ -240,6 +240,32 @@ fn the_places_that_are_asked_lie_where_the_ways_lead() {
     let SyncNames::Served { paths, .. } = book.names() else { panic!() };
     let words: Vec<String> = paths.iter().map(VaultPath::words).collect();
     assert_eq!(words, ["crew/kv/a", "team/kv1/x", "team/kv2/x"]);
-    let logins: Vec<_> = book.logins().into_iter().map(|login| (login.namespace, login.role, login.needs)).collect();
-    assert_eq!(logins, [("crew".into(), "web".into(), vec![("kv/data/a".into(), "read".into())])]);
+    let login = book.logins().remove(0);
+    assert_eq!((login.namespace.as_str(), login.role.as_str()), ("crew", "web"));
+    assert_eq!(login.needs, [("kv/data/a".into(), "read".into())]);
+    assert_eq!(login.accounts, [("shop".into(), "reader".into())], "of the namespace of the object that logs in");
+    // A store of its namespace takes an account of that; one of the cluster says of which, or takes its user's.
+    let kubernetes = |account: serde_json::Value| {
+        serde_json::json!({"provider": {"vault": {"path": "kv", "version": "v2", "auth": {"kubernetes":
+            {"mountPath": "kubernetes", "role": "web", "serviceAccountRef": account}}}}})
+    };
+    let reads = |name: &str, kind: &str| {
+        let spec = serde_json::json!({"secretStoreRef": {"name": "one", "kind": kind},
+            "data": [{"secretKey": "a", "remoteRef": {"key": "x"}}]});
+        object(eso, "ExternalSecret", name, spec)
+    };
+    for (kind, account, of) in [
+        ("SecretStore", serde_json::json!({"name": "eso", "namespace": "else"}), "shop"),
+        ("ClusterSecretStore", serde_json::json!({"name": "eso", "namespace": "else"}), "else"),
+        ("ClusterSecretStore", serde_json::json!({"name": "eso"}), "shop"),
+    ] {
+        let mut store = serde_json::json!({"apiVersion": eso, "kind": kind, "metadata": {"name": "one"},
+            "spec": kubernetes(account)});
+        if kind == "SecretStore" {
+            store["metadata"]["namespace"] = "shop".into();
+        }
+        let mut book = Book::default();
+        book.noted(Delta::whole(vec![sync_digest::digest(&store).unwrap(), reads("till", kind)]));
+        assert_eq!(book.logins().remove(0).accounts, [(of.to_owned(), "eso".to_owned())], "{kind}");
+    }
 }

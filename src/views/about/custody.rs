@@ -40,9 +40,7 @@ fn found(file: &CustodySeen, page: &mut Page<'_>) {
         CustodyState::Missing => page.fact("found", "nothing"),
         CustodyState::Elsewhere { host } => page.fact("found", &format!("only {host} can look: it lies there")),
         CustodyState::Unreadable(trouble) => {
-            page.fact("found", &trouble.what);
-            page.fact("", &trouble.why);
-            page.hang(Role::Accent, "          → ", Role::Plain, &trouble.next);
+            page.trouble("found", trouble);
         }
     }
 }

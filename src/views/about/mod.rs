@@ -10,6 +10,7 @@ use crate::app::alerts::{Alert, AlertState, Severity, rules};
 use crate::app::id::ObjectRef;
 use crate::app::model::sync::is_sync_kind;
 use crate::app::state::State;
+use crate::app::trouble::Trouble;
 
 mod application;
 mod custody;
@@ -141,6 +142,13 @@ impl Page<'_> {
     fn state(&mut self, label: &str, mark: Mark, word: &str) {
         let label = format!("{} ", fmt::left(label, LABEL - 1));
         self.hang(Role::Dim, &label, mark.role(), &format!("{} {word}", self.look.glyph(mark)));
+    }
+
+    /// What happened, why, and what to do next.
+    fn trouble(&mut self, label: &str, trouble: &Trouble) {
+        self.fact(label, &trouble.what);
+        self.fact("", &trouble.why);
+        self.hang(Role::Accent, "          → ", Role::Plain, &trouble.next);
     }
 
     fn feeds(&mut self, state: &State, feeds: &[crate::app::id::FeedId]) {

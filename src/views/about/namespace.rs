@@ -18,7 +18,9 @@ pub(super) fn facts(state: &State, path: &str, page: &mut Page<'_>) {
     if let Some(seen) = &state.model.estate {
         page.fact("seen", &fmt::when(state.now, seen.at));
     }
-    if one.sealed == Some(true) {
+    if let Some(trouble) = &one.unread {
+        page.trouble("because", trouble);
+    } else if one.sealed == Some(true) {
         page.hang(Role::Accent, "          → ", Role::Plain, &format!("bao namespace unseal {path}"));
     } else if one.sealable() {
         page.fact("proof", "its shares can be proven while it is open: baowatch act run prove-keys Namespace/NAME");

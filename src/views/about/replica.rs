@@ -8,7 +8,7 @@ use crate::app::state::State;
 use crate::app::time::quiet;
 use crate::views::fmt;
 use crate::views::panes::vault::{FEEDS, condition};
-use crate::views::theme::{Mark, Role};
+use crate::views::theme::Mark;
 
 pub(super) fn facts(state: &State, name: &str, page: &mut Page<'_>) {
     let Some(replica) = state.model.replica(name) else { return };
@@ -23,9 +23,7 @@ pub(super) fn facts(state: &State, name: &str, page: &mut Page<'_>) {
     match replica.answer.as_ref().map(|answer| &answer.value) {
         Some(SealAnswer::Said(seen)) => said(seen, page),
         Some(SealAnswer::Silent(trouble)) => {
-            page.fact("silent", &trouble.what);
-            page.fact("", &trouble.why);
-            page.hang(Role::Accent, "          → ", Role::Plain, &trouble.next);
+            page.trouble("silent", trouble);
         }
         None => {}
     }

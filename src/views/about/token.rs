@@ -35,9 +35,7 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         }
         TokenAnswer::Dead => page.fact("vault", "does not accept it: expired, revoked, used up or of another vault"),
         TokenAnswer::NoToken(trouble) | TokenAnswer::Unseen(trouble) => {
-            page.fact("because", &trouble.what);
-            page.fact("", &trouble.why);
-            page.hang(Role::Accent, "          → ", Role::Plain, &trouble.next);
+            page.trouble("because", trouble);
         }
     }
     file(state, token, page);

@@ -43,7 +43,7 @@ fn moved(old: &TokenSeen, new: &TokenSeen) -> Option<(String, String, Tone)> {
 
 fn changed(was: &TokenSays, is: &TokenSays, file: &str) -> Option<(String, String, Tone)> {
     if was.identity() != is.identity() {
-        return Some((format!("is {} now, it was {}", named(is), named(was)), file.to_owned(), Tone::Grave));
+        return Some((became(was, is), file.to_owned(), Tone::Grave));
     }
     if !was.same_token(is) {
         return Some((format!("was replaced by another {}", named(is)), file.to_owned(), Tone::Plain));
@@ -56,4 +56,23 @@ fn changed(was: &TokenSays, is: &TokenSays, file: &str) -> Option<(String, Strin
 
 fn named(says: &TokenSays) -> &str {
     if says.display_name.is_empty() { "a token without a name" } else { &says.display_name }
+}
+
+/// What makes it somebody else: its name, or behind the same name its policies or its entity.
+fn became(was: &TokenSays, is: &TokenSays) -> String {
+    let name = named(is);
+    if was.display_name != is.display_name {
+        return format!("is {name} now, it was {}", named(was));
+    }
+    let lacks = |one: &TokenSays, other: &TokenSays| {
+        let names: Vec<&str> =
+            one.policies.iter().filter(|policy| !other.policies.contains(policy)).map(String::as_str).collect();
+        names.join(", ")
+    };
+    match (lacks(is, was), lacks(was, is)) {
+        (gained, lost) if gained.is_empty() && lost.is_empty() => format!("is {name} still, of another entity"),
+        (gained, lost) if lost.is_empty() => format!("is another {name}: it has {gained} besides"),
+        (gained, lost) if gained.is_empty() => format!("is another {name}: it lost {lost}"),
+        (gained, lost) => format!("is another {name}: it has {gained} now, it had {lost}"),
+    }
 }

@@ -107,7 +107,7 @@ fn vault(state: &State) -> Vec<Row> {
         .replicas
         .iter()
         .map(|replica| Row::new(replica.name.clone(), ObjectRef::pod(namespace, &replica.name)));
-    let namespaces = estate::sealable(&state.model).into_iter().map(|one| Row {
+    let namespaces = estate::with_seals(&state.model).into_iter().map(|one| Row {
         badness: u8::from(one.sealed == Some(true)),
         ..Row::new(format!("namespace {}", one.path), estate::namespace_ref(&one.path))
     });

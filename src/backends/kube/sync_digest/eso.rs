@@ -7,7 +7,9 @@ use smol_str::SmolStr;
 use super::{cleaned, duration, list, moment, text};
 use crate::app::id::ObjectRef;
 use crate::app::model::paths::{EngineKind, VaultPath};
-use crate::app::model::sync::{LabelTest, StoreSelector, SyncKind, SyncSeen, SyncWindow, SyncWindows, generator_kind};
+use crate::app::model::sync::{
+    LabelTest, LoginSaid, StoreSelector, SyncKind, SyncSeen, SyncWindow, SyncWindows, generator_kind,
+};
 use crate::app::text::clean;
 use crate::backends::kube::at::At as _;
 
@@ -131,7 +133,14 @@ pub(super) fn store(object: &Value, seen: &mut SyncSeen) {
     seen.detail.login = methods.iter().find_map(|(method, mount)| {
         let auth = vault.at(&format!("/auth/{method}"))?;
         let mount = cleaned(auth, &format!("/{mount}")).unwrap_or_else(|| (*method).to_lowercase());
-        Some((mount, cleaned(auth, "/role").unwrap_or_default()))
+        let named =
+            auth.at("/serviceAccountRef").or_else(|| auth.at("/kubernetesServiceAccountToken/serviceAccountRef"));
+        // A SecretStore takes those of its own namespace alone.
+        let account = named.and_then(|named| {
+            let of = cleaned(named, "/namespace").filter(|_| seen.object.namespace.is_empty());
+            Some((of.unwrap_or_else(|| seen.object.namespace.to_string()), cleaned(named, "/name")?))
+        });
+        Some(Box::new(LoginSaid { mount, role: cleaned(auth, "/role").unwrap_or_default(), account }))
     });
 }
 

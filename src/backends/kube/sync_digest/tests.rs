@@ -57,7 +57,8 @@ fn a_key_is_found_in_the_mount_of_its_store() {
     let seen = object("shop/pay");
     assert_eq!(seen.refresh, Some(SignedDuration::from_hours(1)));
     assert_eq!(seen.secret, Some(ObjectRef::secret("pay", "web")));
-    assert_eq!(store(Some("kv")).detail.login, Some(("kubernetes".into(), "pay".into())));
+    let login = *store(Some("kv")).detail.login.unwrap();
+    assert_eq!((login.mount.as_str(), login.role.as_str(), login.account), ("kubernetes", "pay", None));
     assert_eq!(store(Some("kv")).sources[0].engine, EngineKind::Kv2);
 }
 

@@ -7,7 +7,7 @@ use super::{cleaned, duration, epoch, flag, list, moment, seconds, text};
 use crate::app::id::ObjectRef;
 use crate::app::model::auths::{AuthSpec, GlobalRef, MethodSpec};
 use crate::app::model::paths::{EngineKind, VaultPath};
-use crate::app::model::sync::SyncSeen;
+use crate::app::model::sync::{LoginSaid, SyncSeen};
 use crate::app::text::clean;
 use crate::backends::kube::at::At as _;
 
@@ -53,7 +53,8 @@ pub(super) fn certificate(object: &Value, seen: &mut SyncSeen) {
 pub(super) fn auth(object: &Value, seen: &mut SyncSeen) {
     let method = text(object, "/spec/method").unwrap_or_default();
     let role = cleaned(object, &format!("/spec/{method}/role")).unwrap_or_default();
-    seen.detail.login = Some((cleaned(object, "/spec/mount").unwrap_or_default(), role));
+    let mount = cleaned(object, "/spec/mount").unwrap_or_default();
+    seen.detail.login = Some(Box::new(LoginSaid { mount, role, account: None }));
     seen.detail.through = reference(object, seen, "/spec/vaultConnectionRef", "VaultConnection");
     seen.detail.auth = Some(Box::new(said(object, ["/spec/method", "/spec/mount", "/spec/namespace"])));
     // Whoever logs in with it and names no namespace reads in this one.
@@ -75,6 +76,7 @@ fn said(object: &Value, [method, mount, namespace]: [&str; 3]) -> AuthSpec {
         let said = object.at(&format!("/spec/{method}")).filter(|said| said.is_object())?;
         let spec = MethodSpec {
             role: cleaned(said, "/role").unwrap_or_default(),
+            account: cleaned(said, "/serviceAccount").unwrap_or_default(),
             mount: bare(cleaned(said, "/mount")),
             namespace: bare(cleaned(said, "/namespace")),
         };

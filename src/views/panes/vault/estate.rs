@@ -70,9 +70,9 @@ pub fn namespace_seal(one: &NamespaceSeen) -> (Mark, String) {
     }
 }
 
-/// Rows for namespaces with a seal of their own.
+/// Rows for namespaces with a seal of their own, or with one that may not be read.
 pub(super) fn namespaces(state: &State, look: &Look, room: Room) -> Vec<Entry> {
-    let own = estate::sealable(&state.model);
+    let own = estate::with_seals(&state.model);
     let cells: Vec<Vec<Cell>> = own
         .iter()
         .map(|one| {
@@ -92,7 +92,12 @@ pub(super) fn namespaces(state: &State, look: &Look, room: Room) -> Vec<Entry> {
         entries.extend(lines.next().map(|line| Entry::note(2, line)));
     }
     for (one, line) in own.iter().zip(lines) {
-        let weight = if one.sealed == Some(true) { 0 } else { 5 };
+        // Those that may not be read have one line for all of them, which stays where rows do not.
+        let weight = match one.sealed {
+            Some(true) => 0,
+            Some(false) => 5,
+            None => 6,
+        };
         entries.push(Entry::row(format!("namespace {}", one.path), weight, line));
     }
     entries
@@ -166,7 +171,7 @@ fn hidden(seen: &EstateSeen, room: Room, notes: &mut Vec<(u8, Mark, String)>) {
     let troubles: Vec<&Trouble> = seen.namespaces.iter().flatten().filter_map(|one| one.unread.as_ref()).collect();
     let Some(first) = troubles.first() else { return };
     let more = troubles.len() - 1;
-    let words = if more == 0 { first.what.clone() } else { format!("{}, nor {more} more of them", first.what) };
+    let words = if more == 0 { first.what.clone() } else { format!("{}, and {more} more like it", first.what) };
     notes.push((3, Mark::Unknown, words));
     if room.zoomed && !first.next.is_empty() {
         notes.push((6, Mark::Absent, first.next.clone()));
@@ -245,7 +250,12 @@ fn inventory(seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String)>) {
         && !all.is_empty()
     {
         let own = all.iter().filter(|one| one.sealable()).count();
-        notes.push((7, Mark::Absent, format!("{}, {own} with a seal of its own", count(all.len(), "namespace"))));
+        let untold = match all.iter().filter(|one| one.unread.is_some()).count() {
+            0 => String::new(),
+            untold => format!(", {untold} of which that cannot be told"),
+        };
+        let words = format!("{}, {own} with a seal of its own{untold}", count(all.len(), "namespace"));
+        notes.push((7, Mark::Absent, words));
     }
 }
 
