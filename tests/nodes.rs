@@ -9,7 +9,7 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use baowatch::app::alerts::{Finding, Severity, rules};
@@ -49,6 +49,7 @@ fn usage(seconds: i64, percent: u64) -> UsageSeen {
         limit: 300,
         pods: Vec::new(),
         longhorn: None,
+        unread: Vec::new(),
     }
 }
 
@@ -192,8 +193,8 @@ proptest! {
             revision: "".into(),
             containers: Vec::new(),
             init: Vec::new(),
-            oom_killed: None,
-            evicted: false,
+            oom_killed: (requests == 1).then(|| at(0)),
+            evicted: requests == 2,
             deleting: false,
             component: None,
             requests: requests * GI,
@@ -221,6 +222,15 @@ proptest! {
             let kept: BTreeMap<String, (u32, u64)> =
                 model.loads.iter().map(|(node, load)| (node.to_string(), (load.pods, load.requests))).collect();
             prop_assert_eq!(kept, sums);
+            let mut struck: BTreeMap<String, BTreeSet<ObjectRef>> = BTreeMap::new();
+            for pod in model.containers.as_ref().unwrap().iter() {
+                if !pod.node.is_empty() && (pod.oom_killed.is_some() || pod.evicted) {
+                    struck.entry(pod.node.to_string()).or_default().insert(pod.object.clone());
+                }
+            }
+            let kept: BTreeMap<String, BTreeSet<ObjectRef>> =
+                model.struck.iter().map(|(node, pods)| (node.to_string(), pods.clone())).collect();
+            prop_assert_eq!(kept, struck);
         }
     }
 }

@@ -316,6 +316,7 @@ fn where_there_is_no_operator_nothing_is_said_and_where_nobody_may_look_nothing_
 /// Takes away the right to list these kinds.
 fn withhold(model: &mut Model, kinds: &[&str], now: jiff::Timestamp) {
     let part = |kind: &&str| Withheld {
+        beside: false,
         kind: (*kind).to_owned(),
         namespace: None,
         trouble: Trouble::denied(&format!("{kind}s cannot be listed"), "", &format!("Allow {kind}s in a ClusterRole")),

@@ -53,6 +53,8 @@ pub struct NodeView<'a> {
     pub full_in: Option<SignedDuration>,
     /// The vault's pods on it.
     pub vault: Vec<&'a str>,
+    /// Its pods that were killed for memory in the last hour, and those that were evicted and stand there still.
+    pub struck: (usize, usize),
     /// How bad it is: 3 is critical, 2 a warning, 1 worth a look.
     pub badness: u8,
 }
@@ -63,20 +65,23 @@ pub fn view<'a>(model: &'a Model, node: &'a NodeSeen, now: Timestamp) -> NodeVie
     let usage = fresh_usage(model, now);
     let used = usage.and_then(|usage| usage.figure(name, now));
     let percent = used.and_then(|used| node.percent(used.bytes));
-    let requests = usage.filter(|usage| usage.source == Source::Requests && sees_pods(model, now));
-    let requested = requests.and_then(|_| node.percent(model.loads.get(name).map_or(0, |load| load.requests)));
+    // Where nothing says what is used, what is requested is better than nothing.
+    let requests = usage.is_none_or(|usage| usage.source == Source::Requests) && sees_pods(model, now);
+    let requested = requests.then(|| node.percent(model.loads.get(name).map_or(0, |load| load.requests))).flatten();
     let full_in = used.and_then(|_| full_in(model, node, now)).filter(|left| *left <= AHEAD);
     let (warning, critical) = model.expect.limits("node-memory", HIGH, FULL);
     let vault = vault_pods(model, name);
+    let struck = (killed(model, name, now).len(), evicted_from(model, name).len());
     let soon = full_in.is_some_and(|left| left <= HOUR);
     let badness = match () {
         () if node.ready == Some(false) || percent.is_some_and(|percent| percent >= critical) => 3,
         () if !node.pressures.is_empty() => 3,
         () if percent.is_some_and(|percent| percent >= warning) || soon => 2,
-        () if node.cordoned => 1,
+        () if node.cordoned || struck != (0, 0) => 1,
         () => 0,
     };
-    NodeView { node, used, percent, requested, way: used.and_then(|_| way(model, node)), full_in, vault, badness }
+    let way = used.and_then(|_| way(model, node));
+    NodeView { node, used, percent, requested, way, full_in, vault, struck, badness }
 }
 
 /// All nodes, worst first; equals by what they use, those with the vault's pods first.
@@ -194,10 +199,15 @@ fn lives(model: &Model) -> impl Iterator<Item = &PodLife> {
     model.containers.iter().flat_map(Table::iter)
 }
 
+fn struck<'a>(model: &'a Model, node: &str) -> impl Iterator<Item = &'a PodLife> {
+    let table = model.containers.as_ref();
+    let here = model.struck.get(node).into_iter().flatten();
+    here.filter_map(move |object| table?.get(object))
+}
+
 /// Pods on this node that were killed for memory in the last hour, with when, the newest first.
 pub fn killed<'a>(model: &'a Model, node: &str, now: Timestamp) -> Vec<(&'a ObjectRef, Timestamp)> {
-    let mut killed: Vec<_> = lives(model)
-        .filter(|life| life.node == node)
+    let mut killed: Vec<_> = struck(model, node)
         .filter_map(|life| Some((&life.object, life.oom_killed?)))
         .filter(|(_, at)| age(now, *at) <= LATELY)
         .collect();
@@ -207,7 +217,7 @@ pub fn killed<'a>(model: &'a Model, node: &str, now: Timestamp) -> Vec<(&'a Obje
 
 /// Pods that were evicted from this node and still stand there as evicted.
 pub fn evicted_from<'a>(model: &'a Model, node: &str) -> Vec<&'a ObjectRef> {
-    lives(model).filter(|life| life.node == node && life.evicted).map(|life| &life.object).collect()
+    struck(model, node).filter(|life| life.evicted).map(|life| &life.object).collect()
 }
 
 /// What hangs on one instance manager of Longhorn.

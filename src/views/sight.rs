@@ -228,7 +228,7 @@ fn pace(feed: FeedId) -> i64 {
 pub fn troubled(state: &State) -> usize {
     let troubled = |feed: &&FeedId| match blindness(state, **feed) {
         Some(blind) => blind.mark != Mark::Absent,
-        None => state.model.withheld.contains_key(feed),
+        None => state.model.withholds_some(**feed),
     };
     FeedId::ALL.iter().filter(troubled).count()
 }

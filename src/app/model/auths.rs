@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Model;
 use super::paths::VaultPath;
-use super::sync::{Operator, OperatorSeen, SyncKind, SyncSeen};
+use super::sync::{LoginSaid, Operator, OperatorSeen, SyncKind, SyncSeen};
 use crate::app::id::{FeedId, ObjectRef};
 
 /// What VSO takes in its own namespace where an object names none.
@@ -76,6 +76,17 @@ pub struct Merged {
     pub global: Option<ObjectRef>,
     /// Why it is not known whole, or cannot be merged.
     pub gap: Option<Gap>,
+}
+
+impl Merged {
+    /// The same as what a store says of its login: the ServiceAccount is one of whoever goes through it.
+    pub fn said(&self) -> LoginSaid {
+        LoginSaid {
+            mount: self.mount.clone(),
+            role: self.role.clone(),
+            account: (!self.account.is_empty()).then(|| (String::new(), self.account.clone())),
+        }
+    }
 }
 
 /// What stands between an object and its login.

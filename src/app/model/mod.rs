@@ -28,13 +28,13 @@ pub mod unsealer;
 pub mod withheld;
 pub mod workload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::id::FeedId;
+use super::id::{FeedId, ObjectRef};
 use consumers::{ConsumerSeen, PodLife};
 use copies::CopySeen;
 use custody::CustodySeen;
@@ -173,6 +173,9 @@ pub struct Model {
     /// What the pods of each node come to.
     #[serde(default)]
     pub loads: BTreeMap<SmolStr, Load>,
+    /// Pods of each node that were killed for memory, or evicted and stand there still.
+    #[serde(default)]
+    pub struck: BTreeMap<SmolStr, BTreeSet<ObjectRef>>,
     /// Tokens.
     #[serde(default)]
     pub tokens: Option<Observed<Vec<TokenSeen>>>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::table::Named;
 use crate::app::id::ObjectRef;
+use crate::app::trouble::Trouble;
 
 /// One node. Source: `v1 Node`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,8 +75,11 @@ pub struct UsageSeen {
     pub limit: i64,
     /// Working set of the biggest pods and of the vault's, the biggest first.
     pub pods: Vec<PodUse>,
-    /// Longhorn, where it is installed.
+    /// Longhorn, where it is installed and may be seen.
     pub longhorn: Option<Longhorn>,
+    /// What of this could not be read beside the nodes' own figures: the memory of pods, Longhorn.
+    #[serde(default)]
+    pub unread: Vec<Trouble>,
 }
 
 impl UsageSeen {

@@ -17,6 +17,9 @@ pub struct Withheld {
     pub namespace: Option<String>,
     /// What the API server said, with the line of a Role or ClusterRole.
     pub trouble: Trouble,
+    /// It is an addition to what was asked for, which is judged without it: said, and nothing is unknown for it.
+    #[serde(default)]
+    pub beside: bool,
 }
 
 impl Withheld {
@@ -28,6 +31,11 @@ impl Withheld {
 }
 
 impl Model {
+    /// Whether a feed may not list something that it was asked for.
+    pub fn withholds_some(&self, feed: FeedId) -> bool {
+        self.withheld.get(&feed).is_some_and(|parts| parts.iter().any(|part| !part.beside))
+    }
+
     /// Why objects of this kind in this namespace may not be listed by this feed, where they may not.
     pub fn withholds(&self, feed: FeedId, kind: &str, namespace: &str) -> Option<&Withheld> {
         let is = |part: &&Withheld| part.kind == kind && part.namespace.as_ref().is_none_or(|here| here == namespace);
@@ -36,7 +44,8 @@ impl Model {
 
     /// What may not be listed of these kinds of sync objects, in one sentence.
     pub fn withheld_sync(&self, kinds: impl Fn(SyncKind) -> bool) -> Option<String> {
-        let wanted = |part: &&Withheld| SyncKind::ALL.into_iter().any(|kind| kinds(kind) && kind.name() == part.kind);
+        let named = |part: &&Withheld| SyncKind::ALL.into_iter().any(|kind| kinds(kind) && kind.name() == part.kind);
+        let wanted = |part: &&Withheld| !part.beside && named(part);
         let parts: Vec<&Withheld> = self.withheld.get(&FeedId::Sync)?.iter().filter(wanted).collect();
         let mut lines: Vec<&str> = parts.iter().map(|part| part.trouble.next.as_str()).collect();
         lines.dedup();

@@ -17,8 +17,11 @@ use crate::backends::kube::port::{Kind, Kube};
 
 const PODS: Kind = Kind::new("", "v1", "Pod", "pods");
 
-const FORM: Form<PodLife> =
-    Form { fact: Fact::Containers, delta: |fact| if let Fact::Containers(delta) = fact { Some(delta) } else { None } };
+const FORM: Form<PodLife> = Form {
+    feed: FeedId::Containers,
+    fact: Fact::Containers,
+    delta: |fact| if let Fact::Containers(delta) = fact { Some(delta) } else { None },
+};
 
 /// The feed.
 pub struct ContainersFeed(Several<PodLife>);

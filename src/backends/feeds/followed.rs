@@ -16,7 +16,7 @@ use crate::app::model::fact::Fact;
 use crate::app::model::table::{Delta, Named};
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::at::At as _;
-use crate::backends::kube::port::{Kind, Kube, Many, Step};
+use crate::backends::kube::port::{Kind, Kube, Many, Step, serves};
 
 /// Turns an object into what is kept of it; `None` for one that nobody needs.
 pub type Digest<T> = fn(&Value) -> Option<T>;
@@ -44,6 +44,11 @@ impl<T: Named + Serialize + Send + Sync + 'static> Followed<T> {
     /// Follows these objects; `fact` says which table they belong to.
     pub fn new(kube: Arc<dyn Kube>, many: Many, digest: Digest<T>, fact: fn(Delta<T>) -> Fact) -> Self {
         Self { kube, many, digest, fact, stream: Arc::default(), listed: Mutex::default() }
+    }
+
+    /// Whether the API server knows such objects at all.
+    pub async fn served(&self) -> bool {
+        serves(self.kube.as_ref(), self.many.kind).await
     }
 
     /// Whether changes are followed from a whole list on: a look lists nothing then.

@@ -62,8 +62,8 @@ impl Kubelets {
     }
 
     /// Why nothing says what is used.
-    pub(super) fn why(&self) -> String {
-        format!("no metrics API is installed, and {}", self.refused)
+    pub(super) fn why(&self, lacks: &str) -> String {
+        format!("{lacks}, and {}", self.refused)
     }
 
     /// Keeps the names of the nodes.
@@ -71,8 +71,8 @@ impl Kubelets {
         self.names.stream()
     }
 
-    /// Asks a few; `None` where none of them says anything.
-    pub(super) async fn look(&mut self, first: &BTreeSet<String>, now: Timestamp) -> Option<UsageSeen> {
+    /// Asks a few; `None` where none of them says anything. `lacks` says why nothing better was asked.
+    pub(super) async fn look(&mut self, first: &BTreeSet<String>, now: Timestamp, lacks: &str) -> Option<UsageSeen> {
         let names: BTreeSet<String> = match self.names.rows().await {
             Ok(names) => names.into_iter().collect(),
             // The vault's own nodes are known by its pods.
@@ -123,11 +123,12 @@ impl Kubelets {
         let round = rounds.saturating_mul(FeedId::Usage.period().as_secs());
         Some(UsageSeen {
             source: Source::Kubelet,
-            why: "no metrics API is installed: kubelets are asked in turn".to_owned(),
+            why: format!("{lacks}: kubelets are asked in turn"),
             nodes: figures(&self.ages),
             limit: COUNTS.max(round.saturating_mul(2)),
             pods: self.pods.values().flatten().cloned().collect(),
             longhorn: None,
+            unread: Vec::new(),
         })
     }
 

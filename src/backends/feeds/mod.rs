@@ -177,6 +177,24 @@ pub struct Wide {
     pub clock: Arc<dyn Clock>,
 }
 
+#[cfg(test)]
+impl Wide {
+    /// In a sandbox's cluster, with no way to a vault: for tests of what is read of the cluster.
+    fn within(sandbox: &Arc<crate::backends::sandbox::Sandbox>, namespaces: &[&str]) -> Self {
+        let roster = Roster::new(roster::Shared::default());
+        let nothing = Aside::nothing();
+        Self {
+            kube: Some(Arc::clone(sandbox) as Arc<dyn Kube>),
+            vault: Vault { namespace: "openbao".into(), name: "openbao".into() },
+            ask: crate::backends::bao::ask::Ask::new(nothing.transport, roster.clone(), nothing.token),
+            roster,
+            scope: Scope { namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(), ..Scope::default() },
+            salt: Salt(Vec::new()),
+            clock: Arc::clone(sandbox) as Arc<dyn Clock>,
+        }
+    }
+}
+
 /// The feeds about everything beside the vault's own keys; each gets what it needs from [`Wide`].
 fn wide(wide: &Wide) -> Vec<Box<dyn Feed>> {
     vec![

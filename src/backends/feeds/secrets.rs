@@ -17,8 +17,11 @@ use crate::backends::kube::secret_digest;
 
 const SECRETS: Kind = Kind::new("", "v1", "Secret", "secrets");
 
-const FORM: Form<SecretSeen> =
-    Form { fact: Fact::Secrets, delta: |fact| if let Fact::Secrets(delta) = fact { Some(delta) } else { None } };
+const FORM: Form<SecretSeen> = Form {
+    feed: FeedId::Secrets,
+    fact: Fact::Secrets,
+    delta: |fact| if let Fact::Secrets(delta) = fact { Some(delta) } else { None },
+};
 
 /// The feed.
 pub struct SecretsFeed(Several<SecretSeen>);

@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt};
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::Wide;
 use super::followed::{Digest, Followed};
+use crate::app::id::FeedId;
 use crate::app::model::fact::Fact;
 use crate::app::model::table::{Delta, Named};
+use crate::app::model::withheld::Withheld;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::port::{Kind, Kube, Many};
 
 /// How a table is written into a fact, and read out of it.
 pub struct Form<T> {
+    /// Of which feed.
+    pub feed: FeedId,
     /// Into.
     pub fact: fn(Delta<T>) -> Fact,
     /// Out of; nothing from a fact of another table.
@@ -34,7 +39,14 @@ pub struct Several<T> {
     form: Form<T>,
     /// All of them were listed once: from here on changes count.
     whole: bool,
+    /// Looks until what may not be listed is tried again.
+    rest: u32,
+    /// Rung when one may be listed now that could not be before.
+    moved: Arc<Notify>,
 }
+
+/// Looks that pass before what may not be listed is tried again: five minutes.
+const REST: u32 = 20;
 
 struct Part<T> {
     many: Many,
@@ -42,12 +54,14 @@ struct Part<T> {
     /// Belongs to something that is installed here or not: where it is not served, or nobody may see it, nothing is missing.
     extra: bool,
     served: bool,
+    /// It is served here, and may not be listed.
+    denied: Option<Trouble>,
 }
 
 impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
     /// No list yet.
-    pub const fn new(form: Form<T>) -> Self {
-        Self { parts: Vec::new(), form, whole: false }
+    pub fn new(form: Form<T>) -> Self {
+        Self { parts: Vec::new(), form, whole: false, rest: REST, moved: Arc::default() }
     }
 
     /// One kind in every place that is watched.
@@ -74,7 +88,7 @@ impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
         for namespace in places {
             let many = Many { namespace, ..many.clone() };
             let followed = Followed::new(Arc::clone(kube), many.clone(), digest, self.form.fact);
-            self.parts.push(Part { many, followed, extra, served: !extra });
+            self.parts.push(Part { many, followed, extra, served: !extra, denied: None });
         }
         self
     }
@@ -88,26 +102,55 @@ impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
     pub async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
         let form = self.form;
         let mut found: Vec<Delta<T>> = Vec::new();
+        self.rest = self.rest.checked_sub(1).unwrap_or(REST);
+        let before: Vec<Withheld> = self.withheld();
         for part in &mut self.parts {
-            if self.whole && !part.served {
+            if self.whole && !part.served && (part.denied.is_none() || self.rest > 0) {
                 continue;
             }
-            let facts = if self.whole { part.followed.look().await } else { part.followed.list().await };
+            let follows = self.whole && part.served;
+            let facts = if follows { part.followed.look().await } else { part.followed.list().await };
             match facts {
                 Ok(facts) => {
+                    if part.denied.take().is_some() {
+                        self.moved.notify_one();
+                    }
                     part.served = true;
                     found.extend(facts.into_iter().filter_map(form.delta).map(|delta| narrowed(&part.many, delta)));
                 }
                 Err(trouble) if part.extra && matches!(trouble.kind, TroubleKind::Absent | TroubleKind::Denied) => {
                     part.served = false;
+                    // Who may not list it is told the same of what is not there.
+                    let there = trouble.kind == TroubleKind::Denied && part.followed.served().await;
+                    part.denied = there.then_some(trouble);
                 }
                 Err(trouble) => return Err(trouble),
             }
         }
-        if !std::mem::replace(&mut self.whole, true) {
-            return Ok(vec![(form.fact)(Delta::Whole(found.into_iter().flat_map(rows).collect()))]);
+        let parts = self.withheld();
+        let mut facts = Vec::new();
+        if parts != before {
+            facts.push(Fact::Withheld { feed: form.feed, parts });
         }
-        Ok(found.into_iter().map(form.fact).collect())
+        if std::mem::replace(&mut self.whole, true) {
+            facts.extend(found.into_iter().map(form.fact));
+        } else {
+            facts.push((form.fact)(Delta::Whole(found.into_iter().flat_map(rows).collect())));
+        }
+        Ok(facts)
+    }
+
+    /// What is served here and may not be listed.
+    fn withheld(&self) -> Vec<Withheld> {
+        let denied = self.parts.iter().filter_map(|part| {
+            Some(Withheld {
+                kind: part.many.kind.called().to_owned(),
+                namespace: part.many.namespace.clone(),
+                trouble: part.denied.clone()?,
+                beside: true,
+            })
+        });
+        denied.collect()
     }
 
     /// The changes of all of them as they come.
@@ -120,7 +163,10 @@ impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
             };
             part.followed.changes().map(move |change| change.map(&narrow)).boxed()
         });
-        stream::select_all(streams).boxed()
+        // Where one more may be listed, the stream ends and the supervisor takes it again.
+        let moved = Arc::clone(&self.moved);
+        let end = Box::pin(async move { moved.notified().await });
+        stream::select_all(streams).chain(stream::pending()).take_until(end).boxed()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::auths::{self, Merged};
 use crate::app::model::fact::Fact;
 use crate::app::model::paths::{EngineKind, VaultPath};
-use crate::app::model::sync::{GENERATORS_GROUP, SyncKind, SyncSeen};
+use crate::app::model::sync::{GENERATORS_GROUP, LoginSaid, SyncKind, SyncSeen};
 use crate::app::model::table::{Delta, Table, apply};
 use crate::app::model::withheld::Withheld;
 use crate::app::ports::Clock;
@@ -127,8 +127,6 @@ impl SyncFeed {
             let found = if self.whole { place.objects.look().await } else { place.objects.list().await };
             match found {
                 Ok(facts) => parts.extend(facts.into_iter().filter_map(delta).map(|delta| (&place.many, delta))),
-                // Of another scope than the one that was asked for: who has no right to it still sees the rest.
-                Err(trouble) if trouble.kind == TroubleKind::Denied && beyond(&place.many, &self.namespaces) => {}
                 Err(trouble) if trouble.kind == TroubleKind::Denied => denied.push((place.many.clone(), trouble)),
                 Err(trouble) if trouble.kind == TroubleKind::Absent => {
                     // Its definition went away: what is served is asked anew.
@@ -138,9 +136,9 @@ impl SyncFeed {
                 Err(trouble) => return Err(trouble),
             }
         }
-        let withheld = withheld(&denied);
+        let mut withheld = withheld(&denied, &self.namespaces);
         // Who may list nothing at all is denied, and not in part.
-        if let (true, Some(first)) = (parts.is_empty(), withheld.first()) {
+        if let (true, Some(first)) = (parts.is_empty(), withheld.iter().find(|part| !part.beside)) {
             return Err(first.trouble.clone());
         }
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,6 +149,8 @@ impl SyncFeed {
             let rows = parts.into_iter().flat_map(|(_, delta)| rows(delta)).collect();
             facts.push(Fact::Sync(book.noted(Delta::Whole(rows))));
         }
+        // Of another scope than the one that was asked for: it is missed where something in sight goes there, and only then.
+        withheld.retain(|part| !part.beside || book.all().any(|seen| leads_to(seen, &part.kind)));
         drop(book);
         // Before the objects: a list of all there is says nothing of these. Told at each look, and once that it is over.
         if !withheld.is_empty() || !self.withheld.is_empty() {
@@ -299,12 +299,19 @@ fn beyond(many: &Many, namespaces: &[String]) -> bool {
     of_cluster(many.kind) && !namespaces.is_empty() || many.kind.group == GENERATORS_GROUP
 }
 
+/// Whether an object names one of this kind: its store, its generator.
+fn leads_to(seen: &SyncSeen, kind: &str) -> bool {
+    let detail = &seen.detail;
+    let ways = detail.through.iter().chain(&detail.stores).chain(&detail.generators);
+    ways.chain(detail.ways.iter().flatten()).any(|way| way.kind == kind)
+}
+
 fn is_of(part: &Withheld, many: &Many) -> bool {
-    part.kind == many.kind.kind && part.namespace == many.namespace
+    part.kind == many.kind.called() && part.namespace == many.namespace
 }
 
 /// What may not be listed, with one line for all kinds of a group in a place.
-fn withheld(denied: &[(Many, Trouble)]) -> Vec<Withheld> {
+fn withheld(denied: &[(Many, Trouble)], namespaces: &[String]) -> Vec<Withheld> {
     let part = |(many, trouble): &(Many, Trouble)| {
         let alike = denied
             .iter()
@@ -314,7 +321,12 @@ fn withheld(denied: &[(Many, Trouble)]) -> Vec<Withheld> {
         let parts: Vec<&str> = trouble.next.split(&one).collect();
         let next = parts.join(&format!("[\"{}\"]", plurals.join("\", \"")));
         let trouble = Trouble { next, ..trouble.clone() };
-        Withheld { kind: many.kind.kind.to_owned(), namespace: many.namespace.clone(), trouble }
+        Withheld {
+            kind: many.kind.called().to_owned(),
+            namespace: many.namespace.clone(),
+            trouble,
+            beside: beyond(many, namespaces),
+        }
     };
     denied.iter().map(part).collect()
 }
@@ -393,16 +405,8 @@ impl Book {
         }
         let logins = self.all().filter_map(|seen| {
             let merged = self.merged(seen);
-            let (mount, role, account) = match &merged {
-                Some(login) => {
-                    let account = Some((String::new(), login.account.clone()));
-                    (login.mount.clone(), login.role.clone(), account.filter(|(_, name)| !name.is_empty()))
-                }
-                None => {
-                    let said = seen.detail.login.as_deref()?.clone();
-                    (said.mount, said.role, said.account)
-                }
-            };
+            let said = merged.as_ref().map(Merged::said).or_else(|| seen.detail.login.as_deref().cloned())?;
+            let LoginSaid { mount, role, account } = said;
             // One that names no namespace is looked for where the object lies that logs in.
             let accounts = match account {
                 Some((namespace, name)) if namespace.is_empty() => {

@@ -35,20 +35,8 @@ name = "web"
 
 fn feeds(text: &str, namespaces: &[&str]) -> (Arc<Sandbox>, Box<dyn Feed>, Roster) {
     let sandbox = Sandbox::new(&Scenario::parse("t", text).unwrap());
-    let roster = Roster::new(super::super::roster::Shared::default());
-    let nothing = Aside::nothing();
-    let wide = Wide {
-        kube: Some(Arc::clone(&sandbox) as Arc<dyn Kube>),
-        vault: Vault { namespace: "openbao".into(), name: "openbao".into() },
-        ask: crate::backends::bao::ask::Ask::new(nothing.transport, roster.clone(), nothing.token),
-        roster: roster.clone(),
-        scope: super::super::Scope {
-            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
-            ..super::super::Scope::default()
-        },
-        salt: crate::backends::keys::Salt(Vec::new()),
-        clock: Arc::clone(&sandbox) as Arc<dyn Clock>,
-    };
+    let wide = Wide::within(&sandbox, namespaces);
+    let roster = wide.roster.clone();
     (sandbox, Box::new(SyncFeed::new(&wide)), roster)
 }
 
@@ -90,6 +78,28 @@ async fn who_may_not_list_stores_of_the_cluster_still_sees_his_namespaces() {
     let (sandbox, mut feed, _) = feeds(&denied, &["pay"]);
     sandbox.advance_by(SignedDuration::from_secs(20));
     assert_eq!(look(&mut feed, &mut None).await, ["ExternalSecret pay/till"]);
+    // His ExternalSecret goes through one: said with its line, and nothing is unknown for it.
+    let beside = |facts: Vec<Fact>| -> Vec<(String, bool)> {
+        let parts = facts.into_iter().find_map(|fact| match fact {
+            Fact::Withheld { parts, .. } => Some(parts),
+            _ => None,
+        });
+        parts.into_iter().flatten().map(|part| (part.words(), part.beside)).collect()
+    };
+    assert_eq!(beside(feed.look().await.unwrap()), [("ClusterSecretStores".to_owned(), true)]);
+    // Nothing of his goes through generators, so nobody misses them.
+    let generator = "---\napiVersion: generators.external-secrets.io/v1alpha1\nkind: Password\n\
+        metadata: {namespace: pay, name: new}\n\"\"\"\n[[events]]";
+    let unused = OBJECTS.replacen("\"\"\"\n[[events]]", generator, 1);
+    let event = "\n[[events]]\nat = \"10s\"\ndo = \"rights\"\ndeny = [\"passwords\"]\n";
+    let (sandbox, mut feed, _) = feeds(&format!("{unused}{event}"), &["pay"]);
+    sandbox.advance_by(SignedDuration::from_secs(20));
+    assert_eq!(beside(feed.look().await.unwrap()), []);
+    let from = "{generatorRef: {kind: Password, name: new}}";
+    let used = unused.replacen("data: [{", &format!("dataFrom: [{{sourceRef: {from}}}], data: [{{"), 1);
+    let (sandbox, mut feed, _) = feeds(&format!("{used}{event}"), &["pay"]);
+    sandbox.advance_by(SignedDuration::from_secs(20));
+    assert_eq!(beside(feed.look().await.unwrap()), [("Passwords in pay".to_owned(), true)]);
 }
 
 /// What a look says may not be listed: kinds, and the line for each.

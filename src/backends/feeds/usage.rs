@@ -19,7 +19,7 @@ use crate::app::model::nodes::{Figure, Longhorn, Manager, PodUse, Source, UsageS
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::fault::Right;
 use crate::backends::kube::node_digest;
-use crate::backends::kube::port::{Kind, Kube, Many};
+use crate::backends::kube::port::{Kind, Kube, Many, serves};
 
 const METRICS: &str = "/apis/metrics.k8s.io/v1beta1";
 const PODS: Kind = Kind::new("", "v1", "Pod", "pods");
@@ -52,6 +52,7 @@ pub struct UsageFeed {
     round: u64,
     ages: Ages,
     pods: Vec<PodUse>,
+    pods_unread: Option<Trouble>,
     kubelets: Kubelets,
     managers: Mirror<(ObjectRef, String)>,
     volumes: Mirror<VolumeSeen>,
@@ -66,6 +67,7 @@ impl UsageFeed {
             round: 0,
             ages: Ages::new(),
             pods: Vec::new(),
+            pods_unread: None,
             kubelets: Kubelets::new(&kube),
             managers: Mirror::new(Arc::clone(&kube), managers, node_digest::manager),
             volumes: Mirror::new(Arc::clone(&kube), Many::of(VOLUMES, None), node_digest::volume),
@@ -87,7 +89,7 @@ impl UsageFeed {
         ages.retain(|node, _| seen.contains(node));
         self.ages = ages;
         if self.round % PODS_EACH == 1 {
-            self.pods = self.pods_metrics().await;
+            (self.pods, self.pods_unread) = self.pods_metrics().await;
         }
         Ok(Some(UsageSeen {
             source: Source::Metrics,
@@ -96,23 +98,27 @@ impl UsageFeed {
             limit: COUNTS,
             pods: self.pods.clone(),
             longhorn: None,
+            unread: self.pods_unread.iter().cloned().collect(),
         }))
     }
 
     /// What pods use. Who may not see them sees the nodes all the same.
-    async fn pods_metrics(&self) -> Vec<PodUse> {
+    async fn pods_metrics(&self) -> (Vec<PodUse>, Option<Trouble>) {
         let paths = match self.wide.scope.namespaces.as_slice() {
             [] => vec![format!("{METRICS}/pods")],
             some => some.iter().map(|namespace| format!("{METRICS}/namespaces/{namespace}/pods")).collect(),
         };
-        let mut all = Vec::new();
+        let (mut all, mut unread) = (Vec::new(), None);
         for path in paths {
             match self.kube.raw(&path, &right("metrics.k8s.io", "pods", "list")).await {
                 Ok(answer) => all.extend(answer.iter().flat_map(items).map(node_digest::pod_metrics)),
-                Err(trouble) => tracing::debug!(%trouble, "memory of pods"),
+                Err(trouble) => {
+                    let what = format!("The memory of pods: {}", trouble.kind.word());
+                    unread = Some(Trouble { what, ..trouble });
+                }
             }
         }
-        all
+        (all, unread)
     }
 
     /// The nodes of the vault's pods: they are asked first.
@@ -123,16 +129,27 @@ impl UsageFeed {
         pods.into_iter().filter_map(|pod| pod.spec?.node_name).collect()
     }
 
-    /// Longhorn, where it is installed and may be seen.
-    async fn longhorn(&mut self, pods: &[PodUse]) -> Option<Longhorn> {
-        let volumes = self.volumes.rows().await.ok()?;
-        let managers = self.managers.rows().await.unwrap_or_default();
+    /// Longhorn, where it is installed.
+    async fn longhorn(&mut self, pods: &[PodUse]) -> Result<Option<Longhorn>, Trouble> {
+        let of = |part: &str, trouble: Trouble| {
+            let what = format!("{part} of Longhorn: {}", trouble.kind.word());
+            Trouble { what, ..trouble }
+        };
+        let volumes = match self.volumes.rows().await {
+            Ok(volumes) => volumes,
+            Err(trouble) if trouble.kind == TroubleKind::Absent => return Ok(None),
+            Err(trouble) if trouble.kind == TroubleKind::Denied && !serves(self.kube.as_ref(), VOLUMES).await => {
+                return Ok(None);
+            }
+            Err(trouble) => return Err(of("The volumes", trouble)),
+        };
+        let managers = self.managers.rows().await.map_err(|trouble| of("The instance managers", trouble))?;
         let used: BTreeMap<&ObjectRef, u64> = pods.iter().map(|pod| (&pod.object, pod.bytes)).collect();
         let managers = managers.into_iter().map(|(object, node)| {
             let bytes = used.get(&object).copied();
             Manager { object, node, bytes }
         });
-        Some(Longhorn { managers: managers.collect(), volumes })
+        Ok(Some(Longhorn { managers: managers.collect(), volumes }))
     }
 
     /// The biggest and the vault's, the biggest first.
@@ -153,7 +170,15 @@ impl UsageFeed {
 
 /// Nothing says what is used, and why.
 const fn nothing(why: String) -> UsageSeen {
-    UsageSeen { source: Source::Requests, why, nodes: BTreeMap::new(), limit: COUNTS, pods: Vec::new(), longhorn: None }
+    UsageSeen {
+        source: Source::Requests,
+        why,
+        nodes: BTreeMap::new(),
+        limit: COUNTS,
+        pods: Vec::new(),
+        longhorn: None,
+        unread: Vec::new(),
+    }
 }
 
 /// The line of a Role that allows this.
@@ -165,11 +190,13 @@ fn items(answer: &Value) -> impl Iterator<Item = &Value> {
     answer.pointer("/items").and_then(Value::as_array).into_iter().flatten()
 }
 
+const DOWN: &str = "The memory in use cannot be read: metrics-server does not answer";
+
 /// The API server answers, and what stands behind it does not: that is metrics-server's trouble.
 fn told(trouble: Trouble) -> Trouble {
     if trouble.kind == TroubleKind::Unreachable && trouble.why.contains("answers 503") {
         return Trouble::unreachable(
-            "The memory in use cannot be read: metrics-server does not answer",
+            DOWN,
             &trouble.why,
             "kubectl get apiservice v1beta1.metrics.k8s.io says why; look at metrics-server's pod and its log",
         );
@@ -190,18 +217,33 @@ impl Feed for UsageFeed {
     async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
         self.round += 1;
         let now = self.wide.clock.now();
-        let mut seen = match self.metrics(now).await? {
-            Some(seen) => seen,
-            None if self.kubelets.resting() => nothing(self.kubelets.why()),
-            None => {
-                let first = self.vault_nodes().await;
-                match self.kubelets.look(&first, now).await {
-                    Some(seen) => seen,
-                    None => nothing(self.kubelets.why()),
+        let mut seen = match self.metrics(now).await {
+            Ok(Some(seen)) => seen,
+            // Nobody answers: the kubelets would be asked by way of the same API server.
+            Err(trouble) if trouble.kind == TroubleKind::Unreachable && trouble.what != DOWN => return Err(trouble),
+            metrics => {
+                let lacks = match &metrics {
+                    Ok(_) => "no metrics API is installed",
+                    Err(trouble) if trouble.kind == TroubleKind::Denied => "the metrics API may not be read",
+                    Err(_) => "metrics-server does not answer",
+                };
+                let by_kubelets = if self.kubelets.resting() {
+                    None
+                } else {
+                    let first = self.vault_nodes().await;
+                    self.kubelets.look(&first, now, lacks).await
+                };
+                match (by_kubelets, metrics) {
+                    (Some(seen), _) => seen,
+                    (None, Ok(_)) => nothing(self.kubelets.why(lacks)),
+                    (None, Err(trouble)) => return Err(trouble),
                 }
             }
         };
-        seen.longhorn = self.longhorn(&seen.pods).await;
+        match self.longhorn(&seen.pods).await {
+            Ok(longhorn) => seen.longhorn = longhorn,
+            Err(trouble) => seen.unread.push(trouble),
+        }
         seen.pods = self.biggest(seen.pods);
         Ok(vec![Fact::Usage(seen)])
     }

@@ -261,6 +261,8 @@ impl Kube for Sandbox {
         self.with(|world| {
             let resource = path.rsplit('/').next().unwrap_or_default();
             world.gate("get", "", resource, "", None)?;
+            let group = path.strip_prefix("/apis/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+            world.gate("list", group, group, "", None)?;
             if let Some(kinds) = world.shelf.kinds(path) {
                 return Ok(Some(kinds));
             }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::objects::selects;
 use crate::backends::kube::port::{Kind, Many};
 
 /// The objects by plural, namespace and name, and the answers by path.
@@ -100,7 +101,8 @@ impl Shelf {
         let here = self.objects.iter().filter(|((kind, namespace, _), _)| {
             *kind == plural && many.namespace.as_ref().is_none_or(|wanted| wanted == namespace)
         });
-        Some(here.map(|((_, namespace, name), put)| finished(many.kind, namespace, name, put, now)).collect())
+        let all = here.map(|((_, namespace, name), put)| finished(many.kind, namespace, name, put, now));
+        Some(all.filter(|object| selects(&many.labels, &labels(object))).collect())
     }
 
     /// What is served below `/apis/GROUP/VERSION`: the kinds of the objects that the scenario wrote down.
@@ -184,6 +186,11 @@ fn each(value: &Value, change: &dyn Fn(&str) -> Option<Value>) -> Value {
         Value::Object(map) => map.iter().map(|(key, item)| (key.clone(), each(item, change))).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
+}
+
+fn labels(object: &Value) -> BTreeMap<String, String> {
+    let all = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    all.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub async fn run(cli: &Cli, args: &KeysArgs, env: &Env) -> Answer {
         }
         KeysCommand::Status { output } => status::run(cli, file, *output, env).await,
         KeysCommand::Init(wanted) => init::run(cli, file, wanted, env).await,
-        KeysCommand::Import(wanted) => import::run(cli, file, wanted, env).await,
+        KeysCommand::Import(wanted) => Box::pin(import::run(cli, file, wanted, env)).await,
         KeysCommand::Export(wanted) => export::run(cli, file, wanted, env).await,
         KeysCommand::Verify { output } => verify::run(cli, file, *output, env).await,
         KeysCommand::Slots { command } => slots::run(cli, file, command, env).await,

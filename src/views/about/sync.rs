@@ -7,7 +7,7 @@ use super::Page;
 use crate::app::id::{FeedId, ObjectRef};
 use crate::app::model::auths::Merged;
 use crate::app::model::paths::{EngineKind, PathState, VaultPath};
-use crate::app::model::sync::{Condition, EventSeen, LoginSaid, SyncDetail, SyncKind, SyncSeen, SyncWindows};
+use crate::app::model::sync::{Condition, EventSeen, SyncDetail, SyncKind, SyncSeen, SyncWindows};
 use crate::app::state::State;
 use crate::app::sync::windows::{Open, open, readable};
 use crate::app::sync::{Witnesses, judge};
@@ -85,12 +85,7 @@ fn object(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
 fn login(state: &State, seen: &SyncSeen, page: &mut Page<'_>) {
     let merged = state.model.login(&seen.object).filter(|_| seen.kind == SyncKind::VaultAuth);
     let own = seen.detail.login.as_deref().cloned();
-    let of_merged = |login: &Merged| LoginSaid {
-        mount: login.mount.clone(),
-        role: login.role.clone(),
-        account: (!login.account.is_empty()).then(|| (String::new(), login.account.clone())),
-    };
-    let said = merged.as_ref().map(of_merged).or(own).unwrap_or_default();
+    let said = merged.as_ref().map(Merged::said).or(own).unwrap_or_default();
     let role = if said.role.is_empty() { String::new() } else { format!(" as role {}", said.role) };
     if !said.mount.is_empty() {
         page.fact("logs in", &format!("at {}{role}", said.mount));

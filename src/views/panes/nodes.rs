@@ -80,9 +80,46 @@ impl Pane for Nodes {
                 entries.push(Entry { joins: index > 0, ..Entry::note(3 + u8::from(index > 0), line) });
             }
         }
+        if room.zoomed {
+            entries.extend(beside(state, look, room));
+        }
         entries.extend(sight::entries(state, look, feeds(state), room));
         entries
     }
+}
+
+/// Pods that are named below the nodes.
+const PODS: usize = 5;
+
+/// The biggest pods, Longhorn's processes, and what of this could not be read.
+fn beside(state: &State, look: &Look, room: Room) -> Vec<Entry> {
+    let Some(usage) = fresh_usage(&state.model, state.now) else { return Vec::new() };
+    let mut lines: Vec<(u8, Role, String)> = Vec::new();
+    let big: Vec<String> =
+        usage.pods.iter().take(PODS).map(|pod| format!("{} {}", pod.object.path(), memory(pod.bytes))).collect();
+    if !big.is_empty() {
+        lines.push((4, Role::Dim, format!("{} biggest pods: {}", look.glyph(Mark::Absent), big.join(", "))));
+    }
+    for manager in usage.longhorn.iter().flat_map(|longhorn| &longhorn.managers) {
+        let of_node = usage.longhorn.iter().flat_map(|longhorn| &longhorn.volumes);
+        let volumes = count(of_node.filter(|volume| volume.node == manager.node).count(), "attached volume");
+        let used = manager.bytes.map_or_else(|| "no figure".to_owned(), memory);
+        let words = format!("Longhorn on {}: {} {used}, {volumes}", manager.node, manager.object.name);
+        lines.push((5, Role::Dim, format!("{} {words}", look.glyph(Mark::Absent))));
+    }
+    for trouble in &usage.unread {
+        let words = format!("{} {}. {}", look.glyph(Mark::Unknown), trouble.what, trouble.next);
+        lines.push((4, Mark::Unknown.role(), words));
+    }
+    let mut entries = Vec::new();
+    for (weight, role, words) in lines {
+        for (index, line) in fmt::wrap_most(&words, room.width.saturating_sub(4), 3).into_iter().enumerate() {
+            let lead = if index == 0 { "" } else { "  " };
+            let line = Line::from(vec![look.span(role, format!("{lead}{line}"))]);
+            entries.push(Entry { joins: index > 0, ..Entry::note(weight, line) });
+        }
+    }
+    entries
 }
 
 /// Where the figures come from, where that is no metrics API.
@@ -181,6 +218,13 @@ fn wrong(state: &State, view: &NodeView<'_>) -> String {
     for (pressure, since) in &node.pressures {
         let since = since.map(|at| format!(" {}", quiet(age(state.now, at)))).unwrap_or_default();
         words.push(format!("{pressure}{since}"));
+    }
+    let (killed, evicted) = view.struck;
+    if killed > 0 {
+        words.push(count(killed, "OOM kill"));
+    }
+    if evicted > 0 {
+        words.push(format!("{evicted} evicted"));
     }
     if node.cordoned {
         words.push("cordoned".to_owned());

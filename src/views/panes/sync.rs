@@ -63,13 +63,13 @@ impl Pane for Sync {
         let total: usize = all.iter().map(|one| one.count).sum();
         let marked = |one: &Alike| marked(one.word, one.remark);
         let Some(worst) = all.iter().max_by_key(|one| (rank(marked(one)), one.badness)) else {
-            let denied = state.model.withheld.contains_key(&FeedId::Sync);
+            let denied = state.model.withholds_some(FeedId::Sync);
             let (mark, word) = if denied { (Mark::Unknown, "in part denied") } else { (Mark::Absent, "no objects") };
             return (mark, word.to_owned());
         };
         let alike = || all.iter().filter(|one| marked(one) == marked(worst));
         let word = match (marked(worst), alike().all(|one| one.word == worst.word)) {
-            (Mark::Ok | Mark::Absent, _) if state.model.withheld.contains_key(&FeedId::Sync) => {
+            (Mark::Ok | Mark::Absent, _) if state.model.withholds_some(FeedId::Sync) => {
                 return (Mark::Unknown, format!("{}, in part denied", calm(all, total)));
             }
             (Mark::Ok | Mark::Absent, _) => return (Mark::Ok, calm(all, total)),

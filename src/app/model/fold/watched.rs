@@ -133,6 +133,14 @@ pub(super) fn containers(model: &mut Model, delta: &Delta<PodLife>, now: Timesta
     let of = |table: &Option<Table<PodLife>>| -> Vec<(SmolStr, u64)> {
         moved.iter().filter_map(|object| table.as_ref()?.get(object)).filter_map(burden).collect()
     };
+    for pod in moved.iter().filter_map(|object| model.containers.as_ref()?.get(object)).filter(|pod| struck(pod)) {
+        if let Entry::Occupied(mut on_node) = model.struck.entry(pod.node.clone()) {
+            on_node.get_mut().remove(&pod.object);
+            if on_node.get().is_empty() {
+                on_node.remove();
+            }
+        }
+    }
     for (node, bytes) in of(&model.containers) {
         let Entry::Occupied(mut load) = model.loads.entry(node) else { continue };
         let Load { pods, requests } = *load.get();
@@ -143,16 +151,32 @@ pub(super) fn containers(model: &mut Model, delta: &Delta<PodLife>, now: Timesta
         }
     }
     apply(&mut model.containers, delta, now);
-    let added = if matches!(delta, Delta::Whole(_) | Delta::Part { .. }) {
+    let anew = matches!(delta, Delta::Whole(_) | Delta::Part { .. });
+    if anew {
         model.loads.clear();
-        model.containers.iter().flat_map(Table::iter).filter_map(burden).collect()
-    } else {
-        of(&model.containers)
-    };
-    for (node, bytes) in added {
-        let load = model.loads.entry(node).or_default();
-        *load = Load { pods: load.pods + 1, requests: load.requests.saturating_add(bytes) };
+        model.struck.clear();
     }
+    let Model { containers, loads, struck: by_node, .. } = model;
+    let mut add = |pod: &PodLife| {
+        if let Some((node, bytes)) = burden(pod) {
+            let load = loads.entry(node).or_default();
+            *load = Load { pods: load.pods + 1, requests: load.requests.saturating_add(bytes) };
+        }
+        if struck(pod) {
+            by_node.entry(pod.node.clone()).or_default().insert(pod.object.clone());
+        }
+    };
+    let known = containers.iter().flat_map(|table| {
+        let all = anew.then(|| table.iter());
+        let some = (!anew).then(|| moved.iter().filter_map(|object| table.get(object)));
+        all.into_iter().flatten().chain(some.into_iter().flatten())
+    });
+    known.for_each(&mut add);
+}
+
+/// Its node lost or threw it out for want of memory.
+fn struck(pod: &PodLife) -> bool {
+    !pod.node.is_empty() && (pod.oom_killed.is_some() || pod.evicted)
 }
 
 /// The node that it lies on, and what it requests there.
