@@ -107,6 +107,7 @@ fn every_way_to_a_secret_is_found_and_tokens_of_service_accounts_are_none() {
         "volumes": [{"name": "tls", "secret": {"secretName": "web-tls"}},
             {"name": "all", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}},
                 {"secret": {"name": "extra", "optional": true}}, {"configMap": {"name": "c"}}]}},
+            {"name": "class", "csi": {"driver": "secrets-store.csi.k8s.io", "volumeAttributes": {"secretProviderClass": "bao"}}},
             {"name": "bucket", "csi": {"driver": "x", "nodePublishSecretRef": {"name": "bucket-login"}}},
             {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
             {"name": "idle", "secret": {"secretName": "unmounted"}}]});
@@ -121,11 +122,14 @@ fn every_way_to_a_secret_is_found_and_tokens_of_service_accounts_are_none() {
             ("web-tls", Way::Volume, "app", false),
             ("web-tls", Way::SubPath, "app", false),
             ("extra", Way::Projected, "app", true),
+            ("bao", Way::SecretsStore, "", false),
             ("bucket-login", Way::Csi, "app", false),
             ("unmounted", Way::Volume, "", false),
             ("registry", Way::ImagePull, "", true),
         ]
     );
+    let class = uses.iter().find(|used| used.way == Way::SecretsStore).unwrap();
+    assert_eq!(class.secret.to_string(), "SecretProviderClass shop/bao", "straight from the vault, no Secret between");
     let bare = json!({"containers": [{"name": "app"}], "volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {}}]}}]});
     assert!(consumer_digest::deployment(&workload("Deployment", bare)).is_none(), "who uses none is not kept");
 }
@@ -145,7 +149,7 @@ fn a_rollout_is_what_its_counters_say() {
     let revisions = |current: &str, update: &str| json!({"currentRevision": current, "updateRevision": update});
     let on_delete = json!({"updateStrategy": {"type": "OnDelete"}});
     let waits = |waiting| Rollout::OnDelete { revision: "b".into(), waiting };
-    let under = |updated| Rollout::Underway { updated, wanted: 2 };
+    let under = |updated| Rollout::Underway { updated, wanted: 2, moved: None };
     let cases: Vec<(&str, Value, Value, Rollout)> = vec![
         ("Deployment", json!({}), done.clone(), Rollout::Done),
         // Its controller has not looked yet: what the counters say is about the template before.
@@ -221,6 +225,41 @@ fn a_rollout_is_what_its_counters_say() {
         };
         assert_eq!(seen.unwrap().rollout, wanted, "{kind} {spec} {status}");
     }
+}
+
+#[test]
+fn a_rollout_without_a_deadline_is_stuck_when_its_status_stands_still() {
+    let entry = |subresource: &str, seconds| {
+        json!({"manager": "kube-controller-manager", "operation": "Update",
+        "subresource": subresource, "time": time(seconds)})
+    };
+    let set = |current: &str, moved: i64| {
+        let mut object = workload("StatefulSet", by_env());
+        object["metadata"]["managedFields"] = json!([entry("", 0), entry("status", moved)]);
+        object["status"] = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "readyReplicas": 1,
+            "currentRevision": current, "updateRevision": "b"});
+        object
+    };
+    let rule = |object: Value| {
+        let model = model(&[("StatefulSet", object)], &[secret(1, "hand", -9_000, &["p"])], &[]);
+        found(&model, "rollout-stuck", "web")
+    };
+    let Finding::Firing(firing) = rule(set("a", -601)) else { panic!("ten minutes are over") };
+    assert_eq!(firing.evidence_since, Some(at(-601)));
+    assert!(firing.why.starts_with("1 of 2 replicas are new"), "{}", firing.why);
+    assert_eq!(rule(set("a", -300)), Finding::Clear, "it may still come");
+    assert_eq!(rule(set("b", -6_000)), Finding::Clear, "a pod that is not ready is no rollout");
+}
+
+#[test]
+fn a_class_of_the_secrets_store_is_no_secret_that_is_missing() {
+    let spec = json!({"containers": [{"name": "app"}], "volumes": [{"name": "class",
+        "csi": {"driver": "secrets-store.csi.k8s.io", "volumeAttributes": {"secretProviderClass": "bao"}}}]});
+    let made = model(&[("Deployment", workload("Deployment", spec))], &[], &[]);
+    let all = View::of(&made, at(0)).all();
+    assert_eq!((all.len(), all[0].missing.len(), all[0].undated.len()), (1, 0, 0));
+    assert_eq!(found(&made, "workload-stale", "web"), Finding::Clear);
+    assert!(applications(&made, at(0)).is_empty(), "and no way from a Secret to a workload");
 }
 
 #[test]
@@ -401,7 +440,7 @@ fn vso_knows_when_it_wrote_and_a_later_edit_of_its_own_is_metadata() {
     let told = |manager: &str, sync: SyncSeen| {
         let mut model = model(&[], &[secret(1, manager, -600, &["p"])], &[]);
         fed::feed(&mut model, at(0), vec![report(FeedId::Sync, vec![Fact::Sync(Delta::whole(vec![sync]))])]);
-        let changed = View::of(&model).changed(&ObjectRef::secret("shop", "db")).unwrap();
+        let changed = View::of(&model, at(0)).changed(&ObjectRef::secret("shop", "db")).unwrap();
         (changed.at, changed.by)
     };
     let vso = "vault-secrets-operator";
@@ -443,7 +482,7 @@ fn a_vault_is_told_of_whether_it_uses_a_secret_or_not() {
 #[test]
 fn a_secret_that_must_exist_and_does_not_comes_first() {
     let made = model(&[("Deployment", workload("Deployment", by_env()))], &[], &[pod("a", -700, json!({}))]);
-    let all = View::of(&made).all();
+    let all = View::of(&made, at(0)).all();
     assert_eq!((all[0].missing.len(), all[0].badness()), (1, 5));
     assert!(!fires(&made, "workload-stale"), "nothing says that it is old");
     let mut undated = secret(1, "hand", -600, &["p"]);

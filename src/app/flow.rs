@@ -140,7 +140,7 @@ struct Way<'a> {
 
 /// Every application, the worst first, in brief: work and memory for the worst chain of each alone.
 pub fn briefs(model: &Model, now: Timestamp) -> Vec<Brief> {
-    let view = View::of(model);
+    let view = View::of(model, now);
     let standings = view.all();
     let walk = Walk::new(model, &view, now, Eyes::Kept(known(model, now)));
     let mut found: BTreeMap<&str, (Grade, usize, usize, Way<'_>)> = BTreeMap::new();
@@ -174,7 +174,7 @@ pub fn applications(model: &Model, now: Timestamp) -> Vec<Application> {
 
 /// The applications of these names.
 fn some(model: &Model, now: Timestamp, wanted: impl Fn(&str) -> bool) -> Vec<Application> {
-    let view = View::of(model);
+    let view = View::of(model, now);
     let standings = view.all();
     let walk = Walk::new(model, &view, now, Eyes::Witnesses(Box::new(Witnesses::of(model, now))));
     let mut found: BTreeMap<&str, Vec<Chain>> = BTreeMap::new();
@@ -224,7 +224,9 @@ fn ways<'a>(walk: &Walk<'a>, standings: &'a [Standing<'a>]) -> Vec<(&'a str, Way
     let synced = walk.model.sync.as_ref().is_some_and(|table| !table.is_empty());
     for standing in standings {
         let consumer = standing.consumer;
-        let secrets: BTreeSet<&ObjectRef> = consumer.uses.iter().map(|it| &it.secret).collect();
+        // What a CSI driver mounts has no Secret between.
+        let of_secrets = consumer.uses.iter().filter(|it| it.secret.kind == "Secret");
+        let secrets: BTreeSet<&ObjectRef> = of_secrets.map(|it| &it.secret).collect();
         for secret in secrets {
             let sync = walk.view.writer(secret);
             used.insert(secret);

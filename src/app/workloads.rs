@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::id::{FeedId, ObjectRef};
 use super::model::Model;
-use super::model::consumers::{ConsumerSeen, PodLife, Rollout, Use};
+use super::model::consumers::{ConsumerSeen, PodLife, Rollout, Use, Way};
 use super::model::secrets::{Changed, Evidence, SecretSeen};
 use super::model::sync::{SyncKind, SyncSeen};
 use super::model::table::Table;
@@ -22,6 +22,17 @@ const ONE_WRITE: SignedDuration = SignedDuration::from_secs(5);
 /// Answers questions about workloads from what is known.
 pub struct View<'a> {
     model: &'a Model,
+    now: Timestamp,
+}
+
+/// A rollout of which the status has not moved for so long is stuck, where nobody sets a deadline: what a Deployment has.
+const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
+
+/// For how long a rollout without a deadline of its own has not moved, where that is too long.
+pub fn stalled(rollout: &Rollout, now: Timestamp) -> Option<(Timestamp, SignedDuration)> {
+    let Rollout::Underway { moved: Some(moved), .. } = rollout else { return None };
+    let still = age(now, *moved);
+    (still >= DEADLINE).then_some((*moved, still))
 }
 
 /// A use whose containers started before the data changed.
@@ -50,12 +61,14 @@ pub struct Standing<'a> {
     pub pods: Vec<&'a PodLife>,
     /// OnDelete: pods that wait for somebody to delete them.
     pub waiting: u32,
+    /// A rollout that nobody calls late has not moved for so long.
+    pub stalled: Option<SignedDuration>,
 }
 
 impl<'a> View<'a> {
-    /// Of this model.
-    pub const fn of(model: &'a Model) -> Self {
-        Self { model }
+    /// Of this model, now.
+    pub const fn of(model: &'a Model, now: Timestamp) -> Self {
+        Self { model, now }
     }
 
     /// Every workload that uses a Secret.
@@ -85,6 +98,7 @@ impl<'a> View<'a> {
             stale: Vec::new(),
             missing: Vec::new(),
             undated: Vec::new(),
+            stalled: stalled(&consumer.rollout, self.now).map(|(_, still)| still),
             waiting: waiting(consumer, &pods, self.model.containers.is_some()),
             pods,
         };
@@ -92,7 +106,7 @@ impl<'a> View<'a> {
         if self.model.secrets.is_none() {
             return standing;
         }
-        for used in &consumer.uses {
+        for used in consumer.uses.iter().filter(|used| used.way != Way::SecretsStore) {
             match self.changed(&used.secret) {
                 None if self.secret(&used.secret).is_none() => {
                     if !used.optional {
@@ -185,6 +199,7 @@ impl Standing<'_> {
     pub fn badness(&self) -> u8 {
         let rollout = match &self.consumer.rollout {
             Rollout::Stuck { .. } => 4,
+            Rollout::Underway { .. } if self.stalled.is_some() => 4,
             Rollout::OnDelete { .. } if self.waiting > 0 => 3,
             Rollout::Underway { .. } | Rollout::Paused => 1,
             Rollout::Done | Rollout::OnDelete { .. } => 0,
@@ -199,10 +214,11 @@ impl Standing<'_> {
     pub fn rollout(&self) -> String {
         match &self.consumer.rollout {
             Rollout::Done => String::new(),
-            Rollout::Underway { updated, wanted } if updated == wanted => {
+            Rollout::Underway { .. } if self.stalled.is_some() => "rollout stuck".to_owned(),
+            Rollout::Underway { updated, wanted, .. } if updated == wanted => {
                 format!("{updated} of {wanted}, not all ready")
             }
-            Rollout::Underway { updated, wanted } => format!("rolling {updated} of {wanted}"),
+            Rollout::Underway { updated, wanted, .. } => format!("rolling {updated} of {wanted}"),
             Rollout::Stuck { .. } => "rollout stuck".to_owned(),
             Rollout::Paused => "paused".to_owned(),
             Rollout::OnDelete { .. } if self.waiting == 0 => String::new(),

@@ -1,5 +1,7 @@
 //! Workloads against a real API server with its real controllers: who runs with an older Secret, whose rollout waits.
 
+use baowatch::app::model::consumers::Rollout;
+use baowatch::backends::kube::consumer_digest;
 use serde_json::{Value, json};
 
 use crate::lab::{Vault, alert, lab, left_out};
@@ -108,6 +110,38 @@ fn who_read_the_old_secret_is_named_until_it_restarts() {
     nowhere(&Value::Null);
     rolled_out(&vault, "deployment/by-env");
     vault.check_until("a rollout that goes on", &[], |_, d| alert(d, "rollout-stuck").is_none());
+
+    // A StatefulSet has no deadline: what tells is that its status does not move, and when it last did.
+    vault.kubectl(
+        &[
+            "patch",
+            "statefulset",
+            "on-delete",
+            "--type=merge",
+            "-p",
+            r#"{"spec": {"updateStrategy":
+        {"type": "RollingUpdate"}, "template": {"spec": {"nodeSelector": {"no": "where"}}}}}"#,
+        ],
+        "",
+    );
+    let get = ["get", "statefulset", "on-delete", "-o", "json", "--show-managed-fields"];
+    let rollout = || {
+        let object: Value = serde_json::from_str(&vault.kubectl(&get, "")).unwrap();
+        consumer_digest::stateful_set(&object).unwrap().rollout
+    };
+    let mut waits = None;
+    for _ in 0..200 {
+        if let Rollout::Underway { updated: 1, moved, .. } = rollout() {
+            waits = moved;
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    assert!(waits.is_some(), "{:?}", rollout());
+    next_second();
+    assert!(matches!(rollout(), Rollout::Underway { moved, .. } if moved == waits), "{:?}", rollout());
+
+    vault.kubectl(&["delete", "statefulset", "on-delete"], "");
 
     // Paused, and then changed: nothing goes on.
     vault.kubectl(&["rollout", "pause", "deployment/by-volume"], "");

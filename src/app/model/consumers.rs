@@ -23,8 +23,10 @@ pub enum Way {
     SubPath,
     /// `imagePullSecrets`: read at each pull.
     ImagePull,
-    /// A CSI volume's `nodePublishSecretRef`, or the Secrets Store driver.
+    /// A CSI volume's `nodePublishSecretRef`: the driver's own credentials.
     Csi,
+    /// A SecretProviderClass that the Secrets Store CSI driver mounts: straight from the vault, with no Secret between.
+    SecretsStore,
 }
 
 impl Way {
@@ -32,7 +34,7 @@ impl Way {
     pub const fn stays(self) -> bool {
         match self {
             Self::Env | Self::EnvFrom | Self::SubPath => true,
-            Self::Volume | Self::Projected | Self::ImagePull | Self::Csi => false,
+            Self::Volume | Self::Projected | Self::ImagePull | Self::Csi | Self::SecretsStore => false,
         }
     }
 
@@ -46,6 +48,7 @@ impl Way {
             Self::SubPath => "subPath",
             Self::ImagePull => "image pull",
             Self::Csi => "CSI",
+            Self::SecretsStore => "CSI Secrets Store",
         }
     }
 
@@ -57,6 +60,9 @@ impl Way {
             Self::Volume | Self::Projected => "the kubelet refreshes the file by itself, in a minute or two",
             Self::ImagePull => "read at each pull of an image",
             Self::Csi => "read by its CSI driver when it mounts",
+            Self::SecretsStore => {
+                "mounted straight from the vault; a new value comes only where the driver's rotation is switched on"
+            }
         }
     }
 
@@ -64,7 +70,7 @@ impl Way {
     pub const fn refreshes(self) -> bool {
         match self {
             Self::Volume | Self::Projected | Self::ImagePull => true,
-            Self::Env | Self::EnvFrom | Self::SubPath | Self::Csi => false,
+            Self::Env | Self::EnvFrom | Self::SubPath | Self::Csi | Self::SecretsStore => false,
         }
     }
 }
@@ -72,7 +78,7 @@ impl Way {
 /// One use of one Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Use {
-    /// The Secret, in the workload's namespace.
+    /// The Secret, in the workload's namespace; the SecretProviderClass where that is what is mounted.
     pub secret: ObjectRef,
     /// How.
     pub way: Way,
@@ -115,6 +121,9 @@ pub enum Rollout {
         updated: u32,
         /// Replicas wanted.
         wanted: u32,
+        /// When its status last moved, where no controller calls it late: StatefulSets and DaemonSets have no deadline.
+        #[serde(default)]
+        moved: Option<Timestamp>,
     },
     /// It stopped: what its condition says.
     Stuck {

@@ -55,8 +55,9 @@ fn is_vault(meta: &Value, kind: &str) -> bool {
 pub fn uses(namespace: &str, spec: &Value) -> Vec<Use> {
     let mut found: Vec<Use> = Vec::new();
     let mut add = |name: &str, way: Way, container: &str, optional: bool| {
-        let used =
-            Use { secret: ObjectRef::secret(namespace, &clean(name)), way, container: clean(container), optional };
+        let kind = if way == Way::SecretsStore { "SecretProviderClass" } else { "Secret" };
+        let secret = ObjectRef::new(kind, namespace, &clean(name));
+        let used = Use { secret, way, container: clean(container), optional };
         if !name.is_empty() && !found.contains(&used) {
             found.push(used);
         }
@@ -81,7 +82,8 @@ pub fn uses(namespace: &str, spec: &Value) -> Vec<Use> {
                 let sub_path = ["subPath", "subPathExpr"].iter().any(|key| !text(mount, key).is_empty());
                 for (secret, way, optional) in &sources {
                     // A driver's own credentials do not become files.
-                    let way = if sub_path && *way != Way::Csi { Way::SubPath } else { *way };
+                    let driven = matches!(way, Way::Csi | Way::SecretsStore);
+                    let way = if sub_path && !driven { Way::SubPath } else { *way };
                     add(secret, way, text(container, "name"), *optional);
                 }
             }
@@ -110,6 +112,11 @@ fn sources(volume: &Value) -> Vec<(&str, Way, bool)> {
     }
     if let Some(secret) = volume.at("/csi/nodePublishSecretRef") {
         found.push((text(secret, "name"), Way::Csi, false));
+    }
+    if volume.at("/csi/driver").and_then(Value::as_str) == Some("secrets-store.csi.k8s.io")
+        && let Some(class) = volume.at("/csi/volumeAttributes/secretProviderClass").and_then(Value::as_str)
+    {
+        found.push((class, Way::SecretsStore, false));
     }
     found
 }
@@ -157,7 +164,14 @@ fn of_deployment(object: &Value) -> Rollout {
         && updated == wanted
         && counter(object, "replicas") == updated
         && counter(object, "availableReplicas") == updated;
-    if done { Rollout::Done } else { Rollout::Underway { updated, wanted } }
+    if done { Rollout::Done } else { Rollout::Underway { updated, wanted, moved: None } }
+}
+
+/// When a controller last changed what it says in the status: its entry of the managed fields. A rollout that waits for a
+/// pod to become ready changes nothing.
+fn moved(object: &Value) -> Option<Timestamp> {
+    let entries = object.get("metadata").into_iter().flat_map(|meta| list(meta, "managedFields"));
+    entries.filter(|entry| text(entry, "subresource") == "status").filter_map(|entry| time(entry.get("time"))).max()
 }
 
 fn of_stateful_set(object: &Value) -> Rollout {
@@ -167,7 +181,7 @@ fn of_stateful_set(object: &Value) -> Rollout {
     if object.at("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
         let waiting = counter(object, "replicas").saturating_sub(updated);
         if !observed(object) {
-            return Rollout::Underway { updated, wanted };
+            return Rollout::Underway { updated, wanted, moved: None };
         }
         // The current revision does not catch up by itself: that the two differ says nothing once all pods are new.
         return if waiting > 0 && revision != current {
@@ -179,7 +193,9 @@ fn of_stateful_set(object: &Value) -> Rollout {
     let partition = object.at("/spec/updateStrategy/rollingUpdate/partition").and_then(Value::as_u64).unwrap_or(0);
     let new = revision == current || u64::from(updated) + partition >= u64::from(wanted);
     let done = observed(object) && counter(object, "readyReplicas") == wanted && new;
-    if done { Rollout::Done } else { Rollout::Underway { updated, wanted } }
+    // A pod that is not ready is no rollout: only where the new revision is not everywhere yet does something wait.
+    let moved = moved(object).filter(|_| observed(object) && revision != current);
+    if done { Rollout::Done } else { Rollout::Underway { updated, wanted, moved } }
 }
 
 fn of_daemon_set(object: &Value) -> Rollout {
@@ -190,7 +206,8 @@ fn of_daemon_set(object: &Value) -> Rollout {
         return if waiting > 0 { Rollout::OnDelete { revision: String::new(), waiting } } else { Rollout::Done };
     }
     let done = observed(object) && updated == wanted && counter(object, "numberAvailable") == wanted;
-    if done { Rollout::Done } else { Rollout::Underway { updated, wanted } }
+    let moved = moved(object).filter(|_| observed(object) && updated < wanted);
+    if done { Rollout::Done } else { Rollout::Underway { updated, wanted, moved } }
 }
 
 fn of_argo(object: &Value) -> Rollout {
@@ -202,7 +219,7 @@ fn of_argo(object: &Value) -> Rollout {
         "Healthy" => Rollout::Done,
         "Paused" => Rollout::Paused,
         "Degraded" => Rollout::Stuck { since: None, why: clean(text(status, "message")) },
-        _ => Rollout::Underway { updated: counter(object, "updatedReplicas"), wanted: wanted(object) },
+        _ => Rollout::Underway { updated: counter(object, "updatedReplicas"), wanted: wanted(object), moved: None },
     }
 }
 

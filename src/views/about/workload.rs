@@ -2,7 +2,7 @@
 
 use super::Page;
 use crate::app::id::ObjectRef;
-use crate::app::model::consumers::{Rollout, Use};
+use crate::app::model::consumers::{Rollout, Use, Way};
 use crate::app::state::State;
 use crate::app::time::{age, quiet};
 use crate::app::workloads::{FEEDS, Standing, View, evidence, started};
@@ -14,7 +14,7 @@ use crate::views::theme::{Mark, Role};
 const PODS: usize = 12;
 
 pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
-    let view = View::of(&state.model);
+    let view = View::of(&state.model, state.now);
     let Some(consumer) = state.model.consumers.as_ref().and_then(|table| table.get(subject)) else { return };
     let standing = view.standing(consumer);
     if !standing.consumer.uses.is_empty() {
@@ -69,6 +69,11 @@ fn rollout(state: &State, standing: &Standing<'_>, page: &mut Page<'_>) {
                 page.fact("since", &fmt::when(state.now, *since));
             }
         }
+        Rollout::Underway { updated, wanted, moved: Some(moved) } if standing.stalled.is_some() => {
+            page.state("rollout", Mark::Warn, "stuck");
+            page.fact("", &format!("{updated} of {wanted} replicas are new"));
+            page.fact("since", &format!("{}, when its status last moved", fmt::when(state.now, *moved)));
+        }
         Rollout::OnDelete { .. } if standing.waiting > 0 => page.state("rollout", Mark::Warn, &words),
         Rollout::Underway { .. } | Rollout::Paused => page.state("rollout", Mark::Absent, &words),
         Rollout::Done | Rollout::OnDelete { .. } => page.state("rollout", Mark::Ok, "done"),
@@ -80,6 +85,7 @@ fn one(state: &State, view: &View<'_>, standing: &Standing<'_>, used: &Use, page
     let seen = view.secret(&used.secret);
     let changed = view.changed(&used.secret);
     let (mark, word) = match (stale, &changed) {
+        _ if used.way == Way::SecretsStore => (Mark::Absent, used.way.follows().to_owned()),
         (Some(stale), _) => (Mark::Warn, format!("{} behind", quiet(age(state.now, stale.changed.at)))),
         (None, None) if state.model.secrets.is_none() => (Mark::Unknown, "the Secret cannot be seen".to_owned()),
         (None, None) if seen.is_none() && used.optional => (Mark::Absent, "does not exist; it need not".to_owned()),

@@ -46,7 +46,7 @@ impl Pane for Workloads {
 
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
         let mut entries = sight::entries(state, look, &FEEDS, room);
-        let view = View::of(&state.model);
+        let view = View::of(&state.model, state.now);
         let room = Room { height: room.height.saturating_sub(entries.len()), ..room };
         let known = |row: &Row| state.model.consumers.as_ref().and_then(|table| table.get(&row.subject));
         let cells = |row: &Row| known(row).map_or_else(Vec::new, |it| cells(&view.standing(it), state, look));

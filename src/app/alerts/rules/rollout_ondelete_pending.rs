@@ -42,7 +42,7 @@ impl Rule for RolloutOndeletePending {
         if let Some(blind) = unseen(model, &[FeedId::Consumers], now) {
             return blind;
         }
-        let all = View::of(model).all();
+        let all = View::of(model, now).all();
         all.iter().map(|standing| (standing.consumer.object.clone(), judge(model, standing))).collect()
     }
 }

@@ -8,6 +8,7 @@ use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
 use crate::app::model::consumers::{ConsumerSeen, Rollout};
 use crate::app::model::table::Table;
+use crate::app::workloads::stalled;
 
 /// The rule.
 pub struct RolloutStuck;
@@ -26,7 +27,7 @@ impl Rule for RolloutStuck {
     }
 
     fn fires_when(&self) -> &'static str {
-        "the rollout of a workload that uses a Secret passed its deadline"
+        "the rollout of a workload that uses a Secret passed its deadline, or has not moved for 10 minutes where it has none"
     }
 
     fn runbook(&self) -> &'static str {
@@ -38,17 +39,24 @@ impl Rule for RolloutStuck {
             return blind;
         }
         let all = model.consumers.iter().flat_map(Table::iter);
-        all.map(|consumer| (consumer.object.clone(), judge(consumer))).collect()
+        all.map(|consumer| (consumer.object.clone(), judge(consumer, now))).collect()
     }
 }
 
-fn judge(consumer: &ConsumerSeen) -> Finding {
+fn judge(consumer: &ConsumerSeen, now: Timestamp) -> Finding {
     let object = &consumer.object;
-    match &consumer.rollout {
-        Rollout::Stuck { since, why } => Finding::Firing(Firing {
+    let stuck = match (&consumer.rollout, stalled(&consumer.rollout, now)) {
+        (Rollout::Stuck { since, why }, _) => Some((*since, why.clone())),
+        (Rollout::Underway { updated, wanted, .. }, Some((moved, _))) => {
+            Some((Some(moved), format!("{updated} of {wanted} replicas are new, and its status has not moved since")))
+        }
+        (Rollout::Done | Rollout::Underway { .. } | Rollout::Paused | Rollout::OnDelete { .. }, _) => None,
+    };
+    match stuck {
+        Some((since, why)) => Finding::Firing(Firing {
             severity: Severity::Warning,
             sentence: format!("The rollout of {} is stuck", object.path()),
-            why: why.clone(),
+            why,
             next: format!(
                 "kubectl -n {} describe {}/{}, then look at its newest pods",
                 object.namespace,
@@ -56,8 +64,8 @@ fn judge(consumer: &ConsumerSeen) -> Finding {
                 object.name
             ),
             action: None,
-            evidence_since: *since,
+            evidence_since: since,
         }),
-        Rollout::Done | Rollout::Underway { .. } | Rollout::Paused | Rollout::OnDelete { .. } => Finding::Clear,
+        None => Finding::Clear,
     }
 }

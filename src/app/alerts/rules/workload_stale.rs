@@ -44,7 +44,7 @@ impl Rule for WorkloadStale {
         if let Some(blind) = unseen(model, &FEEDS, now) {
             return blind;
         }
-        let view = View::of(model);
+        let view = View::of(model, now);
         let all = view.all();
         all.iter().map(|standing| (standing.consumer.object.clone(), judge(model, &view, standing, now))).collect()
     }

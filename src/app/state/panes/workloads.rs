@@ -8,7 +8,7 @@ use crate::app::workloads::{Standing, View};
 /// The rows of the pane.
 pub(super) fn rows(state: &State) -> Vec<Row> {
     let now = state.made.basis(PaneId::Workloads);
-    let view = View::of(&state.model);
+    let view = View::of(&state.model, now);
     let row = |standing: &Standing<'_>| {
         let object = &standing.consumer.object;
         Row {
@@ -25,7 +25,7 @@ pub(super) fn rows(state: &State) -> Vec<Row> {
 
 /// What the filter searches of each row.
 pub(super) fn words(state: &State) -> impl Fn(&Row) -> String {
-    let view = View::of(&state.model);
+    let view = View::of(&state.model, state.now);
     move |row| {
         let Some(consumer) = state.model.consumers.as_ref().and_then(|table| table.get(&row.subject)) else {
             return String::new();
