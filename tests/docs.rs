@@ -175,7 +175,6 @@ fn holds(rule: &str, proof: &Proof, firing: bool) -> Result<(), String> {
     match proof {
         Proof::Stack(name, function) => named(rule, &format!("tests/real/{name}.rs"), function),
         Proof::Scenario(name, because) => reason(because).and_then(|()| expected(rule, name, firing)),
-        Proof::Core(file, function, because) => reason(because).and_then(|()| named(rule, file, function)),
     }
 }
 

@@ -45,6 +45,16 @@ fn a_vault_without_audit_devices_is_silent_until_its_configuration_declares_one(
     let vault = with_token(lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"})));
     let (_, document) = vault.check_until("no audit device", &ARGS, |_, document| fires(document, "audit-silent"));
     assert_eq!(alert(&document, "audit-silent").unwrap()["severity"], "warning");
+    declare_audit(&vault);
+    vault.delete_pod(0);
+    let (_, document) = vault.check_until("the audit device", &ARGS, |code, document| {
+        code != 3 && verdict(document) != "down" && alert(document, "audit-silent").is_none()
+    });
+    assert!(alert(&document, "feed-stale").is_none(), "{document:#}");
+}
+
+/// Adds an audit device to the configuration with which the next pod starts.
+fn declare_audit(vault: &Vault) {
     let config = format!("{}-config", vault.name);
     let mut map: Value =
         serde_json::from_str(&vault.kubectl(&["get", "configmap", &config, "-o", "json"], "")).unwrap();
@@ -52,11 +62,38 @@ fn a_vault_without_audit_devices_is_silent_until_its_configuration_declares_one(
     let audit = "audit \"file\" \"to-file\" {\n  options {\n    file_path = \"stdout\"\n  }\n}\n";
     map["data"]["extraconfig-from-values.hcl"] = json!(format!("{before}\n{audit}"));
     vault.kubectl(&["replace", "-f", "-"], &map.to_string());
+}
+
+/// OpenBao 2.6.2 with an audit device that its configuration declares, upgraded to 2.7.2 as the chart does it: the image of
+/// the StatefulSet, then the pod.
+#[test]
+fn what_the_next_version_refuses_is_told_until_it_runs() {
+    if left_out() {
+        return;
+    }
+    let spec = json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys", "version": "2.6.2"});
+    let vault = with_token(lab().vault(spec));
+    let (_, document) = vault.check_until("2.6.2 without an audit device", &ARGS, |_, d| fires(d, "audit-silent"));
+    assert_eq!(alert(&document, "upgrade-trap"), None, "{document:#}");
+    let version = |wanted: &str| {
+        let (_, seen) = ask(&vault, 0, "GET", "sys/seal-status", "", &Value::Null);
+        assert_eq!(seen["version"], wanted);
+    };
+    version("2.6.2");
+    declare_audit(&vault);
     vault.delete_pod(0);
-    let (_, document) = vault.check_until("the audit device", &ARGS, |code, document| {
-        code != 3 && verdict(document) != "down" && alert(document, "audit-silent").is_none()
+    let (_, document) = vault.check_until("what 2.7 does", &ARGS, |_, document| fires(document, "upgrade-trap"));
+    let trap = alert(&document, "upgrade-trap").unwrap();
+    assert_eq!((&trap["subject"]["name"], &trap["severity"]), (&json!("declared-audit"), &json!("info")), "{trap:#}");
+    let image = json!({"spec": {"template": {"spec": {"containers":
+        [{"name": "openbao", "image": "quay.io/openbao/openbao:2.7.2"}]}}}});
+    vault.kubectl(&["patch", "statefulset", &vault.name, "-p", &image.to_string()], "");
+    vault.delete_pod(0);
+    let (_, document) = vault.check_until("2.7.2", &ARGS, |code, document| {
+        code != 3 && verdict(document) != "down" && alert(document, "upgrade-trap").is_none()
     });
-    assert!(alert(&document, "feed-stale").is_none(), "{document:#}");
+    version("2.7.2");
+    assert!(alert(&document, "audit-silent").is_none(), "{document:#}");
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(super) struct Pod {
     pub(super) phase: Phase,
     pub(super) node: String,
     pub(super) address: String,
+    /// The version of the server's image: that of the StatefulSet when the pod was made.
+    pub(super) image: String,
     /// The server in a pod of the vault, the unsealer in a pod of the Deployment.
     pub(super) main: Container,
     pub(super) sidecar: Option<Container>,
@@ -120,6 +122,7 @@ impl Cluster {
         Pod {
             uid: self.seed.uuid(),
             version: self.version,
+            image: self.settings.version.clone(),
             created: now,
             phase: Phase::Creating { until: now + seconds(4), hangs: None },
             node: format!("node-{}", char::from(b'a' + ordinal % 26)),
@@ -344,7 +347,7 @@ fn start_server(pod: &mut Pod, vault: &mut Vault, now: Timestamp) {
     let Some(at) = vault.position(&pod.name) else { return };
     let file = pod.mount.as_ref().and_then(|mount| mount.files.get("key"));
     let key = file.and_then(|text| STANDARD.decode(text.trim_ascii()).ok());
-    if !vault.start(at, key.as_deref(), now) {
+    if !vault.start(at, &pod.image, key.as_deref(), now) {
         pod.main.ended(Some(now + seconds(20)));
     }
 }

@@ -66,7 +66,7 @@ fn autopilot(vault: &Vault) -> Option<Value> {
         let mut said = json!({
             "id": server.name, "name": server.name, "address": format!("{}:8201", server.name),
             "node_status": "alive", "healthy": well, "last_index": vault.index, "last_term": 3,
-            "status": if vault.leader == Some(at) { "leader" } else { "voter" }, "version": vault.version,
+            "status": if vault.leader == Some(at) { "leader" } else { "voter" }, "version": server.version,
         });
         put(&mut said, "last_contact", json!(if well { "0s" } else { "15s" }));
         servers.insert(server.name.clone(), said);

@@ -34,6 +34,8 @@ pub enum Event {
     Rights { deny: Vec<String> },
     /// Somebody else gives one share (not one of the right ones) to a sealed server.
     StrangerShare { pod: String },
+    /// The StatefulSet names another version of the server: each pod runs it once it was deleted and made anew.
+    Upgraded { version: String },
     /// A server's clock is wrong by this much.
     ClockSkew { pod: String, seconds: i64 },
     /// Objects are put into the cluster, or changed.
@@ -103,6 +105,7 @@ enum EventName {
     ApiServer,
     Rights,
     StrangerShare,
+    Upgraded,
     ClockSkew,
     Objects,
     ObjectGone,
@@ -121,6 +124,7 @@ pub(super) struct EventWords {
     up: Option<bool>,
     deny: Option<Vec<String>>,
     seconds: Option<i64>,
+    version: Option<String>,
     /// Objects as YAML documents.
     yaml: Option<Spanned<String>>,
     /// Answers as a YAML mapping from path to body.
@@ -159,6 +163,7 @@ impl EventWords {
             EventName::Answers => {
                 Event::Answers { set: file.mapping(self.answers.as_ref().ok_or_else(|| needs("answers"))?)? }
             }
+            EventName::Upgraded => Event::Upgraded { version: self.version.clone().ok_or_else(|| needs("version"))? },
             EventName::ClockSkew => {
                 Event::ClockSkew { pod: pod()?, seconds: self.seconds.ok_or_else(|| needs("seconds"))? }
             }

@@ -90,7 +90,7 @@ fn seal_status(vault: &Vault, at: usize) -> Value {
         "progress": server.progress(),
         "nonce": server.nonce,
         "recovery_seal": vault.sort == SealSort::Static,
-        "version": vault.version,
+        "version": server.version,
         "commit_date": "2026-10-26T20:32:27Z",
         "migration": false,
         "storage_type": "raft",
@@ -116,7 +116,7 @@ fn health(vault: &Vault, at: usize, now: Timestamp) -> Response {
         "replication_performance_mode": if led { "primary" } else { "unknown" },
         "replication_dr_mode": if led { "disabled" } else { "unknown" },
         "server_time_utc": now.as_second() + server.skew,
-        "version": vault.version,
+        "version": server.version,
     });
     if server.open() {
         put(&mut body, "cluster_name", json!(vault.cluster_name));

@@ -176,7 +176,7 @@ pub(super) fn pod(cluster: &Cluster, pod: &Pod, vault: &Vault) -> KubePod {
         ] {
             put(&mut all, &format!("openbao-{key}"), json!(value.to_string()));
         }
-        put(&mut all, "openbao-version", json!(vault.version));
+        put(&mut all, "openbao-version", json!(server.version));
     }
     put(&mut spec, "nodeName", json!(pod.node));
     let name = if helper { "unsealer" } else { "openbao" };

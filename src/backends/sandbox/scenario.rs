@@ -292,6 +292,7 @@ impl Scenario {
                 | Event::ApiServer { .. }
                 | Event::Rights { .. }
                 | Event::StrangerShare { .. }
+                | Event::Upgraded { .. }
                 | Event::ClockSkew { .. }
                 | Event::Objects { .. }
                 | Event::ObjectGone { .. }

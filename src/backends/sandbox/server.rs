@@ -22,6 +22,8 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 16..=33;
 pub(super) struct Server {
     /// The pod's name.
     pub(super) name: String,
+    /// The version that runs, or ran last.
+    pub(super) version: String,
     /// The process runs.
     pub(super) running: bool,
     /// The disk holds the cluster's data: initialised here, or joined.
@@ -54,9 +56,10 @@ pub(super) struct Lock<'a> {
 }
 
 impl Server {
-    pub(super) fn new(name: String) -> Self {
+    pub(super) fn new(name: String, version: &str) -> Self {
         Self {
             name,
+            version: version.to_owned(),
             running: true,
             stored: false,
             invited: false,

@@ -42,7 +42,6 @@ impl Keys {
 /// The cluster.
 pub(super) struct Vault {
     pub(super) sort: SealSort,
-    pub(super) version: String,
     pub(super) cluster_id: String,
     pub(super) cluster_name: String,
     pub(super) keys: Option<Keys>,
@@ -68,12 +67,11 @@ impl Vault {
         let cluster_id = seed.uuid();
         let mut vault = Self {
             sort: settings.seal,
-            version: settings.version.clone(),
             cluster_name: format!("vault-cluster-{}", hex(&seed.bytes(4))),
             cluster_id,
             keys: None,
             seal_key: Zeroizing::new(seed.bytes(32)),
-            servers: settings.members().into_iter().map(Server::new).collect(),
+            servers: settings.members().into_iter().map(|name| Server::new(name, &settings.version)).collect(),
             leader: None,
             named: None,
             election: None,
@@ -165,8 +163,9 @@ impl Vault {
 
     /// Starts the process. A static seal reads its key file now: without one the process ends at once (`false`), with a
     /// wrong one it stays, sealed.
-    pub(super) fn start(&mut self, at: usize, key: Option<&[u8]>, now: Timestamp) -> bool {
+    pub(super) fn start(&mut self, at: usize, version: &str, key: Option<&[u8]>, now: Timestamp) -> bool {
         let Some(server) = self.servers.get_mut(at) else { return false };
+        version.clone_into(&mut server.version);
         if self.sort == SealSort::Static {
             let Some(key) = key else { return false };
             server.seal_key = key == self.seal_key.as_slice();

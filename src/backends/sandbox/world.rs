@@ -140,6 +140,7 @@ impl World {
                     self.shelf.answer(path, answer.clone(), now);
                 }
             }
+            Event::Upgraded { version } => self.cluster.settings.version.clone_from(version),
             Event::ClockSkew { pod, seconds } => {
                 if let Some(server) = self.vault.servers.iter_mut().find(|server| server.name == *pod) {
                     server.skew = *seconds;

@@ -29,6 +29,7 @@ type vaultSpec struct {
 	Unseal      *bool     `json:"unseal"`
 	TLS         bool      `json:"tls"`
 	Ordered     bool      `json:"orderedReady"`
+	Version     string    `json:"version"`
 	Chart       string    `json:"chart"`
 }
 
@@ -37,7 +38,14 @@ type mountSpec struct {
 	Items    bool `json:"items"`
 }
 
-const image = "quay.io/openbao/openbao:2.7.2"
+const repository = "quay.io/openbao/openbao"
+
+// version is the one whose binary is called bao; others lie beside it as bao-VERSION.
+const version = "2.7.2"
+
+func (v *vaultSpec) image() string {
+	return repository + ":" + v.Version
+}
 
 func (v *vaultSpec) selector() map[string]string {
 	return map[string]string{"app.kubernetes.io/name": v.Chart, "app.kubernetes.io/instance": v.Name, "component": "server"}
@@ -183,7 +191,7 @@ func (v *vaultSpec) server() corev1.Container {
 		tool = "vault"
 	}
 	return corev1.Container{
-		Name: v.Chart, Image: image, Env: env, VolumeMounts: mounts,
+		Name: v.Chart, Image: v.image(), Env: env, VolumeMounts: mounts,
 		Command: []string{"/bin/sh", "-ec"},
 		Args: []string{fmt.Sprintf("cp %s/config/extraconfig-from-values.hcl /tmp/storageconfig.hcl;\n"+
 			"[ -n \"${POD_IP}\" ] && sed -Ei \"s|POD_IP|${POD_IP?}|g\" /tmp/storageconfig.hcl;\n"+
@@ -196,7 +204,7 @@ func (v *vaultSpec) server() corev1.Container {
 }
 
 func (v *vaultSpec) unsealerContainer(target string) corev1.Container {
-	c := corev1.Container{Name: "unsealer", Image: image,
+	c := corev1.Container{Name: "unsealer", Image: v.image(),
 		Command:      []string{"/bin/sh", "-ec", "while true; do unseal-from /keys; sleep 1; done"},
 		VolumeMounts: []corev1.VolumeMount{{Name: "unseal-keys", MountPath: "/keys", ReadOnly: true}}}
 	if target != "" {

@@ -91,6 +91,19 @@ func (i *instance) environment(c *container) []string {
 	return env
 }
 
+// binary is the server that an image holds: bao itself, or the one beside it that is named for the image's version.
+func (r *runner) binary(image string) (string, error) {
+	tag := image[strings.LastIndex(image, ":")+1:]
+	if tag == version {
+		return r.bao, nil
+	}
+	other := r.bao + "-" + tag
+	if _, err := os.Stat(other); err != nil {
+		return "", fmt.Errorf("no server of version %s is installed: %w", tag, err)
+	}
+	return other, nil
+}
+
 // startServer starts the process; i.mu is held.
 func (i *instance) startServer(c *container) error {
 	configDir := filepath.Join(i.dir, "config")
@@ -123,7 +136,11 @@ func (i *instance) startServer(c *container) error {
 		}
 	}
 	logFile := filepath.Join(i.runner.dir, "logs", i.namespace+"_"+i.name+".log")
-	p, err := i.runner.spawn.start(i.key(), logFile, i.environment(c), i.runner.bao, "server", "-config="+configDir)
+	binary, err := i.runner.binary(c.spec.Image)
+	if err != nil {
+		return err
+	}
+	p, err := i.runner.spawn.start(i.key(), logFile, i.environment(c), binary, "server", "-config="+configDir)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ func (v *vaultSpec) complete() error {
 	def(&v.Chart, "openbao")
 	def(&v.Name, v.Chart)
 	def(&v.Seal, "shamir")
+	def(&v.Version, version)
 	yes := true
 	if v.Init == nil {
 		v.Init = &yes
