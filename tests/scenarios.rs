@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baowatch::app::alerts::AlertState;
-use baowatch::app::id::FeedId;
+use baowatch::app::id::{FeedId, PaneId};
+use baowatch::app::intent::Intent;
 use baowatch::app::model::fact::{ClusterSeen, Environment, Fact, Report};
 use baowatch::app::model::seal::SealSeen;
 use baowatch::app::msg::Msg;
 use baowatch::app::ports::Clock;
 use baowatch::app::settings::Settings;
 use baowatch::app::state::State;
+use baowatch::app::state::layers::Layer;
 use baowatch::app::time::Stamped;
 use baowatch::app::trouble::Trouble;
 use baowatch::app::update::update;
@@ -23,6 +25,8 @@ use baowatch::backends::keys::{FieldNames, digest};
 use baowatch::backends::kube::port::Kube;
 use baowatch::backends::sandbox::Sandbox;
 use baowatch::backends::sandbox::scenario::{Expectation, Scenario, scenarios};
+use baowatch::views::console::print;
+use baowatch::views::theme::Look;
 use jiff::SignedDuration;
 
 /// Reads seals by the sandbox's clock.
@@ -199,4 +203,64 @@ fn every_scenario_is_told_as_its_file_expects() {
         working.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Panes that need a cluster full of objects, at a moment at which there is something to see.
+const SHOWN: [(PaneId, &str, i64); 8] = [
+    (PaneId::Vault, "leader-killed", 125),
+    (PaneId::Sync, "sync-lies", 180),
+    (PaneId::Sync, "sync-operator-dead", 1_200),
+    (PaneId::Workloads, "workload-stale", 60),
+    (PaneId::Nodes, "node-fills-up", 780),
+    (PaneId::Tokens, "token-clobbered", 240),
+    (PaneId::Rotation, "rotation-left-behind", 120),
+    (PaneId::Flow, "workload-stale", 60),
+];
+
+/// Each pane on the whole screen and the drawer of its worst row, at three sizes.
+#[test]
+fn every_pane_at_every_size() {
+    for (pane, name, at) in SHOWN {
+        let clock = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let scenario = Scenario::named(name).unwrap();
+        let mut watch = Watch::over(&scenario);
+        clock.block_on(watch.live(&scenario, SignedDuration::from_secs(at)));
+        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+            watch.tell(Msg::Resized { width, height });
+            for (what, intent) in [("list", Intent::Zoom(pane)), ("drawer", Intent::Open)] {
+                watch.tell(Msg::Intent(intent));
+                let text = print(&watch.state, &Look::default(), width, height);
+                insta::assert_snapshot!(format!("{}.{name}.{what}.{width}x{height}", pane.title()), text);
+            }
+            watch.tell(Msg::Intent(Intent::Back));
+        }
+    }
+}
+
+#[test]
+fn enter_walks_an_application_from_its_broken_link_on() {
+    let clock = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let scenario = Scenario::named("sync-operator-dead").unwrap();
+    let mut watch = Watch::over(&scenario);
+    clock.block_on(watch.live(&scenario, SignedDuration::from_mins(20)));
+    watch.tell(Msg::Intent(Intent::Zoom(PaneId::Flow)));
+    let about = |watch: &Watch| match watch.state.top() {
+        Some(Layer::Details { subject, .. }) => subject.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let mut walked = Vec::new();
+    loop {
+        watch.tell(Msg::Intent(Intent::Open));
+        walked.push(about(&watch));
+        if matches!(watch.state.top(), Some(Layer::Details { onward, .. }) if onward.is_empty()) {
+            break;
+        }
+    }
+    assert_eq!(
+        walked[..4],
+        ["Application ory", "VaultStaticSecret ory/kratos", "Secret ory/kratos", "Deployment ory/kratos"]
+    );
+    // Each step back is the link before.
+    watch.tell(Msg::Intent(Intent::Back));
+    assert_eq!(about(&watch), walked[walked.len() - 2]);
 }

@@ -103,6 +103,9 @@ fn screens() -> Vec<(&'static str, Make)> {
         ("run-failed", fixture::run_failed),
         ("run-in-doubt", fixture::run_in_doubt),
         ("alerts", || with(fixture::keys_wiped, vec![Intent::Alerts])),
+        ("alerts-filtered", || {
+            typed(with(fixture::keys_wiped, vec![Intent::Alerts, Intent::Sort, Intent::Filter]), "keys")
+        }),
         ("details", || with(fixture::keys_wiped, vec![Intent::Zoom(PaneId::Keys), Intent::Open])),
         ("details-replica", || {
             with(fixture::sealed_standby, vec![Intent::Zoom(PaneId::Vault), Intent::Jump { last: true }, Intent::Open])
@@ -351,7 +354,7 @@ fn a_strange_name_breaks_no_row() {
         ]);
         for layer in [
             None,
-            Some(Layer::Details { subject: ObjectRef::pod("data", &name), scroll: 0 }),
+            Some(Layer::Details { subject: ObjectRef::pod("data", &name), scroll: 0, onward: Vec::new() }),
             Some(Layer::Refused(Trouble::new(TroubleKind::Refused, &name, &name, &name))),
             Some(Layer::Alerts { selected: None }),
         ] {

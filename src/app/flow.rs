@@ -45,6 +45,8 @@ pub struct Link {
     pub why: String,
     /// The moment that this rests on.
     pub at: Option<Timestamp>,
+    /// The object, where the cluster holds one; a place of the vault is none.
+    pub object: Option<ObjectRef>,
 }
 
 /// One way from the vault to a workload; a part that does not exist is left out.
@@ -199,6 +201,21 @@ pub fn application(model: &Model, name: &str, now: Timestamp) -> Option<Applicat
     some(model, now, |one| one == name).into_iter().next()
 }
 
+/// The objects of an application in the order of its chains, from the first broken link on: what a person looks at one
+/// after the other. From the beginning where nothing is broken.
+pub fn steps(model: &Model, name: &str, now: Timestamp) -> Vec<ObjectRef> {
+    let Some(found) = application(model, name, now) else { return Vec::new() };
+    let links = || found.chains.iter().flat_map(|chain| &chain.links);
+    let first = links().position(|link| link.grade == Grade::Broken).unwrap_or(0);
+    let mut steps: Vec<ObjectRef> = Vec::new();
+    for object in links().skip(first).filter_map(|link| link.object.as_ref()) {
+        if !steps.contains(object) {
+            steps.push(object.clone());
+        }
+    }
+    steps
+}
+
 /// Whether it brings something from the vault into a Secret.
 const fn brings(sync: &SyncSeen) -> bool {
     match sync.kind {
@@ -294,6 +311,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether anybody reads what is told of each link.
+    const fn told(&self) -> bool {
+        matches!(self.eyes, Eyes::Witnesses(_))
+    }
+
     /// A text, where anybody reads it.
     fn say(&self, text: impl FnOnce() -> String) -> String {
         match self.eyes {
@@ -323,6 +345,7 @@ impl<'a> Walk<'a> {
             word: format!("{word}{lag}"),
             why: format!("{}: {}", sync.object.kind, is.why),
             at: None,
+            object: Some(sync.object.clone()),
         }
     }
 
@@ -350,7 +373,7 @@ impl<'a> Walk<'a> {
             }
         };
         let word = self.say(|| word.to_owned());
-        Link { label: "vault", name: self.say(|| path.words()), grade: held(seen), word, why, at }
+        Link { label: "vault", name: self.say(|| path.words()), grade: held(seen), word, why, at, object: None }
     }
 
     fn secret(&self, secret: &ObjectRef, standing: &Standing<'_>) -> Link {
@@ -361,6 +384,7 @@ impl<'a> Walk<'a> {
             word: self.say(|| word.to_owned()),
             why: self.say(why),
             at,
+            object: self.told().then(|| secret.clone()),
         };
         if self.model.secrets.is_none() {
             return link(Grade::Unknown, "not seen", &|| "it cannot be seen".to_owned(), None);
@@ -405,6 +429,7 @@ impl<'a> Walk<'a> {
             word: self.say(|| word.to_owned()),
             why: self.say(why),
             at: oldest.or_else(first),
+            object: self.told().then(|| object.clone()),
         }
     }
 }

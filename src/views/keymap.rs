@@ -81,7 +81,7 @@ impl Context {
     /// The context of what is on the screen.
     pub fn of(state: &State) -> Self {
         match state.top() {
-            None if state.filtering => Self::Filter,
+            Some(Layer::Alerts { .. }) | None if state.filtering => Self::Filter,
             None => Self::Home,
             Some(Layer::Help { .. }) => Self::Help,
             Some(Layer::Alerts { .. }) => Self::Alerts,
@@ -179,8 +179,12 @@ impl Fingers<Console> for Keyboard {
     }
 }
 
+/// How many rows the list under the keys shows.
 fn rows(state: &State) -> usize {
-    seen::shown(state, state.pane()).len()
+    match state.top() {
+        Some(Layer::Alerts { .. }) => state.listed_alerts().len(),
+        Some(_) | None => seen::shown(state, state.pane()).len(),
+    }
 }
 
 /// The key of the overview that asks for this, where one does: the palette names it.

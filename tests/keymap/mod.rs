@@ -207,3 +207,36 @@ fn a_silence_needs_a_reason() {
     let silenced = night.state.alerts.all().iter().find(|alert| alert.silenced_until.is_some()).unwrap();
     assert_eq!(night.state.alerts.silence_of(silenced).unwrap().reason, "why not");
 }
+
+#[test]
+fn alerts_are_filtered_and_ordered_and_the_cursor_stays_on_what_is_listed() {
+    let mut night = fixture::keys_wiped();
+    night.ask(vec![Intent::Alerts]);
+    let all = night.state.listed_alerts().len();
+    assert!(all > 2);
+    night.ask(vec![press(&night.state, "/").unwrap()]);
+    assert_eq!(press(&night.state, "s"), Some(Intent::Type('s')), "typing is text");
+    night.ask("single".chars().map(Intent::Type).collect());
+    let listed: Vec<&str> = night.state.listed_alerts().iter().map(|alert| alert.rule.0).collect();
+    assert_eq!(listed, ["keys-single-copy"]);
+    night.ask(vec![Intent::Accept]);
+    assert_eq!(press(&night.state, "s"), Some(Intent::Silence));
+    night.ask(vec![Intent::Acknowledge]);
+    let seen: Vec<&str> =
+        night.state.alerts.all().iter().filter(|alert| alert.acknowledged).map(|alert| alert.rule.0).collect();
+    assert_eq!(seen, ["keys-single-copy"], "what is said is said of what is shown");
+    // Esc shows all again, and only then closes the list.
+    night.ask(vec![Intent::Back]);
+    assert_eq!(night.state.listed_alerts().len(), all);
+    let order = |state: &State| state.listed_alerts().iter().map(|alert| alert.rule.0).collect::<Vec<_>>();
+    let worst = order(&night.state);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        night.ask(vec![press(&night.state, "o").unwrap()]);
+        seen.push(order(&night.state));
+    }
+    assert_eq!(seen.last(), Some(&worst), "and round to the worst first");
+    assert!(seen.iter().any(|other| *other != worst));
+    night.ask(vec![Intent::Back]);
+    assert_eq!(night.state.top(), None);
+}

@@ -28,6 +28,8 @@ pub enum Layer {
         subject: ObjectRef,
         /// First visible line.
         scroll: usize,
+        /// What Enter goes on to, one after the other: the links of an application's chains.
+        onward: Vec<ObjectRef>,
     },
     /// What can be done.
     Actions {

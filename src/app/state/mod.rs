@@ -1,5 +1,6 @@
 //! What is on the screen: panes, layers, runs, alerts. Everything that a frame depends on is here.
 
+pub mod alerts;
 pub mod layers;
 pub mod lists;
 pub mod palette;
@@ -16,6 +17,7 @@ use super::runbook::run::{Phase, Run};
 use super::settings::Settings;
 use super::time::Stamped;
 use super::verdict::{Standing, Verdict};
+use alerts::AlertList;
 use layers::Layer;
 use lists::{Made, View};
 
@@ -58,8 +60,10 @@ pub struct State {
     pub selected: BTreeMap<PaneId, String>,
     /// How the list of each pane is looked at, where not as it comes.
     pub lists: BTreeMap<PaneId, View>,
-    /// The filter of the pane with the focus is being typed.
+    /// The filter of the pane with the focus, or of the alerts where they are on top, is being typed.
     pub filtering: bool,
+    /// How the list of alerts is looked at.
+    pub alert_list: AlertList,
     /// The rows of the panes, as far as they were asked for.
     pub made: Made,
     /// The cluster whose session begins when this one has ended.
@@ -104,6 +108,7 @@ impl State {
             selected: BTreeMap::new(),
             lists: BTreeMap::new(),
             filtering: false,
+            alert_list: AlertList::default(),
             made: Made::new(now),
             next: None,
             layers: Vec::new(),
@@ -158,7 +163,6 @@ impl State {
             Some(Layer::Palette(_) | Layer::Silence(_)) => true,
             Some(
                 Layer::Help { .. }
-                | Layer::Alerts { .. }
                 | Layer::Details { .. }
                 | Layer::Actions { .. }
                 | Layer::Shares(_)
@@ -168,7 +172,7 @@ impl State {
                 | Layer::Refused(_)
                 | Layer::Clusters { .. },
             ) => false,
-            None => self.filtering,
+            Some(Layer::Alerts { .. }) | None => self.filtering,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::app::effect::Effect;
 use crate::app::id::{ObjectRef, RuleId};
 use crate::app::intent::Intent;
 use crate::app::state::State;
+use crate::app::state::alerts::named;
 use crate::app::state::layers::{Field, Layer, PaletteDialog, SilenceDialog, Until};
 use crate::app::state::palette::{self, candidates};
 use crate::app::text::clean;
@@ -29,7 +30,10 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
         }
         Intent::Open => return open(state, seq),
         Intent::Back => return back(state),
-        Intent::Alerts => show(state, Layer::Alerts { selected: first_alert(state) }),
+        Intent::Alerts => {
+            let selected = state.listed_alerts().first().map(|alert| named(alert));
+            show(state, Layer::Alerts { selected });
+        }
         Intent::Help => show(state, Layer::Help { scroll: 0 }),
         Intent::Actions => {
             let target = dialogs::selection(state);
@@ -99,16 +103,11 @@ pub(super) fn shifted(at: usize, by: i32, len: usize) -> usize {
 }
 
 fn shift(state: &mut State, by: i32) {
-    let alerts: Vec<(String, ObjectRef)> =
-        state.alerts.all().iter().map(|alert| (alert.rule.0.to_owned(), alert.subject.clone())).collect();
     match state.layers.last_mut() {
         Some(Layer::Help { scroll } | Layer::Details { scroll, .. }) => *scroll = shifted(*scroll, by, 1_000),
         Some(Layer::Plan(dialog)) => dialog.scroll = shifted(dialog.scroll, by, 1_000),
         Some(Layer::Run { scroll, .. }) => *scroll = Some(shifted(scroll.unwrap_or(0), by, 1_000)),
-        Some(Layer::Alerts { selected }) => {
-            let at = selected.as_ref().and_then(|s| alerts.iter().position(|a| a == s)).unwrap_or(0);
-            *selected = alerts.get(shifted(at, by, alerts.len())).cloned();
-        }
+        Some(Layer::Alerts { .. }) => shift_alert(state, by),
         Some(Layer::Actions { cursor, .. }) => *cursor = shifted(*cursor, by, actions::all().len()),
         Some(Layer::Palette(_)) => {
             let Some(Layer::Palette(dialog)) = state.layers.last() else { return };
@@ -123,8 +122,14 @@ fn shift(state: &mut State, by: i32) {
     }
 }
 
-fn first_alert(state: &State) -> Option<(String, ObjectRef)> {
-    state.alerts.all().first().map(|alert| (alert.rule.0.to_owned(), alert.subject.clone()))
+fn shift_alert(state: &mut State, by: i32) {
+    let listed = state.listed_alerts();
+    let chosen = state.chosen_alert();
+    let at = listed.iter().position(|alert| chosen.is_some_and(|chosen| std::ptr::eq(*alert, chosen))).unwrap_or(0);
+    let to = listed.get(shifted(at, by, listed.len())).map(|alert| named(alert));
+    if let Some(Layer::Alerts { selected }) = state.layers.last_mut() {
+        *selected = to;
+    }
 }
 
 fn open(state: &mut State, seq: u64) -> Vec<Effect> {
@@ -133,17 +138,16 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
             if let Some(pane) = state.zoom {
                 lists::settle(state, pane);
                 if let Some(subject) = dialogs::selection(state) {
-                    state.layers.push(Layer::Details { subject, scroll: 0 });
+                    lists::details(state, subject);
                 }
             } else {
                 lists::zoom(state, state.focus);
             }
             Vec::new()
         }
-        Some(Layer::Alerts { selected }) => {
-            let selected = selected.clone().or_else(|| first_alert(state));
-            if let Some((_, subject)) = selected {
-                state.layers.push(Layer::Details { subject, scroll: 0 });
+        Some(Layer::Alerts { .. }) => {
+            if let Some(subject) = state.chosen_alert().map(|alert| alert.subject.clone()) {
+                lists::details(state, subject);
             }
             Vec::new()
         }
@@ -154,6 +158,12 @@ fn open(state: &mut State, seq: u64) -> Vec<Effect> {
             dialogs::offer(state, action, Request { target: actions::aim(action, target), ..Request::default() })
         }
         Some(Layer::Plan(_) | Layer::Palette(_) | Layer::Silence(_) | Layer::Clusters { .. }) => accept(state, seq),
+        Some(Layer::Details { onward, .. }) if !onward.is_empty() => {
+            let mut onward = onward.clone();
+            let subject = onward.remove(0);
+            state.layers.push(Layer::Details { subject, scroll: 0, onward });
+            Vec::new()
+        }
         Some(Layer::Help { .. } | Layer::Details { .. } | Layer::Run { .. } | Layer::Leave | Layer::Refused(_)) => {
             // Enter takes away what only informs; on the question it means no.
             back(state)
@@ -169,6 +179,9 @@ fn back(state: &mut State) -> Vec<Effect> {
     }
     if matches!(state.layers.last(), Some(Layer::Leave)) {
         state.next = None;
+    }
+    if matches!(state.layers.last(), Some(Layer::Alerts { .. })) && lists::unfilter_alerts(state) {
+        return Vec::new();
     }
     pop(state)
 }
@@ -208,8 +221,8 @@ fn suggested(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     let from_alert = match state.layers.last() {
-        Some(Layer::Alerts { selected: Some((rule, subject)) }) => {
-            state.alerts.get(rule, subject).and_then(|alert| Some((alert.action?, Some(alert.subject.clone()))))
+        Some(Layer::Alerts { .. }) => {
+            state.chosen_alert().and_then(|alert| Some((alert.action?, Some(alert.subject.clone()))))
         }
         Some(Layer::Details { subject, .. }) => {
             let about = state.alerts.all().iter().find(|alert| alert.subject == *subject && alert.action.is_some());
@@ -224,8 +237,8 @@ fn suggested(state: &mut State) -> Vec<Effect> {
             let request = Request { target: actions::aim(action, target), ..Request::default() };
             effects.extend(dialogs::offer(state, action, request));
         }
-        None => match first_alert(state) {
-            Some((_, subject)) => state.layers.push(Layer::Details { subject, scroll: 0 }),
+        None => match state.alerts.all().first().map(|alert| alert.subject.clone()) {
+            Some(subject) => lists::details(state, subject),
             None => state.remark = Some(("nothing to do".to_owned(), state.now)),
         },
     }
@@ -239,8 +252,8 @@ fn type_answer(state: &mut State, c: char) {
         Some(Layer::Plan(dialog)) => dialog.plan.challenge().chars().count() + 1,
         Some(Layer::Palette(_)) => palette::LONGEST,
         Some(Layer::Silence(_)) => REASON,
+        Some(Layer::Alerts { .. }) | None => crate::app::state::lists::LONGEST,
         Some(_) => return,
-        None => crate::app::state::lists::LONGEST,
     };
     edit(state, |answer| {
         if !c.is_control() && answer.chars().count() < longest {
@@ -264,6 +277,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
             change(&mut dialog.text);
         }
         Some(Layer::Silence(dialog)) => change(&mut dialog.reason),
+        Some(Layer::Alerts { .. }) if state.filtering => change(&mut state.alert_list.filter),
         None if state.filtering => {
             let pane = state.pane();
             state.view(pane, |view| {
@@ -341,7 +355,7 @@ fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
             let name = state.settings.fleet.get(*cursor).map(|cluster| cluster.name.clone());
             name.map_or_else(Vec::new, |name| switch(state, name))
         }
-        None if state.filtering => {
+        Some(Layer::Alerts { .. }) | None if state.filtering => {
             state.filtering = false;
             Vec::new()
         }
@@ -360,9 +374,10 @@ fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
 }
 
 fn judge_alert(state: &mut State, say: impl FnOnce(&mut State, RuleId, ObjectRef)) {
-    let Some(Layer::Alerts { selected }) = state.layers.last() else { return };
-    let Some((rule, subject)) = selected.clone().or_else(|| first_alert(state)) else { return };
-    let Some(rule) = state.alerts.get(&rule, &subject).map(|alert| alert.rule) else { return };
+    if !matches!(state.layers.last(), Some(Layer::Alerts { .. })) {
+        return;
+    }
+    let Some((rule, subject)) = state.chosen_alert().map(|alert| (alert.rule, alert.subject.clone())) else { return };
     say(state, rule, subject);
 }
 

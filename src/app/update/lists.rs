@@ -1,7 +1,8 @@
 //! The cards and their lists: which one has the focus, where its cursor is, what it is filtered and sorted by.
 
 use super::intents::shifted;
-use crate::app::id::PaneId;
+use crate::app::flow;
+use crate::app::id::{ObjectRef, PaneId};
 use crate::app::state::State;
 use crate::app::state::layers::Layer;
 use crate::app::state::lists::{selected, shown, sorts};
@@ -67,18 +68,39 @@ pub(super) fn find(state: &mut State, pane: PaneId, key: &str) {
         return;
     };
     state.selected.insert(pane, key.to_owned());
-    state.layers.push(Layer::Details { subject, scroll: 0 });
+    details(state, subject);
+}
+
+/// Opens the drawer about something; from an application Enter goes on along its chains.
+pub(super) fn details(state: &mut State, subject: ObjectRef) {
+    let onward = match subject.kind.as_str() {
+        "Application" => flow::steps(&state.model, &subject.name, state.now),
+        _ => Vec::new(),
+    };
+    state.layers.push(Layer::Details { subject, scroll: 0, onward });
 }
 
 /// Opens the field for the filter.
 pub(super) fn filter(state: &mut State) {
-    if state.layers.is_empty() {
+    if state.layers.is_empty() || matches!(state.layers.last(), Some(Layer::Alerts { .. })) {
         state.filtering = true;
     }
 }
 
+/// Shows all alerts again; whether some were hidden.
+pub(super) fn unfilter_alerts(state: &mut State) -> bool {
+    let hid = state.filtering || !state.alert_list.filter.is_empty();
+    state.filtering = false;
+    state.alert_list.filter.clear();
+    hid
+}
+
 /// The next order.
 pub(super) fn sort(state: &mut State) {
+    if matches!(state.layers.last(), Some(Layer::Alerts { .. })) {
+        state.alert_list.order = state.alert_list.order.next();
+        return;
+    }
     let pane = state.pane();
     if state.layers.is_empty() && sorts(pane) {
         state.next_sort(pane);

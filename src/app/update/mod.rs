@@ -123,6 +123,7 @@ const REMARK_STAYS: jiff::SignedDuration = jiff::SignedDuration::from_secs(4);
 /// Takes the topmost layer away; whatever was typed into it is forgotten.
 fn pop(state: &mut State) -> Vec<Effect> {
     let Some(layer) = state.layers.pop() else { return Vec::new() };
+    state.filtering = false;
     let mut effects: Vec<Effect> = dialogs::forget(&layer);
     if matches!(layer, Layer::Unlock(_)) {
         state.keystore = Lock::Locked;

@@ -160,7 +160,8 @@ pub(super) fn pod(cluster: &Cluster, pod: &Pod, vault: &Vault) -> KubePod {
     let mut all = labels(cluster);
     let mut spec = pod_spec(cluster);
     if helper {
-        all = json!({"app.kubernetes.io/name": "unsealer", "app.kubernetes.io/instance": cluster.settings.name});
+        all = json!({"app.kubernetes.io/name": "unsealer", "app.kubernetes.io/instance": cluster.settings.name,
+            "pod-template-hash": "6d5b8f7c9"});
         spec = json!({"containers": [unsealer_container("")], "volumes": [keys_volume(cluster)]});
     } else {
         put(&mut all, "controller-revision-hash", json!(format!("{}-7c9f6d5b8", cluster.settings.name)));
@@ -186,6 +187,16 @@ pub(super) fn pod(cluster: &Cluster, pod: &Pod, vault: &Vault) -> KubePod {
     }
     let mut metadata = json!({"name": pod.name, "namespace": cluster.settings.namespace, "uid": pod.uid, "labels": all,
         "resourceVersion": pod.version.to_string(), "creationTimestamp": stamp(pod.created)});
+    let (kind, owner) = if helper {
+        ("ReplicaSet", format!("{}-unsealer-6d5b8f7c9", cluster.settings.name))
+    } else {
+        ("StatefulSet", cluster.settings.name.clone())
+    };
+    put(
+        &mut metadata,
+        "ownerReferences",
+        json!([{"apiVersion": "apps/v1", "kind": kind, "name": owner, "controller": true}]),
+    );
     if let Phase::Ending { until } = pod.phase {
         put(&mut metadata, "deletionTimestamp", json!(stamp(until)));
         put(&mut metadata, "deletionGracePeriodSeconds", json!(10));

@@ -20,6 +20,7 @@ mod namespace;
 mod node;
 mod replica;
 mod rotation;
+mod secret;
 mod sync;
 mod token;
 mod vault;
@@ -72,6 +73,7 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
         return;
     }
     match subject.kind.as_str() {
+        "Secret" if !of_the_vault(state, subject) => secret::facts(state, subject, page),
         "Secret" => keys::secret(state, subject, page),
         "Proof" => keys::proofs(state, page),
         "Keystore" => kept::keystore(state, subject, page),
@@ -96,6 +98,13 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     if *subject == state.model.vault_ref() {
         vault::facts(state, page);
     }
+}
+
+/// Whether this Secret is, or may be, the one with the keys: nothing else of the vault's is shown as a Secret.
+fn of_the_vault(state: &State, subject: &ObjectRef) -> bool {
+    state.model.keys.as_ref().is_some_and(|keys| keys.value.object() == subject)
+        || state.model.secrets.as_ref().is_none_or(|secrets| secrets.get(subject).is_none())
+            && state.model.workload().is_some_and(|vault| vault.namespace == subject.namespace)
 }
 
 /// A page that is being written.

@@ -1,8 +1,9 @@
 //! The keys of lists, of the palette and of the small dialogs: filter, order, command, cluster, silence, actions.
 
-use super::table::{ALWAYS, BACK, DOWN, FIRST, LAST, PAGE_DOWN, PAGE_UP, SILENT, UP};
+use super::table::{ALERT_ACTION, ALWAYS, BACK, DOWN, FIRST, LAST, PAGE_DOWN, PAGE_UP, SILENT, UP};
 use super::{Binding, Does, rows};
 use crate::app::intent::Intent;
+use crate::app::state::State;
 use crate::app::state::layers::Layer;
 use crate::app::state::lists::sorts;
 
@@ -162,3 +163,59 @@ pub(super) static ACTION_LIST: &[Binding] = &[
     DOWN,
     UP,
 ];
+
+pub(super) static ALERTS: &[Binding] = &[
+    BACK,
+    ALERT_ACTION,
+    Binding {
+        keys: &["<Enter>"],
+        shown: None,
+        label: |_| "runbook",
+        says: "everything about the alert's subject, with the runbook",
+        rank: 1,
+        available: has_alerts,
+        does: Does::Ask(|_, _| Some(Intent::Open)),
+    },
+    Binding {
+        keys: &["a"],
+        shown: None,
+        label: |_| "acknowledge",
+        says: "seen, being dealt with: stays listed, no longer counts",
+        rank: 2,
+        available: has_alerts,
+        does: Does::Ask(|_, _| Some(Intent::Acknowledge)),
+    },
+    Binding {
+        keys: &["s"],
+        shown: None,
+        label: |_| "silence",
+        says: "silence it for a while, with a reason",
+        rank: 3,
+        available: has_alerts,
+        does: Does::Ask(|_, _| Some(Intent::Silence)),
+    },
+    Binding { label: |state| if state.alerts.all().len() > 1 { "next" } else { "" }, rank: 4, ..DOWN },
+    Binding {
+        says: "show only the alerts with these words in them; Esc shows all again",
+        rank: 5,
+        available: |state| state.alerts.all().len() > 1,
+        ..FILTER
+    },
+    Binding {
+        keys: &["o"],
+        label: |_| "order",
+        says: "the next order: worst first, newest first, by rule, by what they are about",
+        rank: 6,
+        available: |state| rows(state) > 1,
+        ..SORT
+    },
+    UP,
+    PAGE_DOWN,
+    PAGE_UP,
+    LAST,
+    FIRST,
+];
+
+fn has_alerts(state: &State) -> bool {
+    !state.alerts.all().is_empty()
+}

@@ -1,6 +1,6 @@
 //! The table itself: every key, what it is called, when it works, what it asks for.
 
-use super::lists::{ACTION_LIST, CLUSTERS, COMMAND, FILTER, FILTERING, FLEET, PALETTE, SILENCING, SORT};
+use super::lists::{ACTION_LIST, ALERTS, CLUSTERS, COMMAND, FILTER, FILTERING, FLEET, PALETTE, SILENCING, SORT};
 use super::reading::{SCROLL, SCROLL_FIRST, SCROLL_LAST, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_UP, scrolls};
 use super::{
     Binding, Context, Does, answered, asks_yes, on_choice, pane_of, plan, rows, run, suggests, unfinished, void,
@@ -162,53 +162,41 @@ static HOME: &[Binding] = &[
 static HELP: &[Binding] = &[BACK, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
 
 /// In the alerts and in a drawer the suggestion is that of the alert.
-const ALERT_ACTION: Binding = Binding {
+pub(super) const ALERT_ACTION: Binding = Binding {
     label: |_| "repair",
     says: "plan what repairs it, where an action exists",
     available: |state| state.alerts.all().iter().any(|alert| alert.action.is_some()) && !state.settings.read_only,
     ..SUGGESTED
 };
 
-static ALERTS: &[Binding] = &[
-    BACK,
-    ALERT_ACTION,
-    Binding {
-        keys: &["<Enter>"],
-        shown: None,
-        label: |_| "runbook",
-        says: "everything about the alert's subject, with the runbook",
-        rank: 1,
-        available: has_alerts,
-        does: Does::Ask(|_, _| Some(Intent::Open)),
-    },
-    Binding {
-        keys: &["a"],
-        shown: None,
-        label: |_| "acknowledge",
-        says: "seen, being dealt with: stays listed, no longer counts",
-        rank: 2,
-        available: has_alerts,
-        does: Does::Ask(|_, _| Some(Intent::Acknowledge)),
-    },
-    Binding {
-        keys: &["s"],
-        shown: None,
-        label: |_| "silence",
-        says: "silence it for a while, with a reason",
-        rank: 3,
-        available: has_alerts,
-        does: Does::Ask(|_, _| Some(Intent::Silence)),
-    },
-    Binding { label: |state| if state.alerts.all().len() > 1 { "next" } else { "" }, rank: 4, ..DOWN },
-    UP,
-    PAGE_DOWN,
-    PAGE_UP,
-    LAST,
-    FIRST,
-];
+/// From an application along its chains.
+const ONWARD: Binding = Binding {
+    keys: &["<Enter>"],
+    shown: None,
+    label: |state| if onward(state) { "go on" } else { "" },
+    says: "on to the next link of an application's chain: sync object, Secret, workload; elsewhere one step back",
+    rank: 1,
+    available: ALWAYS,
+    does: Does::Ask(|_, _| Some(Intent::Open)),
+};
 
-static DETAILS: &[Binding] =
-    &[BACK, ALERT_ACTION, ACTIONS, COPY, SCROLL, SCROLL_UP, SCROLL_PAGE, SCROLL_PAGE_UP, SCROLL_LAST, SCROLL_FIRST];
+fn onward(state: &State) -> bool {
+    matches!(state.top(), Some(Layer::Details { onward, .. }) if !onward.is_empty())
+}
+
+static DETAILS: &[Binding] = &[
+    BACK,
+    ONWARD,
+    ALERT_ACTION,
+    ACTIONS,
+    COPY,
+    SCROLL,
+    SCROLL_UP,
+    SCROLL_PAGE,
+    SCROLL_PAGE_UP,
+    SCROLL_LAST,
+    SCROLL_FIRST,
+];
 
 static SHARES: &[Binding] = &[
     Binding {
@@ -483,8 +471,4 @@ pub(super) fn everywhere(context: Context) -> &'static [Binding] {
         | Context::Clusters
         | Context::Silence => HELD,
     }
-}
-
-fn has_alerts(state: &State) -> bool {
-    !state.alerts.all().is_empty()
 }

@@ -6,6 +6,7 @@ use super::{Sheet, hang};
 use crate::app::alerts::{Alert, Severity};
 use crate::app::id::ObjectRef;
 use crate::app::state::State;
+use crate::app::state::alerts::{Order, is};
 use crate::app::text::count;
 use crate::app::time::moment;
 use crate::views::about::{alert_mark, alert_word};
@@ -14,7 +15,7 @@ use crate::views::{canvas, fmt};
 
 /// Writes it.
 pub fn sheet(state: &State, look: &Look, selected: Option<&(String, ObjectRef)>, room: usize) -> Sheet {
-    let alerts = state.alerts.all();
+    let (alerts, all) = (state.listed_alerts(), state.alerts.all().len());
     let mut sheet = Sheet::new(look, "Alerts");
     let firing = [(Severity::Critical, Mark::Bad), (Severity::Warning, Mark::Warn)];
     for (severity, mark) in firing.into_iter().filter(|(severity, _)| state.alerts.firing(*severity) > 0) {
@@ -23,6 +24,19 @@ pub fn sheet(state: &State, look: &Look, selected: Option<&(String, ObjectRef)>,
         let words = format!("{firing} {}{}", severity.word(), if plural { "s" } else { "" });
         sheet.title.spans.push(Span::raw("  "));
         sheet.title.spans.push(look.mark(mark, &words));
+    }
+    let list = &state.alert_list;
+    if all > 0 && (state.filtering || !list.filter.is_empty()) {
+        let caret = if state.filtering { "▏" } else { "" };
+        let words = format!("  filter: {}{caret} · {} of {all}", list.filter, alerts.len());
+        sheet.title.spans.push(look.span(Role::Accent, words));
+    }
+    if list.order != Order::Worst {
+        sheet.title.spans.push(look.span(Role::Dim, format!("  by {}", list.order.word())));
+    }
+    if alerts.is_empty() && all > 0 {
+        sheet.lines.push(Line::from(vec![look.span(Role::Dim, "None of them has these words in it; Esc shows all.")]));
+        return sheet;
     }
     if alerts.is_empty() {
         sheet.lines.push(Line::from(vec![look.mark(Mark::Ok, "Nothing is wrong that a rule can see.")]));
@@ -33,9 +47,7 @@ pub fn sheet(state: &State, look: &Look, selected: Option<&(String, ObjectRef)>,
         }
         return sheet;
     }
-    let chosen = |alert: &Alert| {
-        selected.is_some_and(|(rule, subject)| alert.rule.0 == rule.as_str() && alert.subject == *subject)
-    };
+    let chosen = |alert: &&Alert| selected.is_some_and(|(rule, subject)| is(alert, rule, subject));
     let chosen_at = alerts.iter().position(chosen).unwrap_or(0);
     for (index, alert) in alerts.iter().enumerate() {
         let is_chosen = index == chosen_at;

@@ -165,7 +165,9 @@ fn sheet(state: &State, look: &Look, layer: &Layer, room: usize, height: usize) 
     match layer {
         Layer::Help { scroll } => help::sheet(look, *scroll, room),
         Layer::Alerts { selected } => alerts::sheet(state, look, selected.as_ref(), room),
-        Layer::Details { subject, scroll } => details::sheet(state, look, subject, *scroll, room),
+        Layer::Details { subject, scroll, onward } => {
+            details::sheet(state, look, subject, onward.first(), *scroll, room)
+        }
         Layer::Actions { cursor, target } => actions::sheet(state, look, *cursor, target.as_ref(), room),
         Layer::Shares(dialog) => shares::sheet(look, dialog, room),
         Layer::Unlock(dialog) => unlock::sheet(state, look, dialog, room),

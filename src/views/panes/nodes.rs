@@ -37,7 +37,7 @@ const COLUMNS: [Column; 8] = [
     Column::new("", 0),
     Column::new("last hour", 5),
     Column::figure("of", 6),
-    Column::name("vault pods", 2, 9),
+    Column::name("vault pods", 2, 10),
 ];
 
 impl Pane for Nodes {
