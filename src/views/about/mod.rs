@@ -20,6 +20,7 @@ mod namespace;
 mod node;
 mod replica;
 mod rotation;
+mod runbook;
 mod secret;
 mod sync;
 mod token;
@@ -61,7 +62,7 @@ pub fn lines(state: &State, look: &Look, subject: &ObjectRef, room: usize) -> Ve
         if let Some(rule) = rules::all().iter().find(|rule| rule.id() == alert.rule) {
             page.blank();
             page.heading(&format!("Runbook: {}", alert.rule));
-            page.prose(rule.runbook());
+            runbook::write(rule.runbook(), &mut page);
         }
     }
     page.lines
@@ -166,30 +167,6 @@ impl Page<'_> {
             self.blank();
             self.lines.extend(told);
         }
-    }
-
-    /// A runbook's text: paragraphs are wrapped, lists keep their marks, commands keep their line.
-    fn prose(&mut self, text: &str) {
-        let mut paragraph = String::new();
-        for line in text.lines() {
-            let stands_alone = line.starts_with("    ") || line.trim_start().starts_with(['-', '*', '#']);
-            if (line.trim().is_empty() || stands_alone) && !paragraph.is_empty() {
-                let whole = std::mem::take(&mut paragraph);
-                self.say(Role::Plain, &whole);
-            }
-            if line.trim().is_empty() {
-                self.blank();
-            } else if let Some(title) = line.trim_start().strip_prefix('#') {
-                self.heading(title.trim_start_matches('#').trim());
-            } else if stands_alone {
-                let indent = line.len() - line.trim_start().len();
-                self.hang(Role::Plain, &" ".repeat(indent.min(4)), Role::Plain, line);
-            } else {
-                paragraph.push_str(line.trim());
-                paragraph.push(' ');
-            }
-        }
-        self.say(Role::Plain, &paragraph);
     }
 
     fn alert(&mut self, state: &State, alert: &Alert) {
