@@ -427,7 +427,11 @@ fn tokens_that_are_looked_after_are_named_and_absolute() {
                \u{20}     - {name: b, path: /t/b, limited: true, namespace: team}\n";
     let tokens = read(all).unwrap().clusters["fra"].tokens.clone();
     assert_eq!(tokens[0].needs["kv/data/x"], ["read", "update"]);
-    assert!(tokens[1].limited && !tokens[0].limited && tokens[1].namespace.as_deref() == Some("team"));
+    assert!(
+        tokens[1].limited == Some(true)
+            && tokens[0].limited.is_none()
+            && tokens[1].namespace.as_deref() == Some("team")
+    );
     for (entry, says) in [
         ("      - {name: own, path: /t/a}\n", "tokens[0] has no name of its own"),
         ("      - {name: a, path: t/a}\n", "not absolute"),

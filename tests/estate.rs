@@ -27,6 +27,7 @@ fn estate() -> EstateSeen {
         auth: Ok(Vec::new()),
         namespaces: Ok(Vec::new()),
         snapshots: None,
+        left_out: Vec::new(),
     }
 }
 
@@ -37,7 +38,7 @@ fn seen(estate: EstateSeen) -> Model {
 }
 
 fn told(model: &mut Model, estate: EstateSeen) {
-    feed(model, at(0), vec![report(FeedId::Estate, vec![Fact::Estate(estate)])]);
+    feed(model, at(0), vec![report(FeedId::Estate, vec![Fact::Estate(Box::new(estate))])]);
 }
 
 fn found(model: &Model, rule: &str) -> Vec<(String, Finding)> {

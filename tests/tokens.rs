@@ -381,7 +381,7 @@ fn feed(server: &Arc<Server>, folder: &std::path::Path, own: &'static str, limit
             display_name: None,
             policies: Vec::new(),
             needs: BTreeMap::from([("kv/x".into(), vec!["read".into()])]),
-            limited: limited && token == "s.counted",
+            limited: Some(limited && token == "s.counted"),
             namespace: None,
         }
     };

@@ -254,7 +254,7 @@ async fn look(vault: &Vault, logins: Vec<Login>) -> EstateSeen {
         clock: Arc::new(WallClock),
     };
     match EstateFeed::new(&wide).look().await.unwrap().remove(0) {
-        Fact::Estate(seen) => seen,
+        Fact::Estate(seen) => *seen,
         other => panic!("{other:?}"),
     }
 }
@@ -265,20 +265,25 @@ fn role<'a>(seen: &'a EstateSeen, mount: &str, name: &str) -> &'a RoleSeen {
     method.roles.iter().find(|role| role.name == name).unwrap_or_else(|| panic!("{method:?}"))
 }
 
+/// The API server's address and its authority, as a vault is told them.
+pub(crate) fn api_server(vault: &Vault) -> (String, String) {
+    let kubeconfig: Value =
+        serde_json::from_str(&vault.lab.kubectl(&["config", "view", "--raw", "-o", "json"], "")).unwrap();
+    let cluster = &kubeconfig["clusters"][0]["cluster"];
+    let ca = match cluster["certificate-authority-data"].as_str() {
+        Some(data) => String::from_utf8(base64::engine::general_purpose::STANDARD.decode(data).unwrap()).unwrap(),
+        None => std::fs::read_to_string(cluster["certificate-authority"].as_str().unwrap()).unwrap(),
+    };
+    (cluster["server"].as_str().unwrap().to_owned(), ca)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_of_kubernetes_and_jwt_auth_are_judged_as_the_vault_judges_them() {
     if left_out() {
         return;
     }
     let vault = with_token(lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"})));
-    let kubeconfig: Value =
-        serde_json::from_str(&vault.lab.kubectl(&["config", "view", "--raw", "-o", "json"], "")).unwrap();
-    let cluster = &kubeconfig["clusters"][0]["cluster"];
-    let host = cluster["server"].as_str().unwrap();
-    let ca = match cluster["certificate-authority-data"].as_str() {
-        Some(data) => String::from_utf8(base64::engine::general_purpose::STANDARD.decode(data).unwrap()).unwrap(),
-        None => std::fs::read_to_string(cluster["certificate-authority"].as_str().unwrap()).unwrap(),
-    };
+    let (host, ca) = api_server(&vault);
     let namespace = vault.namespace.clone();
     vault.kubectl(&["create", "serviceaccount", "web"], "");
     vault.kubectl(&["create", "serviceaccount", "reviewer"], "");

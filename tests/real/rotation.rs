@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::estate::api_server;
 use crate::lab::{Vault, alert, lab, left_out};
 use crate::postgres::{PASSWORD, Postgres};
 use crate::prove::{ask, root};
@@ -145,4 +146,38 @@ fn without_rights_the_policy_line_is_said_and_no_password_comes_out() {
     for secret in secrets {
         assert!(!text.contains(&secret), "a password came out");
     }
+}
+
+/// The Kubernetes engine makes tokens of ServiceAccounts; what it has out is counted like the users of a database.
+#[test]
+fn leases_of_other_engines_are_counted_by_their_roles() {
+    if left_out() {
+        return;
+    }
+    let mut vault = lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
+    let namespace = vault.namespace.clone();
+    vault.kubectl(&["create", "serviceaccount", "minter"], "");
+    let minter = format!("--serviceaccount={namespace}:minter");
+    vault.kubectl(&["create", "rolebinding", "minter", "--clusterrole=admin", &minter], "");
+    let tokens = ["--verb=create", "--resource=serviceaccounts/token"];
+    vault.kubectl(&["create", "role", "mints", tokens[0], tokens[1]], "");
+    vault.kubectl(&["create", "rolebinding", "mints", "--role=mints", &minter], "");
+    let jwt = vault.kubectl(&["create", "token", "minter"], "").trim().to_owned();
+    let (host, ca) = api_server(&vault);
+    put(&vault, "sys/mounts/cluster", &json!({"type": "kubernetes"}));
+    let config = json!({"kubernetes_host": host, "kubernetes_ca_cert": ca, "service_account_jwt": jwt,
+        "disable_local_ca_jwt": true});
+    put(&vault, "cluster/config", &config);
+    let role = json!({"allowed_kubernetes_namespaces": [namespace], "service_account_name": "default",
+        "token_default_ttl": "1h"});
+    put(&vault, "cluster/roles/deploy", &role);
+    for _ in 0..2 {
+        put(&vault, "cluster/creds/deploy", &json!({"kubernetes_namespace": namespace}));
+    }
+    token(&mut vault, policy());
+    vault.check_until("the engines", &CLUSTER, |_, document| engines_live(document));
+    let output = vault.baowatch(&["--cluster", "lab", "--print", "200x60"]).output().unwrap();
+    let screen = String::from_utf8_lossy(&output.stdout).into_owned();
+    let row = screen.lines().find(|line| line.contains("cluster/creds/deploy"));
+    assert!(row.is_some_and(|row| row.contains("2 leases")), "{screen}");
 }

@@ -271,12 +271,20 @@ fn counted_uses_are_not_spent_where_our_own_token_may_not_look_up_others() {
     let mut world = World::new();
     world.token("own", 0o600, &["-orphan", "-period=768h", "-policy=default"]);
     let counted = world.token("counted", 0o600, &["-orphan", "-period=768h", "-use-limit=4", "-policy=default"]);
-    world.configure(&[("counted", "counted", ", limited: true")]);
-    for _ in 0..3 {
-        let (code, document) = world.check();
-        assert_eq!(code, 3, "nobody can say: {document:#}");
+    // Whether its uses are counted is said, or nobody knows: it is not asked even once.
+    for limited in [", limited: true", ""] {
+        world.configure(&[("counted", "counted", limited)]);
+        for _ in 0..3 {
+            let (code, document) = world.check();
+            assert_eq!(code, 3, "nobody can say: {document:#}");
+        }
+        assert_eq!(world.uses(&counted), 4, "{limited:?}");
     }
-    assert_eq!(world.uses(&counted), 4);
+    world.token("plain", 0o600, &["-orphan", "-period=768h", "-policy=default"]);
+    world.configure(&[("plain", "plain", ", limited: false")]);
+    let (_, document) = world.check();
+    assert_eq!(rules(&document, "plain"), Vec::<&str>::new(), "it says itself who it is: {document:#}");
+    world.configure(&[("counted", "counted", "")]);
     world.close(world.screen(&["counted", "? ", "denied"]));
     assert_eq!(world.uses(&counted), 4);
 }

@@ -355,7 +355,7 @@ pub fn healthy() -> Vec<Msg> {
         report(FeedId::Secrets, vec![Fact::Secrets(Delta::whole(Vec::new()))]),
         report(FeedId::Containers, vec![Fact::Containers(Delta::whole(Vec::new()))]),
         report(FeedId::Raft, vec![Fact::Raft(raft())]),
-        report(FeedId::Estate, vec![Fact::Estate(estate())]),
+        report(FeedId::Estate, vec![Fact::Estate(Box::new(estate()))]),
         report(FeedId::Sync, vec![Fact::Sync(Delta::whole(Vec::new()))]),
         report(FeedId::Engines, vec![Fact::Engines(EnginesSeen { irrevocable: Some(0), ..EnginesSeen::default() })]),
     ]
@@ -392,5 +392,6 @@ pub fn estate() -> EstateSeen {
         auth: Ok(Vec::new()),
         namespaces: Ok(Vec::new()),
         snapshots: None,
+        left_out: Vec::new(),
     }
 }

@@ -88,9 +88,10 @@ pub struct TokenEntry {
     /// What it must be able to do: capabilities by path.
     #[serde(default)]
     pub needs: BTreeMap<String, Vec<String>>,
-    /// Its uses are counted: it is never asked about itself, since that spends one.
+    /// Whether its uses are counted. Only one of which this says no is ever asked about itself, since that would spend a use;
+    /// where it is left out nobody knows.
     #[serde(default)]
-    pub limited: bool,
+    pub limited: Option<bool>,
     /// The OpenBao namespace that it is of; the root where it is left out.
     #[serde(default)]
     pub namespace: Option<String>,

@@ -28,6 +28,9 @@ pub struct EnginesSeen {
     /// Questions asked in the last look, and how many it may ask.
     #[serde(default)]
     pub asked: (u32, u32),
+    /// What a look leaves out, in words: there is more of it than is asked about.
+    #[serde(default)]
+    pub left_out: Option<String>,
 }
 
 /// Where an engine is mounted.

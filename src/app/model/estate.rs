@@ -18,6 +18,9 @@ pub struct EstateSeen {
     pub namespaces: Result<Vec<NamespaceSeen>, Trouble>,
     /// Snapshots in the configured place, newest last; `None` where no place is configured.
     pub snapshots: Option<Result<Vec<SnapshotSeen>, Trouble>>,
+    /// What a look leaves out, in words: there is more of it than is asked about.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 /// One raft snapshot in a folder.

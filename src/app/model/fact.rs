@@ -140,7 +140,7 @@ pub enum Fact {
     /// The raft cluster.
     Raft(RaftSeen),
     /// Audit, mounts, auth methods, namespaces, snapshots.
-    Estate(EstateSeen),
+    Estate(Box<EstateSeen>),
     /// What this feed may not list, all of it, while it may list the rest. Nothing of it is known to be gone.
     Withheld {
         /// Which feed.

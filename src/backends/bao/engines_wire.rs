@@ -45,6 +45,12 @@ pub fn keys(data: &Value) -> Vec<String> {
     keys.filter(|key| !key.ends_with('/')).map(str::to_owned).collect()
 }
 
+/// The folders of a LIST, without their slashes.
+pub fn folders(data: &Value) -> Vec<String> {
+    let keys = data.get("keys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    keys.filter_map(|key| key.strip_suffix('/')).map(str::to_owned).collect()
+}
+
 /// The namespaces of a LIST.
 pub fn namespaces(data: &Value) -> Vec<String> {
     let keys = data.get("keys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

@@ -43,6 +43,8 @@ const NAMESPACES: usize = 32;
 enum Job {
     StaticRoles(Place),
     DynamicRoles(Place),
+    /// Roles of an engine whose own lists nobody knows: those that have leases.
+    Leasing(Place),
     Connections(Place),
     Connection(Place, String),
     Leases(Place, String),
@@ -71,6 +73,8 @@ pub struct EnginesFeed {
     irrevocable: BTreeMap<String, (u64, Vec<(String, String)>)>,
     pki: BTreeMap<Place, PkiSeen>,
     blind: BTreeMap<(Part, Place, String), Trouble>,
+    /// What is not looked at: there is more than is asked about.
+    left_out: Option<String>,
     /// Something here may leave leases behind: then it matters whether they may be counted.
     leasing: BTreeSet<String>,
 }
@@ -93,6 +97,7 @@ impl EnginesFeed {
             irrevocable: BTreeMap::new(),
             pki: BTreeMap::new(),
             blind: BTreeMap::new(),
+            left_out: None,
             leasing: BTreeSet::new(),
         }
     }
@@ -150,7 +155,10 @@ impl EnginesFeed {
         self.asked += 1;
         // Vault without namespaces answers 404, and who may not list them is not asked to explain it here.
         let inner = self.ask.ask("", &Question::Namespaces).await.ok().flatten();
-        for namespace in inner.iter().flat_map(wire::namespaces).take(NAMESPACES) {
+        let all: Vec<String> = inner.iter().flat_map(wire::namespaces).collect();
+        self.left_out =
+            (all.len() > NAMESPACES).then(|| format!("engines in namespaces beyond the first {NAMESPACES}"));
+        for namespace in all.into_iter().take(NAMESPACES) {
             // One that is sealed, or closed to us, says nothing about the others.
             places.extend(self.mounts(&namespace).await.unwrap_or_default());
         }
@@ -179,7 +187,7 @@ impl EnginesFeed {
                         self.jobs.push_back(Job::Certificates(place));
                     }
                 }
-                Rotates::Leases => {}
+                Rotates::Leases => self.jobs.push_back(Job::Leasing(place)),
             }
         }
         self.jobs.extend(namespaces.into_iter().map(Job::Irrevocable));
@@ -213,12 +221,13 @@ impl EnginesFeed {
             Job::DynamicRoles(place) => {
                 let question = Question::DynamicRoles { mount: place.mount.clone() };
                 let found = self.get(Part::Leases, &place, question).await?.map(|data| wire::keys(&data));
-                let roles = found.unwrap_or_default();
-                self.leases.retain(|(at, role), _| *at != place || roles.contains(role));
-                self.blind.retain(|(part, at, role), _| {
-                    *part != Part::Leases || *at != place || role.is_empty() || roles.contains(role)
-                });
-                self.jobs.extend(roles.into_iter().map(|role| Job::Leases(place.clone(), role)));
+                self.count_leases_of(&place, found.unwrap_or_default());
+                Ok(())
+            }
+            Job::Leasing(place) => {
+                let question = Question::Leases { prefix: format!("{}/creds/", place.mount) };
+                let found = self.get(Part::Leases, &place, question).await?.map(|data| wire::folders(&data));
+                self.count_leases_of(&place, found.unwrap_or_default());
                 Ok(())
             }
             Job::Connections(place) => {
@@ -252,6 +261,15 @@ impl EnginesFeed {
                 Ok(())
             }
         }
+    }
+
+    /// The roles of an engine whose leases are to be counted; what was known of others is gone with them.
+    fn count_leases_of(&mut self, place: &Place, roles: Vec<String>) {
+        self.leases.retain(|(at, role), _| at != place || roles.contains(role));
+        self.blind.retain(|(part, at, role), _| {
+            *part != Part::Leases || at != place || role.is_empty() || roles.contains(role)
+        });
+        self.jobs.extend(roles.into_iter().map(|role| Job::Leases(place.clone(), role)));
     }
 
     async fn static_roles(&mut self, place: Place) -> Result<(), Trouble> {
@@ -404,6 +422,7 @@ impl EnginesFeed {
                 })
                 .collect(),
             asked: (self.asked, self.budget),
+            left_out: self.left_out.clone(),
         }
     }
 }

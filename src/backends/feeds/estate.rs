@@ -37,6 +37,8 @@ pub struct EstateFeed {
     snapshots: Option<PathBuf>,
     /// Namespaces with a seal of their own that were seen once: a sealed one may be missing from the list.
     sealable: BTreeSet<String>,
+    /// The last look at namespaces left some out.
+    cut: bool,
 }
 
 impl EstateFeed {
@@ -46,6 +48,7 @@ impl EstateFeed {
             roster: wide.roster.clone(),
             snapshots: wide.scope.snapshots.clone(),
             sealable: BTreeSet::new(),
+            cut: false,
         }
     }
 }
@@ -72,8 +75,9 @@ impl Feed for EstateFeed {
                 auth: Err(nothing.clone()),
                 namespaces: Err(nothing),
                 snapshots,
+                left_out: Vec::new(),
             };
-            return Ok(vec![Fact::Estate(none)]);
+            return Ok(vec![Fact::Estate(Box::new(none))]);
         }
         let audit = self.part(&Question::Audit, estate_wire::audit).await;
         // Where nobody answers, or all are sealed, each further question would only say the same.
@@ -88,8 +92,17 @@ impl Feed for EstateFeed {
             Ok(methods) => Ok(self.logins(methods).await),
             Err(trouble) => Err(trouble),
         };
+        self.cut = false;
         let namespaces = self.namespaces().await;
-        Ok(vec![Fact::Estate(EstateSeen { audit, mounts, auth, namespaces, snapshots })])
+        let mut left_out = Vec::new();
+        if self.cut {
+            left_out.push(format!("namespaces beyond the first {NAMESPACES}, or more than {DEPTH} deep"));
+        }
+        if merged(self.roster.now().logins).len() > ROLES {
+            left_out.push(format!("logins beyond the first {ROLES} roles"));
+        }
+        let seen = EstateSeen { audit, mounts, auth, namespaces, snapshots, left_out };
+        Ok(vec![Fact::Estate(Box::new(seen))])
     }
 }
 
@@ -118,15 +131,23 @@ impl EstateFeed {
             };
             for name in listed {
                 let path = if parent.is_empty() { name.clone() } else { format!("{parent}/{name}") };
-                if found.len() >= NAMESPACES || found.contains_key(&path) {
+                if found.contains_key(&path) {
+                    continue;
+                }
+                if found.len() >= NAMESPACES {
+                    self.cut = true;
                     continue;
                 }
                 let seen = match self.seal(&parent, &name, &path).await {
                     Ok(seen) => seen.unwrap_or_else(|| plain(&path)),
                     Err(trouble) => unread(&path, trouble),
                 };
-                if depth + 1 < DEPTH && seen.sealed != Some(true) {
-                    waiting.push((path.clone(), depth + 1));
+                if seen.sealed != Some(true) {
+                    // Whether there is anything below the last one nobody asks.
+                    self.cut |= depth + 1 >= DEPTH;
+                    if depth + 1 < DEPTH {
+                        waiting.push((path.clone(), depth + 1));
+                    }
                 }
                 found.insert(path, seen);
             }

@@ -124,9 +124,10 @@ const fn heard(answer: TokenAnswer, itself: bool, counted: bool) -> Answered {
 fn counted() -> Trouble {
     Trouble::new(
         TroubleKind::Denied,
-        "its uses are counted, and looking at it would spend one",
+        "its uses may be counted, and asking it about itself would spend one",
         "our own token may not look up others, which spends nothing",
         "Allow it in a policy of our own token: path \"auth/token/lookup\" { capabilities = [\"update\"] }; \
-         path \"sys/capabilities\" { capabilities = [\"update\"] }",
+         path \"sys/capabilities\" { capabilities = [\"update\"] }. Or say `limited: false` of it in the configuration, \
+         where its uses are not counted",
     )
 }

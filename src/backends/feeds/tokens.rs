@@ -316,12 +316,15 @@ fn from_file(
         needs: entry.needs.clone(),
         asks: BTreeMap::new(),
     });
+    // Our own is spent by all that this program asks: looking at it spends nothing that is not spent anyway.
+    let says = entry.and_then(|entry| entry.limited);
+    let limited = if origin == TokenOrigin::Own { says == Some(true) } else { says != Some(false) };
     Candidate {
         origin,
         file: token_file::describe(path),
         wants: wants.unwrap_or_default(),
         namespace: entry.and_then(|entry| entry.namespace.clone()).unwrap_or_default(),
-        limited: entry.is_some_and(|entry| entry.limited),
+        limited,
         token,
     }
 }

@@ -74,7 +74,12 @@ fn lasts(state: &State, token: &TokenSeen, says: &TokenSays, page: &mut Page<'_>
         page.fact("", &capped.why);
     }
     if says.uses_left > 0 {
-        page.fact("uses", &format!("{}; looking at it spends none", uses(says)));
+        let spends = if token.origin == TokenOrigin::Own {
+            "all that this program asks spends them"
+        } else {
+            "looking at it spends none"
+        };
+        page.fact("uses", &format!("{}; {spends}", uses(says)));
     }
 }
 

@@ -41,7 +41,11 @@ impl Pane for Flow {
         match all.len() {
             0 => (Mark::Absent, "none".to_owned()),
             n if well == n => (Mark::Ok, format!("{well} of {n}")),
-            n => (mark(worst), format!("{well} of {n}")),
+            n => {
+                let word = if worst == Grade::Broken { "broken" } else { "not seen" };
+                let bad = all.iter().filter(|brief| brief.grade == worst).count();
+                (mark(worst), format!("{bad} of {n} {word}"))
+            }
         }
     }
 

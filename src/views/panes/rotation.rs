@@ -249,6 +249,9 @@ fn foot(state: &State, look: &Look, seen: &EnginesSeen) -> Vec<Entry> {
             format!("connection {}, {}; {root}", connection.place.under(&connection.name), connection.plugin)
         })
         .collect();
+    if let Some(left) = &seen.left_out {
+        lines.push(format!("not looked at: {left}"));
+    }
     if seen.unread > 0 {
         lines.push(format!("{} not read yet", count(seen.unread as usize, "static role")));
     }

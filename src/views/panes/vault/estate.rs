@@ -125,6 +125,7 @@ pub(super) fn notes(state: &State, look: &Look, room: Room) -> Vec<Entry> {
         let parts = [seen.audit.as_ref().err(), seen.namespaces.as_ref().err(), seen.mounts.as_ref().err()];
         unread(parts.into_iter().chain([seen.auth.as_ref().err()]), room, &mut notes);
         hidden(seen, room, &mut notes);
+        notes.extend(seen.left_out.iter().map(|left| (4, Mark::Unknown, format!("not looked at: {left}"))));
     }
     if let InSight::Here(seen) = raft::raft(&state.model, state.now) {
         unread(std::iter::once(seen.cluster.as_ref().err()), room, &mut notes);
@@ -310,6 +311,7 @@ mod tests {
             auth: Ok(vec![method]),
             namespaces: Err(nothing()),
             snapshots: None,
+            left_out: Vec::new(),
         };
         let mut notes = Vec::new();
         logins(&seen, &mut notes);
