@@ -176,9 +176,17 @@ fn longhorns_manager_is_told_with_what_hangs_on_it() {
         assert_eq!(severity(&model, "longhorn-memory", "instance-manager-1"), wanted, "{bytes:?}");
     }
     seen.longhorn = Some(Longhorn { managers: vec![manager(Some(12_000_000_000))], volumes: vec![volume] });
-    told(&mut model, FeedId::Usage, Fact::Usage(seen), 0);
+    told(&mut model, FeedId::Usage, Fact::Usage(seen.clone()), 0);
     let Finding::Firing(firing) = finds(&model, "longhorn-memory", "instance-manager-1", 1) else { panic!("quiet") };
     assert!(firing.why.contains("1 attached volume") && firing.why.contains("data/data-openbao-0"), "{firing:?}");
+    // Nobody may list its volumes any more, or the memory of pods: what was over the limit is not well by that.
+    seen.unread = vec![Trouble::denied("The volumes of Longhorn: denied", "403", "Allow it")];
+    for hidden in [None, seen.longhorn.clone().map(|all| Longhorn { managers: vec![manager(None)], ..all })] {
+        seen.longhorn = hidden;
+        told(&mut model, FeedId::Usage, Fact::Usage(seen.clone()), 2);
+        let found = finds(&model, "longhorn-memory", "instance-manager-1", 2);
+        assert_eq!(found, Finding::Kept("The volumes of Longhorn: denied".to_owned()));
+    }
 }
 
 proptest! {

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 /// What a thread sleeps.
 const NAP: Duration = Duration::from_millis(2);
 /// Woken so much too late, it tells.
 const LATE: Duration = Duration::from_millis(20);
-/// As many as there are processors here, at least: each sees the one that it sleeps on.
-const THREADS: usize = 4;
 
 /// From when to when.
 pub type Stall = (Instant, Instant);
@@ -26,9 +26,14 @@ impl Stalls {
     /// Begins to watch.
     pub fn watch() -> Self {
         let ended = Arc::<AtomicBool>::default();
-        let sleeper = |_| {
+        let processors = std::thread::available_parallelism().unwrap().get();
+        // One on each processor: one that is idle wakes in time while the host keeps the other, which works.
+        let sleeper = |processor: usize| {
             let ended = Arc::clone(&ended);
             std::thread::spawn(move || {
+                let mut only = CpuSet::new();
+                only.set(processor);
+                sched_setaffinity(None, &only).unwrap();
                 let mut stalls = Vec::new();
                 while !ended.load(Ordering::Relaxed) {
                     let began = Instant::now();
@@ -40,7 +45,7 @@ impl Stalls {
                 stalls
             })
         };
-        let threads = (0..THREADS).map(sleeper).collect();
+        let threads = (0..processors).map(sleeper).collect();
         Self { ended, threads }
     }
 

@@ -1,7 +1,9 @@
 //! Workloads against a real API server with its real controllers: who runs with an older Secret, whose rollout waits.
 
 use baowatch::app::model::consumers::Rollout;
+use baowatch::backends::connect::{Asked, connect};
 use baowatch::backends::kube::consumer_digest;
+use baowatch::backends::kube::port::{Kind, Many};
 use serde_json::{Value, json};
 
 use crate::lab::{Vault, alert, lab, left_out};
@@ -124,10 +126,18 @@ fn who_read_the_old_secret_is_named_until_it_restarts() {
         ],
         "",
     );
-    let get = ["get", "statefulset", "on-delete", "-o", "json", "--show-managed-fields"];
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let asked = Asked {
+        kubeconfig: Some(vault.lab.kubeconfig.clone().into()),
+        vault: Some((vault.namespace.clone(), vault.name.clone())),
+        ..Asked::default()
+    };
+    let kube = runtime.block_on(connect(&asked)).unwrap().kube.unwrap();
+    let sets = Many::of(Kind::new("apps", "v1", "StatefulSet", "statefulsets"), Some(vault.namespace.clone()));
     let rollout = || {
-        let object: Value = serde_json::from_str(&vault.kubectl(&get, "")).unwrap();
-        consumer_digest::stateful_set(&object).unwrap().rollout
+        let all = runtime.block_on(kube.list(&sets)).unwrap();
+        let seen = all.iter().filter_map(consumer_digest::stateful_set);
+        seen.filter(|set| set.object.name == "on-delete").map(|set| set.rollout).next().unwrap()
     };
     let mut waits = None;
     for _ in 0..200 {

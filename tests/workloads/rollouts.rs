@@ -117,6 +117,9 @@ fn a_rollout_without_a_deadline_is_stuck_when_its_status_stands_still() {
     assert!(firing.why.starts_with("1 of 2 replicas are new"), "{}", firing.why);
     assert_eq!(rule(set("a", -300)), Finding::Clear, "it may still come");
     assert_eq!(rule(set("b", -6_000)), Finding::Clear, "a pod that is not ready is no rollout");
+    let mut partitioned = set("a", -6_000);
+    partitioned["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+    assert_eq!(rule(partitioned), Finding::Clear, "all that was asked for is new, and the other revision stays");
 }
 
 #[test]

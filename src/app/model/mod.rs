@@ -43,7 +43,7 @@ use estate::EstateSeen;
 use fact::{ClusterSeen, RightSeen};
 use keys_secret::{Glimpse, KeysSecret, KeysSeen};
 use keystore::{KeystoreLook, KeystoreSeen};
-use nodes::{Load, NodeSeen, Trend, UsageSeen};
+use nodes::{Load, Longhorn, NodeSeen, Trend, UsageSeen};
 use observed::{FeedHealth, FeedState, Observed};
 use paths::PathsSeen;
 use proof::Proof;
@@ -167,6 +167,9 @@ pub struct Model {
     /// What is used of their memory now.
     #[serde(default)]
     pub usage: Option<Observed<UsageSeen>>,
+    /// Longhorn as it was when all of it could be read.
+    #[serde(default)]
+    pub longhorn: Option<Longhorn>,
     /// And was used in the last hour, by node.
     #[serde(default)]
     pub trends: BTreeMap<String, Trend>,

@@ -57,6 +57,9 @@ impl State {
         let AlertList { filter, order } = &self.alert_list;
         let words: Vec<String> = filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
         let takes = |alert: &&Alert| {
+            if words.is_empty() {
+                return true;
+            }
             let said = format!("{} {} {}", alert.severity.word(), alert.state.word(), alert.sentence);
             let texts = [alert.rule.0.to_owned(), alert.subject.to_string(), said].map(|text| text.to_lowercase());
             words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))

@@ -91,8 +91,7 @@ pub fn policies(role: &Value) -> Vec<String> {
 /// Whether a role of Kubernetes or JWT auth lets this ServiceAccount in; `None` where it does not say in names.
 pub fn lets_in(role: &Value, namespace: &str, account: &str) -> Option<bool> {
     let list = |key: &str| role.get(key).and_then(Value::as_array).filter(|all| !all.is_empty());
-    let holds =
-        |all: &Vec<Value>, name: &str| all.iter().filter_map(Value::as_str).any(|one| one == "*" || one == name);
+    let holds = |all: &Vec<Value>, name: &str| all.iter().filter_map(Value::as_str).any(|one| matches(one, name));
     let subject = role.get("bound_subject").and_then(Value::as_str).unwrap_or_default();
     if let Some(bound) = subject.strip_prefix("system:serviceaccount:") {
         return Some(bound.split_once(':') == Some((namespace, account)));
@@ -106,6 +105,17 @@ pub fn lets_in(role: &Value, namespace: &str, account: &str) -> Option<bool> {
         _ if !selector.is_empty() => None,
         Some(_) => Some(false),
         None => None,
+    }
+}
+
+/// As the plugin matches (`strutil.StrListContainsGlob`): an asterisk at the beginning, at the end, or both.
+fn matches(pattern: &str, name: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        _ if pattern == "*" => true,
+        (Some(rest), Some(_)) => name.contains(rest.trim_end_matches('*')),
+        (Some(end), None) => name.ends_with(end),
+        (None, Some(start)) => name.starts_with(start),
+        (None, None) => pattern == name,
     }
 }
 
@@ -142,6 +152,13 @@ mod tests {
         assert_eq!(lets_in(&role, "shop", "db"), Some(false));
         assert_eq!(lets_in(&role, "other", "web"), Some(false));
         assert_eq!(lets_in(&json!({"bound_audiences": ["x"]}), "shop", "web"), None);
+        let globs =
+            json!({"bound_service_account_names": ["*-reader"], "bound_service_account_namespaces": ["team-*"]});
+        let rows = [("team-a", "web-reader", true), ("team-a", "web", false), ("other", "web-reader", false)];
+        for (namespace, name, wanted) in rows {
+            assert_eq!(lets_in(&globs, namespace, name), Some(wanted), "{namespace}/{name}");
+        }
+        assert!(matches("*ea*", "team") && !matches("*ea*", "tam") && matches("*", "") && !matches("", "a"));
         let jwt = json!({"bound_subject": "system:serviceaccount:shop:web"});
         assert_eq!((lets_in(&jwt, "shop", "web"), lets_in(&jwt, "shop", "job")), (Some(true), Some(false)));
         assert_eq!(policies(&role), ["shop", "default"]);

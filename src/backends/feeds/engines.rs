@@ -156,8 +156,11 @@ impl EnginesFeed {
         // Vault without namespaces answers 404, and who may not list them is not asked to explain it here.
         let inner = self.ask.ask("", &Question::Namespaces).await.ok().flatten();
         let all: Vec<String> = inner.iter().flat_map(wire::namespaces).collect();
-        self.left_out =
-            (all.len() > NAMESPACES).then(|| format!("engines in namespaces beyond the first {NAMESPACES}"));
+        self.left_out = match all.len() {
+            0 => None,
+            1..=NAMESPACES => Some("engines in namespaces of namespaces".to_owned()),
+            _ => Some(format!("engines in namespaces beyond the first {NAMESPACES}, and in namespaces of namespaces")),
+        };
         for namespace in all.into_iter().take(NAMESPACES) {
             // One that is sealed, or closed to us, says nothing about the others.
             places.extend(self.mounts(&namespace).await.unwrap_or_default());

@@ -37,8 +37,8 @@ pub struct EstateFeed {
     snapshots: Option<PathBuf>,
     /// Namespaces with a seal of their own that were seen once: a sealed one may be missing from the list.
     sealable: BTreeSet<String>,
-    /// The last look at namespaces left some out.
-    cut: bool,
+    /// What the look that goes on leaves out of the namespaces.
+    left_out: Vec<String>,
 }
 
 impl EstateFeed {
@@ -48,7 +48,7 @@ impl EstateFeed {
             roster: wide.roster.clone(),
             snapshots: wide.scope.snapshots.clone(),
             sealable: BTreeSet::new(),
-            cut: false,
+            left_out: Vec::new(),
         }
     }
 }
@@ -92,12 +92,10 @@ impl Feed for EstateFeed {
             Ok(methods) => Ok(self.logins(methods).await),
             Err(trouble) => Err(trouble),
         };
-        self.cut = false;
+        self.left_out.clear();
         let namespaces = self.namespaces().await;
-        let mut left_out = Vec::new();
-        if self.cut {
-            left_out.push(format!("namespaces beyond the first {NAMESPACES}, or more than {DEPTH} deep"));
-        }
+        let mut left_out = std::mem::take(&mut self.left_out);
+        left_out.dedup();
         if merged(self.roster.now().logins).len() > ROLES {
             left_out.push(format!("logins beyond the first {ROLES} roles"));
         }
@@ -126,16 +124,27 @@ impl EstateFeed {
                     return Err(Trouble { kind: TroubleKind::Absent, ..trouble });
                 }
                 Err(trouble) if parent.is_empty() => return Err(trouble),
-                // Inside a sealed one nothing is answered.
-                Err(_) => Vec::new(),
+                // One that was open a moment ago may be sealed by now; else somebody may not look inside.
+                Err(_) if found.get(&parent).is_some_and(|one| one.unread.is_some()) => Vec::new(),
+                Err(trouble) => {
+                    let why = if trouble.next.is_empty() { trouble.what } else { trouble.next };
+                    self.left_out.push(format!("what is in namespace {}: {why}", clean(&parent)));
+                    Vec::new()
+                }
             };
+            if depth >= DEPTH {
+                if !listed.is_empty() {
+                    self.left_out.push(format!("namespaces more than {DEPTH} deep"));
+                }
+                continue;
+            }
             for name in listed {
                 let path = if parent.is_empty() { name.clone() } else { format!("{parent}/{name}") };
                 if found.contains_key(&path) {
                     continue;
                 }
                 if found.len() >= NAMESPACES {
-                    self.cut = true;
+                    self.left_out.push(format!("namespaces beyond the first {NAMESPACES}"));
                     continue;
                 }
                 let seen = match self.seal(&parent, &name, &path).await {
@@ -143,11 +152,7 @@ impl EstateFeed {
                     Err(trouble) => unread(&path, trouble),
                 };
                 if seen.sealed != Some(true) {
-                    // Whether there is anything below the last one nobody asks.
-                    self.cut |= depth + 1 >= DEPTH;
-                    if depth + 1 < DEPTH {
-                        waiting.push((path.clone(), depth + 1));
-                    }
+                    waiting.push((path.clone(), depth + 1));
                 }
                 found.insert(path, seen);
             }

@@ -47,7 +47,7 @@ impl<T: Named + Serialize + Send + Sync + 'static> Followed<T> {
     }
 
     /// Whether the API server knows such objects at all.
-    pub async fn served(&self) -> bool {
+    pub async fn served(&self) -> Result<bool, Trouble> {
         serves(self.kube.as_ref(), self.many.kind).await
     }
 

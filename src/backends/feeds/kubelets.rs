@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::stream::BoxStream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::mirror::Mirror;
@@ -15,6 +15,7 @@ use super::usage::{Ages, figures, right, take};
 use crate::app::id::FeedId;
 use crate::app::model::fact::Fact;
 use crate::app::model::nodes::{PodUse, Source, UsageSeen};
+use crate::app::time::within;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::kube::node_digest;
 use crate::backends::kube::port::{Kube, Many};
@@ -35,7 +36,8 @@ pub(super) struct Kubelets {
     /// The last one that was asked in its turn.
     turn: String,
     ages: Ages,
-    pods: BTreeMap<String, Vec<PodUse>>,
+    /// And what their pods used then.
+    pods: BTreeMap<String, (Timestamp, Vec<PodUse>)>,
     rest: u32,
     refused: String,
 }
@@ -61,6 +63,13 @@ impl Kubelets {
         resting
     }
 
+    /// Something better answers: what they said is old when they are asked again.
+    pub(super) fn forget(&mut self) {
+        self.ages.clear();
+        self.pods.clear();
+        self.rest = 0;
+    }
+
     /// Why nothing says what is used.
     pub(super) fn why(&self, lacks: &str) -> String {
         format!("{lacks}, and {}", self.refused)
@@ -78,8 +87,13 @@ impl Kubelets {
             // The vault's own nodes are known by its pods.
             Err(_) => first.clone(),
         };
-        self.ages.retain(|node, _| names.contains(node));
-        self.pods.retain(|node, _| names.contains(node));
+        let rounds = names.len().div_ceil(BUDGET.saturating_sub(first.len().min(BUDGET - 1)));
+        let rounds = i64::try_from(rounds).unwrap_or(i64::MAX);
+        let round = rounds.saturating_mul(FeedId::Usage.period().as_secs());
+        let limit = COUNTS.max(round.saturating_mul(2));
+        let counts = |at: Timestamp| within(now, at, SignedDuration::from_secs(limit));
+        self.ages.retain(|node, (_, figure)| names.contains(node) && counts(figure.at));
+        self.pods.retain(|node, (at, _)| names.contains(node) && counts(*at));
         let asked = self.chosen(&names, first);
         let kube = &self.kube;
         let allow = right("", "nodes/proxy", "get");
@@ -100,7 +114,7 @@ impl Kubelets {
             match answer.map(|answer| answer.and_then(|answer| node_digest::summary(&answer, &node))) {
                 Ok(Some((time, bytes, pods))) => {
                     take(&mut self.ages, node.clone(), time, bytes, now);
-                    self.pods.insert(node, pods);
+                    self.pods.insert(node, (now, pods));
                 }
                 Ok(None) => {
                     refused.get_or_insert_with(|| "the kubelets have no stats/summary".to_owned());
@@ -118,15 +132,12 @@ impl Kubelets {
             self.refused = refused.unwrap_or_else(|| "no kubelet is known".to_owned());
             return None;
         }
-        let rounds = names.len().div_ceil(BUDGET.saturating_sub(first.len().min(BUDGET - 1)));
-        let rounds = i64::try_from(rounds).unwrap_or(i64::MAX);
-        let round = rounds.saturating_mul(FeedId::Usage.period().as_secs());
         Some(UsageSeen {
             source: Source::Kubelet,
             why: format!("{lacks}: kubelets are asked in turn"),
             nodes: figures(&self.ages),
-            limit: COUNTS.max(round.saturating_mul(2)),
-            pods: self.pods.values().flatten().cloned().collect(),
+            limit,
+            pods: self.pods.values().flat_map(|(_, pods)| pods).cloned().collect(),
             longhorn: None,
             unread: Vec::new(),
         })

@@ -41,8 +41,10 @@ pub struct Several<T> {
     whole: bool,
     /// Looks until what may not be listed is tried again.
     rest: u32,
-    /// Rung when one may be listed now that could not be before.
+    /// Rung when one may be listed now that could not be before, or the other way.
     moved: Arc<Notify>,
+    /// What may not be listed, as it was told last.
+    told: Vec<Withheld>,
 }
 
 /// Looks that pass before what may not be listed is tried again: five minutes.
@@ -61,7 +63,7 @@ struct Part<T> {
 impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
     /// No list yet.
     pub fn new(form: Form<T>) -> Self {
-        Self { parts: Vec::new(), form, whole: false, rest: REST, moved: Arc::default() }
+        Self { parts: Vec::new(), form, whole: false, rest: REST, moved: Arc::default(), told: Vec::new() }
     }
 
     /// One kind in every place that is watched.
@@ -102,34 +104,42 @@ impl<T: Named + Serialize + Send + Sync + 'static> Several<T> {
     pub async fn look(&mut self) -> Result<Vec<Fact>, Trouble> {
         let form = self.form;
         let mut found: Vec<Delta<T>> = Vec::new();
-        self.rest = self.rest.checked_sub(1).unwrap_or(REST);
-        let before: Vec<Withheld> = self.withheld();
-        for part in &mut self.parts {
-            if self.whole && !part.served && (part.denied.is_none() || self.rest > 0) {
+        let again = self.rest == 0;
+        // Which parts are served and which denied is taken up with the facts, or not at all: a look may fail, or be cut short.
+        let mut turned: Vec<(usize, bool, Option<Trouble>)> = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            if self.whole && !part.served && !(again && part.denied.is_some()) {
                 continue;
             }
             let follows = self.whole && part.served;
             let facts = if follows { part.followed.look().await } else { part.followed.list().await };
             match facts {
                 Ok(facts) => {
-                    if part.denied.take().is_some() {
-                        self.moved.notify_one();
-                    }
-                    part.served = true;
                     found.extend(facts.into_iter().filter_map(form.delta).map(|delta| narrowed(&part.many, delta)));
+                    turned.push((index, true, None));
                 }
                 Err(trouble) if part.extra && matches!(trouble.kind, TroubleKind::Absent | TroubleKind::Denied) => {
-                    part.served = false;
+                    // What was seen of it is not seen any more.
+                    found.extend(part.served.then(|| narrowed(&part.many, Delta::Whole(Vec::new()))));
                     // Who may not list it is told the same of what is not there.
-                    let there = trouble.kind == TroubleKind::Denied && part.followed.served().await;
-                    part.denied = there.then_some(trouble);
+                    let denied = trouble.kind == TroubleKind::Denied && part.followed.served().await.unwrap_or(true);
+                    turned.push((index, false, denied.then_some(trouble)));
                 }
                 Err(trouble) => return Err(trouble),
             }
         }
+        self.rest = self.rest.checked_sub(1).unwrap_or(REST);
+        for (index, served, denied) in turned {
+            let Some(part) = self.parts.get_mut(index) else { continue };
+            if self.whole && part.served != served {
+                self.moved.notify_one();
+            }
+            (part.served, part.denied) = (served, denied);
+        }
         let parts = self.withheld();
         let mut facts = Vec::new();
-        if parts != before {
+        if parts != self.told {
+            self.told.clone_from(&parts);
             facts.push(Fact::Withheld { feed: form.feed, parts });
         }
         if std::mem::replace(&mut self.whole, true) {

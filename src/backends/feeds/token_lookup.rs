@@ -60,7 +60,8 @@ async fn through_own(question: &Question<'_>) -> Result<Option<Answered>, Troubl
         // Not a no: asking the token itself instead could spend a use of it.
         Heard::Other => return Err(classify("the vault", "/v1/auth/token/lookup", &answer)),
     };
-    let uses_counted = answer.uses_left > 0 || question.counted;
+    // That settles it, whatever was assumed before.
+    let uses_counted = answer.uses_left > 0;
     let capabilities = capabilities(question, uses_counted).await?;
     let says = TokenSays { capabilities, ..*answer };
     Ok(Some(heard(TokenAnswer::Says(Box::new(says)), false, uses_counted)))

@@ -138,7 +138,10 @@ impl UsageFeed {
         let volumes = match self.volumes.rows().await {
             Ok(volumes) => volumes,
             Err(trouble) if trouble.kind == TroubleKind::Absent => return Ok(None),
-            Err(trouble) if trouble.kind == TroubleKind::Denied && !serves(self.kube.as_ref(), VOLUMES).await => {
+            Err(trouble)
+                if trouble.kind == TroubleKind::Denied
+                    && !serves(self.kube.as_ref(), VOLUMES).await.unwrap_or(true) =>
+            {
                 return Ok(None);
             }
             Err(trouble) => return Err(of("The volumes", trouble)),
@@ -218,7 +221,10 @@ impl Feed for UsageFeed {
         self.round += 1;
         let now = self.wide.clock.now();
         let mut seen = match self.metrics(now).await {
-            Ok(Some(seen)) => seen,
+            Ok(Some(seen)) => {
+                self.kubelets.forget();
+                seen
+            }
             // Nobody answers: the kubelets would be asked by way of the same API server.
             Err(trouble) if trouble.kind == TroubleKind::Unreachable && trouble.what != DOWN => return Err(trouble),
             metrics => {

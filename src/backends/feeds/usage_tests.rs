@@ -70,9 +70,11 @@ async fn who_may_not_read_the_metrics_api_asks_the_kubelets() {
     sandbox.advance_by(SignedDuration::from_secs(20));
     let why = "the metrics API may not be read: kubelets are asked in turn";
     assert_eq!(look(&mut feed).await, Ok((Source::Kubelet, why.to_owned(), 18)));
-    // Nor these: nothing says what is used, and whoever would mend it is told the line for the better of both.
+    // Nor these: what they said counts for five minutes. Then nothing says what is used, and whoever would mend it is told
+    // the line for the better of both.
     sandbox.advance_by(SignedDuration::from_mins(1));
-    let mut feed = UsageFeed::new(&wide, kube);
+    assert_eq!(look(&mut feed).await, Ok((Source::Kubelet, why.to_owned(), 18)));
+    sandbox.advance_by(SignedDuration::from_mins(6));
     let trouble = look(&mut feed).await.unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Denied);
     assert!(trouble.next.contains("metrics.k8s.io"), "{trouble}");

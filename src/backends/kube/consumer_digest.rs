@@ -194,7 +194,9 @@ fn of_stateful_set(object: &Value) -> Rollout {
     let new = revision == current || u64::from(updated) + partition >= u64::from(wanted);
     let done = observed(object) && counter(object, "readyReplicas") == wanted && new;
     // A pod that is not ready is no rollout: only where the new revision is not everywhere yet does something wait.
-    let moved = moved(object).filter(|_| observed(object) && revision != current);
+    // Behind a partition the two revisions stay apart when all that was asked for is done.
+    let waits = if partition == 0 { revision != current } else { !new };
+    let moved = moved(object).filter(|_| observed(object) && waits);
     if done { Rollout::Done } else { Rollout::Underway { updated, wanted, moved } }
 }
 

@@ -65,9 +65,13 @@ fn params(many: &Many) -> ListParams {
     }
 }
 
-/// Managed fields are evidence of when a Secret's data changed, and of nothing else here.
+/// Managed fields are evidence of when a Secret's data changed, and of when the status of a workload without a deadline last
+/// moved; of nothing else here.
 fn managed(many: &Many) -> Managed {
-    if many.kind.plural == "secrets" { Managed::Kept } else { Managed::LeftOut }
+    match many.kind.plural {
+        "secrets" | "statefulsets" | "daemonsets" => Managed::Kept,
+        _ => Managed::LeftOut,
+    }
 }
 
 /// An object as JSON.

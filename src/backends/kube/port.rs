@@ -186,10 +186,11 @@ pub trait KubeWrite: Send + Sync {
 
 /// Whether objects of this kind are served here. Whoever may log in may ask that; who may not list them is told the same
 /// of what is not there at all.
-pub async fn serves(kube: &dyn Kube, kind: Kind) -> bool {
+pub async fn serves(kube: &dyn Kube, kind: Kind) -> Result<bool, Trouble> {
     let path = format!("/apis/{}/{}", kind.group, kind.version);
     let right = format!("Allow it in a ClusterRole: {{nonResourceURLs: [\"{path}\"], verbs: [\"get\"]}}");
-    let found = kube.raw(&path, &right).await.ok().flatten();
+    let found = kube.raw(&path, &right).await?;
     let resources = found.as_ref().and_then(|found| found.get("resources")).and_then(Value::as_array);
-    resources.into_iter().flatten().any(|resource| resource.get("name").and_then(Value::as_str) == Some(kind.plural))
+    let named = |resource: &Value| resource.get("name").and_then(Value::as_str) == Some(kind.plural);
+    Ok(resources.into_iter().flatten().any(named))
 }

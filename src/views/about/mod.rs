@@ -101,11 +101,12 @@ fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
     }
 }
 
-/// Whether this Secret is, or may be, the one with the keys: nothing else of the vault's is shown as a Secret.
+/// Whether this Secret is, or may be, the one with the keys.
 fn of_the_vault(state: &State, subject: &ObjectRef) -> bool {
-    state.model.keys.as_ref().is_some_and(|keys| keys.value.object() == subject)
-        || state.model.secrets.as_ref().is_none_or(|secrets| secrets.get(subject).is_none())
-            && state.model.workload().is_some_and(|vault| vault.namespace == subject.namespace)
+    match &state.model.keys {
+        Some(keys) => keys.value.object() == subject,
+        None => state.model.workload().is_some_and(|vault| vault.namespace == subject.namespace),
+    }
 }
 
 /// A page that is being written.

@@ -42,7 +42,7 @@ pub(super) fn write(text: &str, page: &mut Page<'_>) {
         if heads {
             flush(&mut paragraph, page);
             page.say(Role::Dim, words);
-        } else if depth != Depth::Text && is_command(words) {
+        } else if depth != Depth::Text && is_command(words) && !midway(paragraph.as_ref()) {
             flush(&mut paragraph, page);
             let (command, note) = words.split_once("   ").unwrap_or((words, ""));
             page.hang(Role::Plain, "  ", Role::Plain, command);
@@ -75,6 +75,11 @@ fn depth(line: &str) -> Depth {
 fn is_command(words: &str) -> bool {
     let first = words.split_whitespace().next().unwrap_or_default();
     (COMMANDS.contains(&first) || first.contains("=$(")) && !words.contains(". ")
+}
+
+/// A sentence is not at its end yet: what comes next belongs to it, whatever it begins with.
+fn midway(paragraph: Option<&(Depth, String)>) -> bool {
+    paragraph.is_some_and(|(_, so_far)| !so_far.ends_with(['.', ':', ';']))
 }
 
 /// `1. Restart nothing.`

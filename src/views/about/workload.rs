@@ -45,6 +45,9 @@ pub(super) fn facts(state: &State, subject: &ObjectRef, page: &mut Page<'_>) {
 }
 
 fn secrets_mark(standing: &Standing<'_>) -> Mark {
+    if standing.consumer.uses.iter().all(|used| used.way == Way::SecretsStore) {
+        return Mark::Absent;
+    }
     match (standing.missing.is_empty() && standing.stale.is_empty(), standing.undated.is_empty()) {
         (false, _) => mark(standing),
         (true, false) => Mark::Unknown,
@@ -54,8 +57,9 @@ fn secrets_mark(standing: &Standing<'_>) -> Mark {
 
 fn secrets_word(standing: &Standing<'_>, state: &State) -> String {
     match secrets_mark(standing) {
+        Mark::Absent => "none: what it mounts comes straight from the vault".to_owned(),
         Mark::Ok => "it runs with what the cluster holds".to_owned(),
-        Mark::Warn | Mark::Bad | Mark::Unknown | Mark::Absent => word(standing, state),
+        Mark::Warn | Mark::Bad | Mark::Unknown => word(standing, state),
     }
 }
 

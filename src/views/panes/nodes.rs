@@ -4,7 +4,7 @@ use ratatui::text::Line;
 
 use super::{Entry, Pane, Room, listing};
 use crate::app::id::{FeedId, PaneId};
-use crate::app::model::nodes::{NodeSeen, Source};
+use crate::app::model::nodes::{Manager, NodeSeen, Source};
 use crate::app::nodes::{FULL, NodeView, Way, about, fresh_usage, instead, memory, sees_pods, view, views};
 use crate::app::state::State;
 use crate::app::state::panes::Row;
@@ -71,25 +71,31 @@ impl Pane for Nodes {
     fn entries(&self, state: &State, look: &Look, room: Room) -> Vec<Entry> {
         let known = |row: &Row| state.model.nodes.as_ref().and_then(|nodes| nodes.get(&row.subject));
         let cells = |row: &Row| known(row).map_or_else(Vec::new, |node| cells(state, look, node, room));
-        let mut entries = listing::entries(state, look, PaneId::Nodes, &COLUMNS, room, cells, folded);
+        let mut below = Vec::new();
         if let Some(why) = instead(&state.model, state.now).filter(|_| state.model.nodes.is_some()) {
             let most = if room.zoomed { 4 } else { 2 };
             for (index, line) in fmt::wrap_most(&why, room.width.saturating_sub(4), most).into_iter().enumerate() {
                 let lead = if index == 0 { format!("{} ", look.glyph(Mark::Absent)) } else { "  ".to_owned() };
                 let line = Line::from(vec![look.span(Role::Dim, format!("{lead}{line}"))]);
-                entries.push(Entry { joins: index > 0, ..Entry::note(3 + u8::from(index > 0), line) });
+                below.push(Entry { joins: index > 0, ..Entry::note(3 + u8::from(index > 0), line) });
             }
         }
         if room.zoomed {
-            entries.extend(beside(state, look, room));
+            below.extend(beside(state, look, room));
         }
-        entries.extend(sight::entries(state, look, feeds(state), room));
+        below.extend(sight::entries(state, look, feeds(state), room));
+        // Zoomed the list takes all the room that it is given: what stands below it is left its own.
+        let taken = if room.zoomed { below.len().min(room.height / 2) } else { 0 };
+        let listed = Room { height: room.height.saturating_sub(taken), ..room };
+        let mut entries = listing::entries(state, look, PaneId::Nodes, &COLUMNS, listed, cells, folded);
+        entries.extend(below);
         entries
     }
 }
 
-/// Pods that are named below the nodes.
+/// Pods and Longhorn's processes that are named below the nodes, the biggest first.
 const PODS: usize = 5;
+const MANAGERS: usize = 3;
 
 /// The biggest pods, Longhorn's processes, and what of this could not be read.
 fn beside(state: &State, look: &Look, room: Room) -> Vec<Entry> {
@@ -100,16 +106,22 @@ fn beside(state: &State, look: &Look, room: Room) -> Vec<Entry> {
     if !big.is_empty() {
         lines.push((4, Role::Dim, format!("{} biggest pods: {}", look.glyph(Mark::Absent), big.join(", "))));
     }
-    for manager in usage.longhorn.iter().flat_map(|longhorn| &longhorn.managers) {
+    for trouble in &usage.unread {
+        let words = format!("{} {}. {}", look.glyph(Mark::Unknown), trouble.what, trouble.next);
+        lines.push((1, Mark::Unknown.role(), words));
+    }
+    let mut managers: Vec<&Manager> = usage.longhorn.iter().flat_map(|longhorn| &longhorn.managers).collect();
+    managers.sort_by_key(|manager| (std::cmp::Reverse(manager.bytes), &manager.object));
+    for manager in managers.iter().take(MANAGERS) {
         let of_node = usage.longhorn.iter().flat_map(|longhorn| &longhorn.volumes);
         let volumes = count(of_node.filter(|volume| volume.node == manager.node).count(), "attached volume");
         let used = manager.bytes.map_or_else(|| "no figure".to_owned(), memory);
         let words = format!("Longhorn on {}: {} {used}, {volumes}", manager.node, manager.object.name);
         lines.push((5, Role::Dim, format!("{} {words}", look.glyph(Mark::Absent))));
     }
-    for trouble in &usage.unread {
-        let words = format!("{} {}. {}", look.glyph(Mark::Unknown), trouble.what, trouble.next);
-        lines.push((4, Mark::Unknown.role(), words));
+    match managers.len().saturating_sub(MANAGERS) {
+        0 => {}
+        more => lines.push((6, Role::Dim, format!("  and {more} others of Longhorn, which use less"))),
     }
     let mut entries = Vec::new();
     for (weight, role, words) in lines {

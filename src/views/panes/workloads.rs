@@ -103,8 +103,8 @@ pub fn word(standing: &Standing<'_>, state: &State) -> String {
         (None, None) if standing.badness() > 0 => standing.rollout(),
         (None, None) => {
             let secrets: std::collections::BTreeSet<_> =
-                standing.consumer.uses.iter().map(|used| &used.secret).collect();
-            count(secrets.len(), "Secret")
+                standing.consumer.uses.iter().map(|used| &used.secret).filter(|used| used.kind == "Secret").collect();
+            if secrets.is_empty() { "from CSI".to_owned() } else { count(secrets.len(), "Secret") }
         }
     }
 }

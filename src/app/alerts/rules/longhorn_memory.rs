@@ -36,24 +36,39 @@ impl Rule for LonghornMemory {
 
     fn judge(&self, model: &Model, now: Timestamp) -> Vec<(ObjectRef, Finding)> {
         if let Err(unseen) = nodes(model, &[FeedId::Usage], now, |_| false) {
-            let known = model.usage.iter().filter_map(|usage| usage.value.longhorn.as_ref());
-            let was_big =
-                known.flat_map(|longhorn| &longhorn.managers).filter(|manager| over(model, manager).is_some());
             let why = unseen.iter().find_map(|(_, finding)| match finding {
                 Finding::Unknown(why) => Some(why.clone()),
                 Finding::Firing(_) | Finding::Clear | Finding::Kept(_) => None,
             });
-            let each = was_big.filter_map(|manager| Some((manager.object.clone(), Finding::Unknown(why.clone()?))));
+            let each =
+                were_big(model).filter_map(|manager| Some((manager.object.clone(), Finding::Unknown(why.clone()?))));
             return unseen.iter().cloned().chain(each).collect();
         }
-        let longhorn = fresh_usage(model, now).and_then(|usage| usage.longhorn.as_ref());
+        let usage = fresh_usage(model, now);
+        let longhorn = usage.and_then(|usage| usage.longhorn.as_ref());
+        // What was over the limit is not over by not being seen; the pane says what may not be read.
+        let unread = usage.and_then(|usage| usage.unread.first());
+        let now_seen = |manager: &&Manager| {
+            let managers = longhorn.into_iter().flat_map(|longhorn| &longhorn.managers);
+            managers.filter(|one| one.bytes.is_some()).any(|one| one.object == manager.object)
+        };
+        let kept = unread.into_iter().flat_map(|trouble| {
+            let hidden = were_big(model).filter(move |manager| !now_seen(manager));
+            hidden.map(|manager| (manager.object.clone(), Finding::Kept(trouble.what.clone())))
+        });
         let judged = longhorn.into_iter().flat_map(|longhorn| {
             // One without a figure is told of where figures are missed: at its node.
             let known = longhorn.managers.iter().filter(|manager| manager.bytes.is_some());
             known.map(move |manager| (manager.object.clone(), judge(model, longhorn, manager)))
         });
-        judged.collect()
+        judged.chain(kept).collect()
     }
+}
+
+/// Managers that were over the limit when all could be read.
+fn were_big(model: &Model) -> impl Iterator<Item = &Manager> {
+    let known = model.longhorn.iter().flat_map(|longhorn| &longhorn.managers);
+    known.filter(|manager| over(model, manager).is_some())
 }
 
 /// How much it uses and how bad that is, where it is over the limit. The limits are in GB.

@@ -193,6 +193,9 @@ pub(super) fn usage(model: &mut Model, seen: &UsageSeen, now: Timestamp) {
         model.trends.entry(node.clone()).or_default().push(figure.at, figure.bytes);
     }
     model.trends.retain(|_, trend| trend.last().is_some_and(|last| last + TREND >= now));
+    if seen.unread.is_empty() {
+        model.longhorn.clone_from(&seen.longhorn);
+    }
     model.usage = Some(Observed::new(seen.clone(), now));
 }
 
