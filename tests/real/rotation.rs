@@ -1,11 +1,14 @@
 //! A real PostgreSQL behind the real database engine: it stops, and only the time of the last rotation stands still.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::estate::api_server;
-use crate::lab::{Vault, alert, lab, left_out};
+use crate::lab::{Lab, Vault, alert, lab, left_out};
 use crate::postgres::{PASSWORD, Postgres};
 use crate::prove::{ask, root};
+use crate::workloads::{next_second, rolled_out, workload};
 
 const CLUSTER: [&str; 2] = ["--cluster", "lab"];
 
@@ -23,7 +26,12 @@ fn put(vault: &Vault, path: &str, body: &Value) {
 
 /// A vault with a database engine on this server: a static role of ten seconds, and a dynamic one.
 fn vault_on(postgres: &Postgres) -> Vault {
-    let vault = lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
+    vault_in(lab(), postgres, "10s")
+}
+
+/// The same in this lab, with a static role of this period.
+fn vault_in(lab: &'static Lab, postgres: &Postgres, period: &str) -> Vault {
+    let vault = lab.vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
     put(&vault, "sys/mounts/database", &json!({"type": "database"}));
     let url =
         format!("postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{}/postgres?sslmode=disable", postgres.port);
@@ -35,7 +43,7 @@ fn vault_on(postgres: &Postgres) -> Vault {
     put(
         &vault,
         "database/static-roles/fleet",
-        &json!({"db_name": "pg", "username": "fleet", "rotation_period": "10s"}),
+        &json!({"db_name": "pg", "username": "fleet", "rotation_period": period}),
     );
     let statements = ["CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"];
     let app = json!({"db_name": "pg", "creation_statements": statements, "default_ttl": "1h", "max_ttl": "2h"});
@@ -180,4 +188,73 @@ fn leases_of_other_engines_are_counted_by_their_roles() {
     let screen = String::from_utf8_lossy(&output.stdout).into_owned();
     let row = screen.lines().find(|line| line.contains("cluster/creds/deploy"));
     assert!(row.is_some_and(|row| row.contains("2 leases")), "{screen}");
+}
+
+/// A static role whose credentials VSO brings into a Secret that a Deployment reads by its environment: how far each rotation
+/// has come. The operator is played: what it would write is written here.
+#[test]
+fn a_rotation_is_followed_into_the_containers_that_read_it() {
+    if left_out() {
+        return;
+    }
+    let lab = crate::nodes::own_lab();
+    let postgres = Postgres::start();
+    let mut vault = vault_in(lab, &postgres, "1h");
+    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/crds/vso.yaml").display().to_string();
+    lab.kubectl(&["apply", "-f", &crds], "");
+    lab.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &crds], "");
+    token(&mut vault, policy());
+    let apply = |object: &Value| vault.kubectl(&["apply", "-f", "-"], &object.to_string());
+    apply(&json!({
+        "apiVersion": "secrets.hashicorp.com/v1beta1", "kind": "VaultDynamicSecret",
+        "metadata": {"namespace": vault.namespace, "name": "fleet",
+            "finalizers": ["vaultdynamicsecret.secrets.hashicorp.com/finalizer"]},
+        "spec": {"mount": "database", "path": "static-creds/fleet", "allowStaticCreds": true, "vaultAuthRef": "openbao",
+            "destination": {"name": "db", "create": true}},
+    }));
+    // The operator fetches what the vault has now.
+    let fetch = |again: bool| {
+        let (_, role) = ask(&vault, 0, "GET", "database/static-roles/fleet", &root(&vault), &Value::Null);
+        let rotated: jiff::Timestamp = role["data"]["last_vault_rotation"].as_str().unwrap().parse().unwrap();
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"},
+            "stringData": {"p": password(&vault, "database/static-creds/fleet")}});
+        vault.kubectl(&[if again { "replace" } else { "create" }, "-f", "-"], &secret.to_string());
+        let at = baowatch::app::runtime::clock::now();
+        let synced = json!({"type": "SecretSynced", "status": "True", "reason": "Synced", "message": "Secret synced",
+            "observedGeneration": 1, "lastTransitionTime": at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()});
+        let status = json!({"status": {"lastGeneration": 1, "lastRenewalTime": at.as_second(), "conditions": [synced],
+            "secretLease": {"id": "", "duration": 0, "renewable": false, "requestID": "x"},
+            "staticCredsMetaData": {"lastVaultRotation": rotated.as_second(), "rotationPeriod": 3_600, "ttl": 3_599}}});
+        let patch = status.to_string();
+        let kind = "vaultdynamicsecrets.secrets.hashicorp.com";
+        vault.kubectl(&["patch", kind, "fleet", "--subresource=status", "--type=merge", "-p", &patch], "");
+    };
+    fetch(false);
+    next_second();
+    apply(&workload("Deployment", "web", "env", &json!({"replicas": 1})));
+    rolled_out(&vault, "deployment/web");
+    let shows = |what: &str| {
+        let mut screen = String::new();
+        for _ in 0..20 {
+            let output = vault.baowatch(&["--cluster", "lab", "--print", "200x60"]).output().unwrap();
+            screen = String::from_utf8_lossy(&output.stdout).into_owned();
+            if screen.contains(what) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
+        panic!("no {what:?}: {screen}");
+    };
+    shows("1 arrived in");
+    // Rotated by hand: nobody has it yet.
+    put(&vault, "database/rotate-role/fleet", &json!({}));
+    shows("fleet not arrived for");
+    // The operator has it, and the container still runs with what it read at its start.
+    next_second();
+    fetch(true);
+    shows("fleet not arrived for");
+    next_second();
+    vault.kubectl(&["rollout", "restart", "deployment/web"], "");
+    rolled_out(&vault, "deployment/web");
+    shows("1 arrived in");
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::lab::{Vault, alert, lab, left_out};
 
-/// A workload named `name` whose one container gets at Secret `db` in this way.
-fn workload(kind: &str, name: &str, way: &str, more: &Value) -> Value {
+/// A workload named `name` whose one container gets at Secret `db` in this way; `more` is merged into its spec.
+pub(crate) fn workload(kind: &str, name: &str, way: &str, more: &Value) -> Value {
     let mut container = json!({"name": "app", "image": "registry.example/app:1"});
     let mut pod = json!({"terminationGracePeriodSeconds": 0, "tolerations": [{"operator": "Exists"}]});
     match way {
@@ -40,11 +40,11 @@ fn fires(document: &Value, rule: &str, name: &str) -> bool {
 }
 
 /// Times are written in whole seconds.
-fn next_second() {
+pub(crate) fn next_second() {
     std::thread::sleep(std::time::Duration::from_millis(2_100));
 }
 
-fn rolled_out(vault: &Vault, what: &str) {
+pub(crate) fn rolled_out(vault: &Vault, what: &str) {
     vault.kubectl(&["rollout", "status", what, "--timeout=60s"], "");
 }
 
