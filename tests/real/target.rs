@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::lab::{Vault, lab, left_out, verdict};
+use crate::nodes::own_lab;
+use crate::pty::Terminal;
 
 fn check(vault: &Vault, args: &[&str], environment: &[(&str, &str)]) -> (i32, Value, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_baowatch"));
@@ -72,4 +74,49 @@ fn a_secret_with_rubbish_and_a_vault_with_tls() {
     assert!(crate::lab::alert(&document, "keys-secret-implausible").is_some(), "{document:#}");
     let text = vault.baowatch(&["check"]).output().unwrap();
     assert!(!text.stdout.contains(&0x1b), "no escape sequence of the Secret reaches the terminal");
+}
+
+/// Two clusters in one kubeconfig and one config file, and from one session into the next.
+#[test]
+fn a_session_goes_from_one_cluster_to_the_other_and_back() {
+    if left_out() {
+        return;
+    }
+    let labs = [("home", lab()), ("away", own_lab())];
+    let made = json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"});
+    let mut vaults = labs.map(|(_, lab)| lab.vault(made.clone()));
+    let mut whole = json!({"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []});
+    let mut entries = Vec::new();
+    for ((name, lab), vault) in labs.iter().zip(&vaults) {
+        let one: Value = serde_json::from_str(&lab.kubectl(&["config", "view", "--raw", "-o", "json"], "")).unwrap();
+        for (list, inner) in [("clusters", "cluster"), ("users", "user")] {
+            let entry = json!({"name": name, inner: one[list][0][inner]});
+            whole[list].as_array_mut().unwrap().push(entry);
+        }
+        let context = json!({"name": name, "context": {"cluster": name, "user": name}});
+        whole["contexts"].as_array_mut().unwrap().push(context);
+        let of = format!("vault: {{namespace: {}, name: {}}}", vault.namespace, vault.name);
+        entries.push(format!("  {name}:\n    context: {name}\n    {of}\n"));
+    }
+    vaults[0].configure(&format!("clusters:\n{}", entries.concat()));
+    let path = vaults[0].home.path().join("both.kubeconfig");
+    std::fs::write(&path, whole.to_string()).unwrap();
+    let mut environment = vaults[0].environment();
+    environment.retain(|(name, _)| *name != "KUBECONFIG");
+    environment.push(("KUBECONFIG", path.display().to_string()));
+    let console = Terminal::start(&["--cluster", "home"], &environment, 120, 40);
+    console.wait_for(&vaults[0].reference());
+    console.wait_for("SHOULD SURVIVE");
+    // By the list, and back by name.
+    console.type_in("c");
+    console.wait_for("away");
+    // They are listed by name, and the cursor is on the one that is here.
+    console.type_in("k\r");
+    console.wait_for(&vaults[1].reference());
+    console.wait_for("SHOULD SURVIVE");
+    assert!(!console.screen().contains(&vaults[0].reference()), "{}", console.screen());
+    console.type_in(":home\r");
+    console.wait_for(&vaults[0].reference());
+    console.wait_for("SHOULD SURVIVE");
+    console.quit();
 }
