@@ -40,7 +40,7 @@ pub(super) fn judge(case: &Case<'_>) -> Standing {
         .unwrap_or_else(|| compared(case, &up, beat, of));
     let also = match (standing.word, up.updated) {
         (Word::Dropped, Some(updated)) if updated > beat => {
-            Some(case.w.say(|| format!("the value changed in the vault at {} since then", moment(case.now, updated))))
+            Some(case.w.say(|| format!("the value changed in the vault at {}, after that", moment(case.now, updated))))
         }
         _ => standing.also.clone().or_else(|| beside(case)),
     };
