@@ -136,7 +136,7 @@ fn cells(state: &State, look: &Look, what: &Rotating) -> Vec<Cell> {
             ]
         }
         Rotating::Irrevocable(n) => {
-            let next = Cell::new(Role::Warn, "cannot be revoked");
+            let next = Cell::new(mark.role(), "cannot be revoked");
             vec![lead, plain("irrevocable".to_owned()), plain(count(*n as usize, "lease")), next, Cell::empty()]
         }
         Rotating::Issuer(pki) => {

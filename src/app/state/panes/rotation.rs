@@ -95,7 +95,10 @@ pub fn badness(state: &State, what: &Rotating) -> u8 {
                 u8::from(arrivals.iter().any(|arrival| matches!(arrival.window, Window::Waiting { .. })))
             }
         },
-        Rotating::Irrevocable(_) => 2,
+        Rotating::Irrevocable(count) => {
+            let (_, critical) = state.model.expect.limits("lease-irrevocable", 1, 100);
+            if *count >= critical { 3 } else { 2 }
+        }
         Rotating::Issuer(pki) => {
             let limits = state.model.expect.limits("cert-expiring", CERT_DAYS.0, CERT_DAYS.1);
             match pki.expires.map_or(0, |ends| rotation::nearness(ends, state.now, limits)) {
