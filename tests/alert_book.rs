@@ -10,6 +10,7 @@
 mod world;
 
 use baowatch::app::alerts::book::{AlertBook, Turn};
+use baowatch::app::alerts::silence::{Silence, Silenced};
 use baowatch::app::alerts::{Alert, AlertState, Finding, Firing, Rule, Severity};
 use baowatch::app::id::{FeedId, ObjectRef, RuleId};
 use baowatch::app::model::Model;
@@ -151,7 +152,12 @@ fn acknowledged_silenced_and_worse() {
     assert_eq!(state(&book, rule.0), Some(AlertState::Acknowledged));
     book.review(&sealed_at(1), &settings, at(1));
     assert_eq!(state(&book, rule.0), Some(AlertState::Acknowledged));
-    book.silence(&rule, &subject, at(60), "node-a is being replaced".to_owned());
+    let silenced = |until| Silenced {
+        rule: rule.0.to_owned(),
+        subject: subject.clone(),
+        silence: Silence { until, reason: "node-a is being replaced".to_owned() },
+    };
+    book.silence(silenced(at(60)), at(1));
     let said = book.silence_of(book.get(rule.0, &subject).unwrap()).unwrap();
     assert_eq!((said.until, said.reason.as_str()), (at(60), "node-a is being replaced"));
     book.review(&sealed_at(2), &settings, at(2));
@@ -162,6 +168,29 @@ fn acknowledged_silenced_and_worse() {
     assert_eq!(state(&book, rule.0), Some(AlertState::Silenced));
     book.review(&sealed_at(70), &settings, at(70));
     assert_eq!(state(&book, rule.0), Some(AlertState::Firing));
+    // And before, where somebody lifts it.
+    book.silence(silenced(at(200)), at(71));
+    book.review(&sealed_at(72), &settings, at(72));
+    assert_eq!(state(&book, rule.0), Some(AlertState::Silenced));
+    book.silence(silenced(at(73)), at(73));
+    book.review(&sealed_at(73), &settings, at(73));
+    assert_eq!(state(&book, rule.0), Some(AlertState::Firing));
+}
+
+#[test]
+fn a_silence_of_an_earlier_session_is_kept_before_anything_was_seen() {
+    let (settings, subject) = (Settings::default(), ObjectRef::pod("data", "openbao-2"));
+    let silence = Silence { until: at(60), reason: "known".to_owned() };
+    let silenced = |rule: &str| Silenced { rule: rule.to_owned(), subject: subject.clone(), silence: silence.clone() };
+    let mut book = AlertBook::default();
+    book.silence(silenced("a-rule-of-another-version"), at(0));
+    book.silence(silenced("vault-sealed"), at(0));
+    book.review(&sealed_at(1), &settings, at(1));
+    assert_eq!(state(&book, "vault-sealed"), Some(AlertState::Silenced));
+    let mut once = AlertBook::default();
+    once.silence(silenced("vault-sealed"), at(0));
+    once.review_once(&sealed_at(1), &settings, at(1));
+    assert_eq!(state(&once, "vault-sealed"), Some(AlertState::Silenced));
 }
 
 struct Moody(std::sync::atomic::AtomicU8);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use baowatch::app::alerts::silence::Silenced;
 use baowatch::app::effect::{Effect, Sight};
 use baowatch::app::id::{FeedId, Identity, ObjectRef, RunId, SlotId};
 use baowatch::app::model::keys_secret::{Fingerprint, Glimpse};
@@ -428,6 +429,12 @@ impl Memory for Disk {
     }
     fn keep_proof(&self, _: &Proof) -> Result<(), Trouble> {
         Err(Trouble::local("full", "", ""))
+    }
+    fn silences(&self, _: jiff::Timestamp) -> Result<Vec<Silenced>, Trouble> {
+        Ok(Vec::new())
+    }
+    fn keep_silence(&self, _: &Silenced, _: jiff::Timestamp) -> Result<(), Trouble> {
+        Ok(())
     }
     fn salt(&self, _: &Identity) -> Result<Vec<u8>, Trouble> {
         Ok(Vec::new())

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Barrier;
 
+use baowatch::app::alerts::silence::{Silence, Silenced};
 use baowatch::app::id::{ActionId, Identity, ObjectRef, RunId};
 use baowatch::app::model::keys_secret::{Fingerprint, Glimpse, KeysSeen};
 use baowatch::app::model::proof::{Method, Proof};
@@ -273,12 +274,36 @@ fn proofs_of_several_processes_are_all_kept() {
     assert_eq!(FileMemory::open(state.path(), &identity()).unwrap().recall().unwrap().1.len(), 12);
 }
 
+fn silenced(name: &str, until: i64) -> Silenced {
+    let silence = Silence { until: at(until), reason: "it is known".to_owned() };
+    Silenced { rule: "vault-sealed".to_owned(), subject: ObjectRef::pod("data", name), silence }
+}
+
+#[test]
+fn silences_of_several_processes_are_all_kept_until_they_end_or_are_lifted() {
+    let state = tempfile::tempdir().unwrap();
+    let open = || FileMemory::open(state.path(), &identity()).unwrap();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let memory = open();
+            scope.spawn(move || memory.keep_silence(&silenced(&format!("openbao-{n}"), 100 + n), at(0)).unwrap());
+        }
+    });
+    assert_eq!(open().silences(at(0)).unwrap().len(), 8);
+    assert_eq!(open().silences(at(103)).unwrap().len(), 4, "what has ended is not told");
+    open().keep_silence(&silenced("openbao-7", 50), at(50)).unwrap();
+    let left = open().silences(at(50)).unwrap();
+    assert_eq!(left.len(), 7, "{left:?}");
+    assert!(left.iter().all(|one| one.subject.name != "openbao-7"), "{left:?}");
+    assert_eq!(mode(&state.path().join("silences.json")), 0o600);
+}
+
 #[test]
 fn damaged_memory_is_named_and_never_overwritten() {
     let state = tempfile::tempdir().unwrap();
     let memory = FileMemory::open(state.path(), &identity()).unwrap();
     let canary = "{\"schema\": 5, \"x\": \"hvs.CANARY\"}";
-    for name in ["register.json", "secret-history.json"] {
+    for name in ["register.json", "secret-history.json", "silences.json"] {
         std::fs::write(state.path().join(name), canary).unwrap();
     }
     let troubles = [
@@ -286,12 +311,14 @@ fn damaged_memory_is_named_and_never_overwritten() {
         memory.keep_history(&[glimpse(0)]).unwrap_err(),
         memory.keep_proof(&proof(0)).unwrap_err(),
         memory.salt(&identity()).unwrap_err(),
+        memory.silences(at(0)).unwrap_err(),
+        memory.keep_silence(&silenced("openbao-0", 60), at(0)).unwrap_err(),
     ];
     for trouble in troubles {
         assert!(trouble.what.contains(".json") && trouble.next.contains("left exactly"), "{trouble}");
         assert!(!trouble.to_string().contains("CANARY"), "{trouble}");
     }
-    for name in ["register.json", "secret-history.json"] {
+    for name in ["register.json", "secret-history.json", "silences.json"] {
         assert_eq!(std::fs::read_to_string(state.path().join(name)).unwrap(), canary);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::alerts::silence::Silenced;
 use super::id::{FeedId, RunId, SlotId};
 use super::model::{keys_secret::Glimpse, proof::Proof};
 use super::runbook::{
@@ -31,6 +32,8 @@ pub enum Effect {
     RememberHistory(Vec<Glimpse>),
     /// Keep a proof across restarts.
     RememberProof(Proof),
+    /// Keep a silence across restarts, or lift one: the newest word on an alert counts.
+    RememberSilence(Silenced),
     /// Open the keystore: with the passphrase or recovery code in the slot, or with the keyring or the keyfile where those
     /// are there; answered by [`Msg::Unlocked`](super::msg::Msg::Unlocked).
     Unlock {

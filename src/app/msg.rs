@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alerts::silence::Silenced;
 use super::id::{RunId, SlotId};
 use super::intent::Intent;
 use super::model::fact::Report;
@@ -72,6 +73,8 @@ pub enum Msg {
     Locked(Trouble),
     /// Runs that an earlier session left unfinished.
     Unfinished(Vec<Journal>),
+    /// Silences that an earlier session left and that have not ended.
+    Silenced(Vec<Silenced>),
     /// The process was asked to end (SIGTERM, SIGHUP): no questions.
     Terminate,
     /// Back from Ctrl-Z: everything must be drawn and looked at again.

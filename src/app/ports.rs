@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::alerts::silence::Silenced;
 use super::id::{Identity, RunId};
 use super::intent::Intent;
 use super::model::{fact::Report, keys_secret::Glimpse, proof::Proof};
@@ -71,6 +72,12 @@ pub trait Memory: Send + Sync {
 
     /// Adds a proof.
     fn keep_proof(&self, proof: &Proof) -> Result<(), Trouble>;
+
+    /// Silences that have not ended.
+    fn silences(&self, now: Timestamp) -> Result<Vec<Silenced>, Trouble>;
+
+    /// Adds a silence, or lifts one that was there with one that has ended.
+    fn keep_silence(&self, silenced: &Silenced, now: Timestamp) -> Result<(), Trouble>;
 
     /// The public random salt of this cluster's fingerprints; made at the first call.
     fn salt(&self, identity: &Identity) -> Result<Vec<u8>, Trouble>;

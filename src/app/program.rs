@@ -49,6 +49,7 @@ impl Program for Watcher {
                 Effect::Journal { .. }
                 | Effect::Act(_)
                 | Effect::Probe(_)
+                | Effect::RememberSilence(_)
                 | Effect::Unlock { .. }
                 | Effect::LockKeystore
                 | Effect::ForgetSlot(_)

@@ -4,10 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::app::alerts::silence::Silenced;
 use crate::app::effect::{Effect, Sight};
 use crate::app::id::{FeedId, RunId, SlotId};
 use crate::app::model::{keys_secret::Glimpse, proof::Proof};
@@ -103,6 +105,7 @@ impl Hands<Effect> for ConsoleHands {
             Effect::LockKeystore => self.tools.lock_keystore(),
             Effect::RememberHistory(history) => self.disk.put(Job::History(history)),
             Effect::RememberProof(proof) => self.disk.put(Job::Proof(proof)),
+            Effect::RememberSilence(silenced) => self.disk.put(Job::Silence(silenced, self.tools.clock.now())),
             Effect::ForgetSlot(slot) => self.tools.slots.forget(slot),
             // These two are about the process and its terminal: the loop does them.
             Effect::Suspend | Effect::Quit => {}
@@ -139,6 +142,7 @@ enum Job {
     Journal(RunId, Box<Entry>),
     History(Vec<Glimpse>),
     Proof(Proof),
+    Silence(Silenced, Timestamp),
 }
 
 /// One queue for everything that goes to disk, so that the lines of a journal land in the order of their effects. Ends,
@@ -191,7 +195,7 @@ impl Job {
     const fn run(&self) -> Option<RunId> {
         match self {
             Self::Journal(run, _) => Some(*run),
-            Self::History(_) | Self::Proof(_) => None,
+            Self::History(_) | Self::Proof(_) | Self::Silence(..) => None,
         }
     }
 
@@ -204,6 +208,7 @@ impl Job {
             },
             Self::History(history) => memory.keep_history(&history).map(|()| 0),
             Self::Proof(proof) => memory.keep_proof(&proof).map(|()| 0),
+            Self::Silence(silenced, now) => memory.keep_silence(&silenced, now).map(|()| 0),
         }
     }
 }

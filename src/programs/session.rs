@@ -18,7 +18,7 @@ use crate::app::model::fact::{Fact, Report};
 use crate::app::model::workload::WorkloadSeen;
 use crate::app::msg::Msg;
 use crate::app::ports::{FactSink, Memory};
-use crate::app::runtime::clock::WallClock;
+use crate::app::runtime::clock::{self, WallClock};
 use crate::app::runtime::desk::Input;
 use crate::app::runtime::slots::Slots;
 use crate::app::trouble::Trouble;
@@ -236,6 +236,8 @@ impl Session {
         cluster.notes.extend(left.trouble.map(|trouble| trouble.to_string()));
         let remembered = self.memory.recall();
         cluster.notes.extend(remembered.as_ref().err().map(ToString::to_string));
+        let silences = self.memory.silences(clock::now());
+        cluster.notes.extend(silences.as_ref().err().map(ToString::to_string));
         let mut facts = vec![Fact::Connected(cluster)];
         if self.target.kube.is_none() {
             facts.push(Fact::Workload(Some(by_address(&self.target))));
@@ -243,7 +245,11 @@ impl Session {
         if let Ok((history, proofs)) = remembered {
             facts.push(Fact::Recalled { history, proofs });
         }
-        vec![Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(facts) }), Msg::Unfinished(left.unfinished)]
+        vec![
+            Msg::Seen(Report { feed: FeedId::Workload, outcome: Ok(facts) }),
+            Msg::Silenced(silences.unwrap_or_default()),
+            Msg::Unfinished(left.unfinished),
+        ]
     }
 
     /// Starts every feed; what they see goes to the inbox.

@@ -238,7 +238,7 @@ impl Stage {
                 self.tools.lock_keystore();
                 None
             }
-            Effect::RememberHistory(_) | Effect::RememberProof(_) | Effect::Suspend | Effect::Quit => None,
+            Effect::RememberHistory(_) | Effect::RememberProof(_) | Effect::RememberSilence(_) | Effect::Suspend | Effect::Quit => None,
         }
     }
 

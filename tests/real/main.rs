@@ -37,6 +37,7 @@ mod restore;
 mod rights;
 mod rotation;
 mod rules;
+mod silence;
 mod stage;
 mod staged;
 mod sync;

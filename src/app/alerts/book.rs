@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::silence::{Silence, Silenced};
 use super::{Alert, AlertState, Finding, Firing, Rule, Severity, rules};
 use crate::app::id::{FeedId, ObjectRef, RuleId};
 use crate::app::model::Model;
@@ -52,15 +53,6 @@ pub struct Turn {
 const SELDOM: SignedDuration = SignedDuration::from_millis(250);
 /// And at least this often: what they say of ages must not grow old.
 const OFTEN: SignedDuration = SignedDuration::from_secs(5);
-/// An alert that somebody does not want to hear of for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Silence {
-    /// Until when.
-    pub until: Timestamp,
-    /// Why, in that person's words.
-    pub reason: String,
-}
-
 /// What a review asks of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Memory {
@@ -173,13 +165,25 @@ impl AlertBook {
         self.silences.get(&(alert.rule, alert.subject.clone()))
     }
 
-    /// Not until then.
-    pub fn silence(&mut self, rule: &RuleId, subject: &ObjectRef, until: Timestamp, reason: String) {
-        self.silences.insert((*rule, subject.clone()), Silence { until, reason });
-        if let Some(alert) = self.alerts.iter_mut().find(|a| a.rule == *rule && a.subject == *subject) {
-            alert.silenced_until = Some(until);
+    /// Not until then; one that has ended by `now` lifts what was there. Unknown rules are ignored.
+    pub fn silence(&mut self, silenced: Silenced, now: Timestamp) {
+        let Silenced { rule, subject, silence } = silenced;
+        let Some(rule) = rules::all().iter().map(|known| known.id()).find(|id| id.0 == rule) else { return };
+        let alert = self.alerts.iter_mut().find(|a| a.rule == rule && a.subject == subject);
+        if silence.until <= now {
+            self.silences.remove(&(rule, subject));
+            // What it is now, the next review says.
+            self.judged.remove(&rule);
+            if let Some(alert) = alert {
+                alert.silenced_until = None;
+            }
+            return;
+        }
+        if let Some(alert) = alert {
+            alert.silenced_until = Some(silence.until);
             alert.state = AlertState::Silenced;
         }
+        self.silences.insert((rule, subject), silence);
     }
 
     fn review_rules(

@@ -2,6 +2,7 @@
 
 pub mod book;
 pub mod rules;
+pub mod silence;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

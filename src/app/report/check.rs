@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::exit::{Asked, code};
 use super::remembered::counted;
+use crate::app::alerts::silence::Silence;
 use crate::app::id::FeedId;
 use crate::app::model::attribution::{Attribution, attribute};
 use crate::app::model::observed::FeedState;
@@ -123,6 +124,9 @@ pub struct AlertPart {
     pub next: String,
     /// The action that repairs it; `null` where none exists.
     pub action: Option<&'static str>,
+    /// Until when somebody does not want to hear of it, and why; left out where nobody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Silence>,
 }
 
 /// `alerts[].subject`.
@@ -171,6 +175,10 @@ pub fn document(state: &State, asked: &Asked) -> CheckDocument {
             why: alert.why.clone(),
             next: alert.next.clone(),
             action: alert.action.map(crate::app::id::ActionId::name),
+            silence: state.alerts.silence_of(alert).map(|silence| Silence {
+                until: seconds(silence.until),
+                reason: silence.reason.clone(),
+            }),
         })
         .collect();
     let cluster = state.model.cluster.as_ref().map(|cluster| ClusterPart {

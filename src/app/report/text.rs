@@ -122,6 +122,10 @@ fn alerts(out: &mut String, document: &CheckDocument, paint: Paint) {
             paint.tint(alert.state, tone(alert)),
         );
         let indent = if paint.ascii { "     " } else { "    " };
+        if let Some(silence) = &alert.silence {
+            let words = format!("silent until {}: {}", date_clock(silence.until), silence.reason);
+            let _ = writeln!(out, "{indent}{}", shown(&words, paint));
+        }
         for line in [&alert.sentence, &alert.why].into_iter().filter(|line| !line.is_empty()) {
             let _ = writeln!(out, "{indent}{}", shown(line, paint));
         }
@@ -208,6 +212,7 @@ mod tests {
             why: String::new(),
             next: "Put the keys back".into(),
             action: None,
+            silence: None,
         });
         document
     }

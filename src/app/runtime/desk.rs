@@ -61,6 +61,7 @@ impl Hosted for Effect {
             | Self::Probe(_)
             | Self::RememberHistory(_)
             | Self::RememberProof(_)
+            | Self::RememberSilence(_)
             | Self::Unlock { .. }
             | Self::LockKeystore
             | Self::ForgetSlot(_) => None,

@@ -168,11 +168,19 @@ pub enum Until {
     FourHours,
     /// Until tomorrow at eight.
     Morning,
+    /// Not any more: an alert that is silent is heard again.
+    Lifted,
 }
 
 impl Until {
-    /// Every end there is.
-    pub const ALL: [Self; 3] = [Self::Hour, Self::FourHours, Self::Morning];
+    /// The ends of a new silence, and of one that is there: that one can be lifted too.
+    pub const fn all(silent: bool) -> &'static [Self] {
+        if silent {
+            &[Self::Hour, Self::FourHours, Self::Morning, Self::Lifted]
+        } else {
+            &[Self::Hour, Self::FourHours, Self::Morning]
+        }
+    }
 
     /// The words in the dialog.
     pub const fn words(self) -> &'static str {
@@ -180,6 +188,7 @@ impl Until {
             Self::Hour => "1 hour",
             Self::FourHours => "4 hours",
             Self::Morning => "until tomorrow 08:00 UTC",
+            Self::Lifted => "no longer: let it be heard again",
         }
     }
 
@@ -193,6 +202,7 @@ impl Until {
                 let morning = today.tomorrow().ok().and_then(|day| day.at(8, 0, 0, 0).to_zoned(TimeZone::UTC).ok());
                 morning.map_or(now, |morning| morning.timestamp())
             }
+            Self::Lifted => now,
         }
     }
 }
@@ -204,8 +214,17 @@ pub struct SilenceDialog {
     pub rule: String,
     /// Its subject.
     pub subject: ObjectRef,
+    /// It is silent already.
+    pub silent: bool,
     /// Until when.
     pub until: Until,
     /// Why, as typed so far.
     pub reason: String,
+}
+
+impl SilenceDialog {
+    /// Whether it can be confirmed: a silence has a reason, and needs none to end.
+    pub fn complete(&self) -> bool {
+        self.until == Until::Lifted || !self.reason.trim().is_empty()
+    }
 }

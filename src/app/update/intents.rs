@@ -7,6 +7,7 @@ use crate::app::id::{ObjectRef, RuleId};
 use crate::app::intent::Intent;
 use crate::app::state::State;
 use crate::app::state::alerts::named;
+use crate::app::alerts::silence::{Silence, Silenced};
 use crate::app::state::layers::{Field, Layer, PaletteDialog, SilenceDialog, Until};
 use crate::app::state::palette::{self, candidates};
 use crate::app::text::clean;
@@ -56,7 +57,14 @@ pub(super) fn handle(state: &mut State, intent: Intent, seq: u64) -> Vec<Effect>
         Intent::Accept => return accept(state, seq),
         Intent::Acknowledge => judge_alert(state, |state, rule, subject| state.alerts.acknowledge(&rule, &subject)),
         Intent::Silence => judge_alert(state, |state, rule, subject| {
-            let dialog = SilenceDialog { rule: rule.0.to_owned(), subject, until: Until::Hour, reason: String::new() };
+            let before = state.alerts.get(rule.0, &subject).and_then(|alert| state.alerts.silence_of(alert));
+            let dialog = SilenceDialog {
+                rule: rule.0.to_owned(),
+                subject,
+                silent: before.is_some(),
+                until: Until::Hour,
+                reason: before.map_or_else(String::new, |silence| silence.reason.clone()),
+            };
             state.layers.push(Layer::Silence(dialog));
         }),
         Intent::Filter => lists::filter(state),
@@ -293,8 +301,9 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
 fn next_field(state: &mut State) {
     match state.layers.last_mut() {
         Some(Layer::Silence(dialog)) => {
-            let at = Until::ALL.iter().position(|until| *until == dialog.until).unwrap_or(0);
-            dialog.until = Until::ALL.get((at + 1) % Until::ALL.len()).copied().unwrap_or_default();
+            let all = Until::all(dialog.silent);
+            let at = all.iter().position(|until| *until == dialog.until).unwrap_or(0);
+            dialog.until = all.get((at + 1) % all.len()).copied().unwrap_or_default();
         }
         Some(Layer::Palette(_)) => {
             if let Some(found) = chosen(state)
@@ -341,15 +350,15 @@ fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
             handle(state, found.intent, seq)
         }
         Some(Layer::Silence(dialog)) => {
-            if !dialog.reason.trim().is_empty() {
-                let SilenceDialog { rule, subject, until, reason } = dialog.clone();
-                state.layers.pop();
-                let until = until.moment(state.now);
-                if let Some(rule) = state.alerts.get(&rule, &subject).map(|alert| alert.rule) {
-                    state.alerts.silence(&rule, &subject, until, clean(&reason));
-                }
+            if !dialog.complete() {
+                return Vec::new();
             }
-            Vec::new()
+            let SilenceDialog { rule, subject, until, reason, .. } = dialog.clone();
+            state.layers.pop();
+            let silence = Silence { until: until.moment(state.now), reason: clean(&reason) };
+            let silenced = Silenced { rule, subject, silence };
+            state.alerts.silence(silenced.clone(), state.now);
+            vec![Effect::RememberSilence(silenced)]
         }
         Some(Layer::Clusters { cursor }) => {
             let name = state.settings.fleet.get(*cursor).map(|cluster| cluster.name.clone());

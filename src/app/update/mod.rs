@@ -50,6 +50,12 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Unfinished(journals) => runs::unfinished(state, &journals),
+        Msg::Silenced(silences) => {
+            for silenced in silences {
+                state.alerts.silence(silenced, state.now);
+            }
+            Vec::new()
+        }
         Msg::Terminate => leave(state),
     };
     effects.extend(runs::observe(state));

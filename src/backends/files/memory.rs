@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::atomic::{self, Existing};
 use super::register::{KeystoreKnown, Register, hex, salt_of_hex};
 use super::{dirs, json_why, left_alone, lock, not_written, read_small};
+use crate::app::alerts::silence::Silenced;
 use crate::app::id::Identity;
 use crate::app::model::keys_secret::Glimpse;
 use crate::app::model::proof::Proof;
@@ -15,11 +17,12 @@ use crate::app::ports::Memory;
 use crate::app::trouble::Trouble;
 
 const SCHEMA: &str = "baowatch.secret-history/v1";
+const SILENCES: &str = "baowatch.silences/v1";
 const LONGEST: u64 = 16 << 20;
 /// Glimpses beyond this many are forgotten, the oldest first.
 const KEPT: usize = 200;
 
-/// `secret-history.json` and `register.json` in one vault's state folder.
+/// `secret-history.json`, `register.json` and `silences.json` in one vault's state folder.
 #[derive(Debug)]
 pub struct FileMemory {
     folder: PathBuf,
@@ -32,6 +35,13 @@ pub struct FileMemory {
 struct History {
     schema: String,
     glimpses: Vec<Glimpse>,
+}
+
+/// `silences.json`.
+#[derive(Serialize, Deserialize)]
+struct Silences {
+    schema: String,
+    silences: Vec<Silenced>,
 }
 
 impl FileMemory {
@@ -59,6 +69,21 @@ impl FileMemory {
         let history: History = serde_json::from_slice(&bytes).map_err(|error| left_alone(&path, &json_why(&error)))?;
         if history.schema == SCHEMA {
             Ok(history.glimpses)
+        } else {
+            Err(left_alone(&path, "another version of Baowatch wrote it"))
+        }
+    }
+
+    fn silences_path(&self) -> PathBuf {
+        self.folder.join("silences.json")
+    }
+
+    fn all_silences(&self) -> Result<Vec<Silenced>, Trouble> {
+        let path = self.silences_path();
+        let Some(bytes) = read_small(&path, LONGEST)? else { return Ok(Vec::new()) };
+        let read: Silences = serde_json::from_slice(&bytes).map_err(|error| left_alone(&path, &json_why(&error)))?;
+        if read.schema == SILENCES {
+            Ok(read.silences)
         } else {
             Err(left_alone(&path, "another version of Baowatch wrote it"))
         }
@@ -201,6 +226,22 @@ impl Memory for FileMemory {
         let mut register = self.register()?;
         register.add(proof);
         register.write(&self.register_path(), Existing::Replace)?;
+        Ok(())
+    }
+
+    fn silences(&self, now: Timestamp) -> Result<Vec<Silenced>, Trouble> {
+        let mut silences = self.all_silences()?;
+        silences.retain(|one| one.silence.until > now);
+        Ok(silences)
+    }
+
+    fn keep_silence(&self, silenced: &Silenced, now: Timestamp) -> Result<(), Trouble> {
+        let _lock = self.lock()?;
+        let path = self.silences_path();
+        // Read under the lock: another console's silences stay.
+        let silences = Silences { schema: SILENCES.to_owned(), silences: silenced.clone().joined(self.all_silences()?, now) };
+        let bytes = serde_json::to_vec(&silences).map_err(|error| not_written(&path, &error.into()))?;
+        atomic::write(&path, &bytes, Existing::Replace).map_err(|error| not_written(&path, &error))?;
         Ok(())
     }
 

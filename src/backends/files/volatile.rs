@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
+
+use crate::app::alerts::silence::Silenced;
 use crate::app::id::{Identity, RunId};
 use crate::app::model::keys_secret::Glimpse;
 use crate::app::model::proof::Proof;
@@ -41,6 +44,14 @@ impl Memory for VolatileMemory {
     }
 
     fn keep_proof(&self, _: &Proof) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn silences(&self, _: Timestamp) -> Result<Vec<Silenced>, Trouble> {
+        Ok(Vec::new())
+    }
+
+    fn keep_silence(&self, _: &Silenced, _: Timestamp) -> Result<(), Trouble> {
         Ok(())
     }
 

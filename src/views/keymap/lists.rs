@@ -4,7 +4,7 @@ use super::table::{ALERT_ACTION, ALWAYS, BACK, DOWN, FIRST, LAST, PAGE_DOWN, PAG
 use super::{Binding, Does, rows};
 use crate::app::intent::Intent;
 use crate::app::state::State;
-use crate::app::state::layers::Layer;
+use crate::app::state::layers::{Layer, Until};
 use crate::app::state::lists::sorts;
 
 /// Where nothing is typed yet, an empty field takes no Backspace.
@@ -129,22 +129,25 @@ pub(super) static SILENCING: &[Binding] = &[
     Binding {
         keys: &["<Enter>"],
         shown: None,
-        label: |_| "silence it",
-        says: "silence it, once there is a reason",
+        label: |state| match state.top() {
+            Some(Layer::Silence(dialog)) if dialog.until == Until::Lifted => "let it be heard",
+            Some(_) | None => "silence it",
+        },
+        says: "silence it, once there is a reason; or let it be heard again",
         rank: 0,
-        available: |state| matches!(state.top(), Some(Layer::Silence(dialog)) if !dialog.reason.trim().is_empty()),
+        available: |state| matches!(state.top(), Some(Layer::Silence(dialog)) if dialog.complete()),
         does: Does::Ask(|_, _| Some(Intent::Accept)),
     },
     Binding {
         keys: &["<Tab>"],
         shown: None,
         label: |_| "for how long",
-        says: "another end: an hour, four hours, tomorrow morning",
+        says: "another end: an hour, four hours, tomorrow morning; for one that is silent: none any more",
         rank: 1,
         available: ALWAYS,
         does: Does::Ask(|_, _| Some(Intent::NextField)),
     },
-    Binding { label: |_| "leave it", says: "leave; nothing is silenced", ..BACK },
+    Binding { label: |_| "leave it", says: "leave; nothing changes", ..BACK },
     ERASE,
     ERASE_ALL,
 ];
@@ -189,7 +192,7 @@ pub(super) static ALERTS: &[Binding] = &[
         keys: &["s"],
         shown: None,
         label: |_| "silence",
-        says: "silence it for a while, with a reason",
+        says: "silence it for a while, with a reason, or end its silence",
         rank: 3,
         available: has_alerts,
         does: Does::Ask(|_, _| Some(Intent::Silence)),

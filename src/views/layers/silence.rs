@@ -16,11 +16,11 @@ pub fn sheet(state: &State, look: &Look, dialog: &SilenceDialog, room: usize) ->
         sheet.say(look, Role::Plain, "", &alert.sentence, room);
         sheet.blank();
     }
-    for (index, until) in Until::ALL.into_iter().enumerate() {
+    for (index, until) in Until::all(dialog.silent).iter().copied().enumerate() {
         let chosen = until == dialog.until;
         let (dot, role) = if chosen { ("(•) ", Role::Title) } else { ("( ) ", Role::Plain) };
         let mut rest = vec![look.span(role, format!("{dot}{}", until.words()))];
-        if chosen {
+        if chosen && until != Until::Lifted {
             rest.push(look.span(Role::Dim, format!("  ends {}", date_clock(until.moment(state.now)))));
         }
         sheet.lines.push(headed(look, if index == 0 { "For" } else { "" }, rest));
@@ -33,8 +33,8 @@ pub fn sheet(state: &State, look: &Look, dialog: &SilenceDialog, room: usize) ->
         vec![look.span(Role::Title, reason), look.span(Role::Accent, "▏"), Span::raw(" ")],
     ));
     sheet.focus = Some(sheet.lines.len().saturating_sub(1));
-    let words = "It stays listed with the reason, counts for nothing until then, and comes back by itself. The silence ends \
-                 with this session.";
+    let words = "It stays listed with the reason, counts for nothing until then, and comes back by itself. The silence is \
+                 kept on this machine: for the next session, and for `check`.";
     sheet.foot.extend(fmt::wrap(words, room).into_iter().map(|line| Line::from(vec![look.span(Role::Dim, line)])));
     sheet
 }
