@@ -112,6 +112,7 @@ impl Session {
                 | Effect::Probe(_)
                 | Effect::RememberHistory(_)
                 | Effect::RememberProof(_)
+                | Effect::RememberSilence(_)
                 | Effect::Suspend
                 | Effect::Quit => {}
             }

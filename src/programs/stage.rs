@@ -238,7 +238,11 @@ impl Stage {
                 self.tools.lock_keystore();
                 None
             }
-            Effect::RememberHistory(_) | Effect::RememberProof(_) | Effect::RememberSilence(_) | Effect::Suspend | Effect::Quit => None,
+            Effect::RememberHistory(_)
+            | Effect::RememberProof(_)
+            | Effect::RememberSilence(_)
+            | Effect::Suspend
+            | Effect::Quit => None,
         }
     }
 

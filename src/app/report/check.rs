@@ -175,10 +175,10 @@ pub fn document(state: &State, asked: &Asked) -> CheckDocument {
             why: alert.why.clone(),
             next: alert.next.clone(),
             action: alert.action.map(crate::app::id::ActionId::name),
-            silence: state.alerts.silence_of(alert).map(|silence| Silence {
-                until: seconds(silence.until),
-                reason: silence.reason.clone(),
-            }),
+            silence: state
+                .alerts
+                .silence_of(alert)
+                .map(|silence| Silence { until: seconds(silence.until), reason: silence.reason.clone() }),
         })
         .collect();
     let cluster = state.model.cluster.as_ref().map(|cluster| ClusterPart {

@@ -2,12 +2,12 @@
 
 use super::{dialogs, leave, lists, pop, unlock};
 use crate::app::actions::{self, Request};
+use crate::app::alerts::silence::{Silence, Silenced};
 use crate::app::effect::Effect;
 use crate::app::id::{ObjectRef, RuleId};
 use crate::app::intent::Intent;
 use crate::app::state::State;
 use crate::app::state::alerts::named;
-use crate::app::alerts::silence::{Silence, Silenced};
 use crate::app::state::layers::{Field, Layer, PaletteDialog, SilenceDialog, Until};
 use crate::app::state::palette::{self, candidates};
 use crate::app::text::clean;

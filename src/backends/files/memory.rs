@@ -239,7 +239,8 @@ impl Memory for FileMemory {
         let _lock = self.lock()?;
         let path = self.silences_path();
         // Read under the lock: another console's silences stay.
-        let silences = Silences { schema: SILENCES.to_owned(), silences: silenced.clone().joined(self.all_silences()?, now) };
+        let silences =
+            Silences { schema: SILENCES.to_owned(), silences: silenced.clone().joined(self.all_silences()?, now) };
         let bytes = serde_json::to_vec(&silences).map_err(|error| not_written(&path, &error.into()))?;
         atomic::write(&path, &bytes, Existing::Replace).map_err(|error| not_written(&path, &error))?;
         Ok(())
