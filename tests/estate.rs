@@ -10,13 +10,15 @@
 mod world;
 
 use baowatch::app::alerts::{Finding, Severity, rules};
+use baowatch::app::estate as snapshots;
 use baowatch::app::id::FeedId;
 use baowatch::app::model::Model;
-use baowatch::app::model::estate::{EstateSeen, NamespaceSeen};
+use baowatch::app::model::estate::{EstateSeen, NamespaceSeen, SnapshotSeen};
 use baowatch::app::model::fact::{Fact, Report};
 use baowatch::app::model::fold;
 use baowatch::app::model::seal::SealKind;
 use baowatch::app::trouble::{Trouble, TroubleKind};
+use jiff::SignedDuration;
 use world::fed::{each, feed, healthy};
 use world::{at, report};
 
@@ -122,4 +124,21 @@ fn upgrade_trap() {
     each(&mut model, |seen| seen.version = "2.6.2".into());
     let unknown = found(&model, "upgrade-trap");
     assert!(matches!(unknown.as_slice(), [(id, Finding::Unknown(_))] if id == "declared-audit"), "{unknown:?}");
+}
+
+#[test]
+fn a_snapshot_is_late_when_the_next_one_should_have_come_long_ago() {
+    let hours = |age: i64| SnapshotSeen { name: format!("{age}.snap"), size: 1, written: at(-3600 * age) };
+    let newest = |ages: &[i64]| {
+        let seen = EstateSeen { snapshots: Some(Ok(ages.iter().map(|age| hours(*age)).collect())), ..estate() };
+        snapshots::newest(&seen, at(0)).unwrap().map(|newest| (newest.age.as_hours(), newest.cadence, newest.late()))
+    };
+    let every = |hours| Some(SignedDuration::from_hours(hours));
+    assert_eq!(newest(&[]), None);
+    assert_eq!(newest(&[30, 24, 18, 12]), Some((12, every(6), false)));
+    assert_eq!(newest(&[31, 25, 19, 13]), Some((13, every(6), true)));
+    // One that somebody made by hand in between says nothing of how often they come.
+    assert_eq!(newest(&[60, 48, 47, 36, 24]), Some((24, every(12), false)));
+    assert_eq!(newest(&[100]), Some((100, None, false)), "nothing says how often one should come");
+    assert_eq!(newest(&[170, 169]), Some((169, None, true)));
 }

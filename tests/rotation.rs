@@ -24,7 +24,7 @@ use baowatch::app::model::paths::{EngineKind, VaultPath};
 use baowatch::app::model::sync::{SyncDetail, SyncKind, SyncSeen};
 use baowatch::app::model::table::Delta;
 use baowatch::app::ports::Clock;
-use baowatch::app::rotation::{Hop, Standing, Window, arrivals, bringers, standing};
+use baowatch::app::rotation::{Hop, Standing, Window, arrivals, bringers, role_ref, standing};
 use baowatch::app::trouble::Trouble;
 use baowatch::backends::bao::ask::Ask;
 use baowatch::backends::bao::transport::{Request, Response, Transport};
@@ -64,7 +64,8 @@ impl Clock for Table {
 #[async_trait]
 impl Transport for Table {
     async fn send(&self, _: &str, request: Request) -> Result<Response, Trouble> {
-        let path = request.path.trim_start_matches("/v1/").split('?').next().unwrap().to_owned();
+        let path = request.path.trim_start_matches("/v1/").split('?').next().unwrap();
+        let path = request.access.namespace.map_or_else(|| path.to_owned(), |namespace| format!("{namespace}/{path}"));
         self.asked.lock().unwrap().push(path.clone());
         let none = (404, json!({"errors": []}));
         let (status, data) = self.answers.lock().unwrap().get(&path).cloned().unwrap_or(none);
@@ -81,7 +82,7 @@ fn watched(table: &Arc<Table>) -> EnginesFeed {
     let roster = Roster::new(Shared { members: Some(vec!["openbao-0".into()]), ..Shared::default() });
     let token = Arc::new(|| Some(SecretString::from("token")));
     EnginesFeed::new(
-        Ask::new(Arc::clone(table) as Arc<dyn Transport>, roster, token),
+        Ask::new(Arc::clone(table) as Arc<dyn Transport>, roster, token, Arc::clone(table) as Arc<dyn Clock>),
         Arc::clone(table) as Arc<dyn Clock>,
     )
 }
@@ -175,6 +176,48 @@ async fn a_quota_is_respected() {
         assert_eq!(feed.look().await.is_err(), start == 0);
         table.set("database/static-roles", 200, json!({"keys": []}));
     }
+}
+
+#[tokio::test]
+async fn what_rotates_in_namespaces_of_namespaces_is_found_and_out_of_sight_while_one_is_closed() {
+    let table = Arc::new(Table::default());
+    table.set("sys/mounts", 200, json!({}));
+    table.set("sys/namespaces", 200, json!({"keys": ["team/"]}));
+    table.set("team/sys/mounts", 200, json!({}));
+    table.set("team/sys/namespaces", 200, json!({"keys": ["inner/"]}));
+    table.set("team/inner/sys/mounts", 200, json!({"database/": {"type": "database"}}));
+    table.set("team/inner/database/static-roles", 200, json!({"keys": ["app"]}));
+    let old = json!({"username": "app", "rotation_period": 60, "last_vault_rotation": at(-600).to_string()});
+    table.set("team/inner/database/static-roles/app", 200, old);
+    let mut feeds = watched(&table);
+    let seen = look(&mut feeds).await;
+    let subject = role_ref(&seen.static_roles[0]);
+    assert_eq!((subject.name.as_str(), &seen.left_out), ("team/inner/database/app", &None));
+
+    let judge = |seen: EnginesSeen| {
+        let mut model = healthy();
+        feed(&mut model, at(0), vec![report(FeedId::Engines, vec![Fact::Engines(seen)])]);
+        let judged = rules::find("rotation-overdue").unwrap().judge(&model, at(1));
+        judged.into_iter().find(|(about, _)| *about == subject).map(|(_, finding)| finding)
+    };
+    assert!(matches!(judge(seen), Some(Finding::Firing(_))));
+    // Sealed, or closed to the token: what fired in there is not over.
+    for (second, status) in [(61, 503), (122, 403)] {
+        table.set("team/inner/sys/mounts", status, denied());
+        table.set("team/inner/sys/internal/ui/mounts", status, denied());
+        *table.now.lock().unwrap() = second;
+        let seen = look(&mut feeds).await;
+        assert!(seen.left_out.as_deref().unwrap().contains("team/inner"), "{:?}", seen.left_out);
+        assert!(matches!(judge(seen), Some(Finding::Unknown(_))));
+    }
+    // It is looked at again as soon as that is possible, and gone when it is.
+    table.set("team/inner/sys/mounts", 200, json!({"database/": {"type": "database"}}));
+    *table.now.lock().unwrap() = 183;
+    assert!(matches!(judge(look(&mut feeds).await), Some(Finding::Firing(_))));
+    table.set("team/sys/namespaces", 404, json!({"errors": []}));
+    *table.now.lock().unwrap() = 244;
+    let seen = look(&mut feeds).await;
+    assert!(seen.blind.is_empty() && judge(seen).is_none());
 }
 
 fn role(rotated: i64, period: i64, read: i64) -> StaticRoleSeen {

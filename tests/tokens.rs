@@ -393,7 +393,7 @@ fn feed(server: &Arc<Server>, folder: &std::path::Path, own: &'static str, limit
         kube: None,
         vault: Vault { namespace: "data".into(), name: "openbao".into() },
         roster: roster.clone(),
-        ask: Ask::new(transport, roster, token),
+        ask: Ask::new(transport, roster, token, Arc::clone(server) as Arc<dyn Clock>),
         scope: Scope { tokens, ..Scope::default() },
         salt: Salt(vec![1; 16]),
         clock: Arc::clone(server) as Arc<dyn Clock>,

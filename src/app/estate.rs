@@ -39,10 +39,40 @@ pub fn namespace<'a>(model: &'a Model, path: &str) -> Option<&'a NamespaceSeen> 
     all.iter().find(|one| one.path == path)
 }
 
-/// The newest snapshot and how old it is; `None` where no place is configured or it cannot be read.
-pub fn newest(seen: &EstateSeen, now: Timestamp) -> Option<Option<(&SnapshotSeen, SignedDuration)>> {
+/// The newest snapshot, held against those before it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Newest<'a> {
+    /// It.
+    pub snapshot: &'a SnapshotSeen,
+    /// How old it is.
+    pub age: SignedDuration,
+    /// How often one came so far: the middle one of the gaps; `None` where there are too few to tell.
+    pub cadence: Option<SignedDuration>,
+}
+
+/// A snapshot older than this is old, where nothing says how often one should come.
+const OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// So many snapshots say how often they come.
+const CADENCE: usize = 4;
+
+impl Newest<'_> {
+    /// The next one should have come long ago: whoever makes them has stopped.
+    pub fn late(&self) -> bool {
+        self.age > self.cadence.map_or(OLD, |cadence| cadence.saturating_mul(2))
+    }
+}
+
+/// The newest snapshot; `None` where no place is configured or it cannot be read.
+pub fn newest(seen: &EstateSeen, now: Timestamp) -> Option<Option<Newest<'_>>> {
     let all = seen.snapshots.as_ref()?.as_ref().ok()?;
-    Some(all.iter().max_by_key(|one| one.written).map(|one| (one, age(now, one.written))))
+    let mut written: Vec<Timestamp> = all.iter().map(|one| one.written).collect();
+    written.sort_unstable();
+    let mut gaps: Vec<SignedDuration> =
+        written.iter().zip(written.iter().skip(1)).map(|(before, after)| age(*after, *before)).collect();
+    gaps.sort_unstable();
+    let cadence = (written.len() >= CADENCE).then(|| gaps.get(gaps.len() / 2).copied()).flatten();
+    let newest = all.iter().max_by_key(|one| one.written);
+    Some(newest.map(|snapshot| Newest { snapshot, age: age(now, snapshot.written), cadence }))
 }
 
 /// Why the snapshots' place cannot be read, if it cannot.

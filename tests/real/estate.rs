@@ -8,32 +8,30 @@ use std::sync::Arc;
 use baowatch::app::model::estate::{EstateSeen, RoleSeen};
 use baowatch::app::model::fact::Fact;
 use baowatch::app::runtime::clock::WallClock;
-use baowatch::backends::bao::ask::Ask;
-use baowatch::backends::bao::http::{HttpOptions, HttpTransport, Route};
-use baowatch::backends::bao::transport::Transport;
 use baowatch::backends::feeds::estate::EstateFeed;
-use baowatch::backends::feeds::roster::{Login, Roster, Shared};
+use baowatch::backends::feeds::roster::{Login, Shared};
 use baowatch::backends::feeds::{self, Feed as _, Scope, Wide};
 use baowatch::backends::keys::Salt;
 use base64::Engine as _;
 use serde_json::{Value, json};
-use tokio_util::task::TaskTracker;
 
+use crate::asked::{Counted, asking};
 use crate::lab::{Vault, alert, lab, left_out, verdict};
 use crate::outage::Console;
 use crate::prove::{ask, root, said};
 use crate::raft::{ARGS, fires, with_token};
 
-fn put(vault: &Vault, path: &str, body: &Value) -> Value {
+pub fn put(vault: &Vault, path: &str, body: &Value) -> Value {
     let (status, answer) = ask(vault, 0, "PUT", path, &root(vault), body);
     assert!(matches!(status, 200 | 204), "{path}: {status} {answer}");
     answer
 }
 
-/// A namespace with a seal of its own, one share of one; still sealed. Its share.
-fn sealed_namespace(vault: &Vault, name: &str) -> String {
+/// A namespace in another one, with a seal of its own, one share of one; still sealed. Its share.
+pub fn sealed_namespace(vault: &Vault, parent: &str, name: &str) -> String {
     let seal = json!({"seal": "seal \"shamir\" {\n shares = 1\n threshold = 1\n}"});
-    let made = put(vault, &format!("sys/namespaces/{name}"), &seal);
+    let path = format!("{parent}/sys/namespaces/{name}");
+    let made = put(vault, path.trim_start_matches('/'), &seal);
     made["data"]["key_shares"][0].as_str().unwrap().to_owned()
 }
 
@@ -103,7 +101,7 @@ fn a_sealed_namespace_is_found_behind_a_health_of_200() {
     }
     let vault = with_token(lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"})));
     put(&vault, "sys/namespaces/plain", &json!({}));
-    let key = sealed_namespace(&vault, "team");
+    let key = sealed_namespace(&vault, "", "team");
     let (_, document) = vault.check_until("the sealed one", &ARGS, |_, document| fires(document, "namespace-sealed"));
     let found = alert(&document, "namespace-sealed").unwrap();
     assert_eq!((&found["subject"]["kind"], &found["subject"]["name"]), (&json!("Namespace"), &json!("team")));
@@ -155,7 +153,7 @@ fn a_namespaces_own_share_is_proven_and_says_nothing_of_the_vaults() {
         return;
     }
     let vault = with_token(lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"})));
-    let key = sealed_namespace(&vault, "team");
+    let key = sealed_namespace(&vault, "", "team");
     vault.check_until("a first whole look", &ARGS, |code, _| code != 3);
     let (code, told) = prove(&vault, &key);
     assert_eq!(code, Some(2), "a sealed one is opened with its shares instead: {told}");
@@ -200,7 +198,7 @@ fn killed_in_a_namespaces_proof_the_next_start_cancels_its_rotation() {
         return;
     }
     let vault = with_token(lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"})));
-    let key = sealed_namespace(&vault, "team");
+    let key = sealed_namespace(&vault, "", "team");
     put(&vault, "sys/namespaces/team/unseal", &json!({"key": key}));
     vault.check_until("a first whole look", &ARGS, |code, _| code != 3);
     let state = vault.home.path().join("state");
@@ -238,16 +236,12 @@ fn killed_in_a_namespaces_proof_the_next_start_cancels_its_rotation() {
 
 /// What the feed sees of this vault for these logins.
 async fn look(vault: &Vault, logins: Vec<Login>) -> EstateSeen {
-    let transport = HttpTransport::new(HttpOptions::default(), TaskTracker::new()).unwrap();
-    transport.route("openbao-0", Route::address(vault.made["addresses"]["openbao-0"].as_str().unwrap()).unwrap());
-    let members = Some(vec!["openbao-0".to_owned()]);
-    let roster = Roster::new(Shared { members, logins, ..Shared::default() });
-    let token = root(vault);
-    let token = Arc::new(move || Some(secrecy::SecretString::from(token.clone())));
+    let shared = Shared { logins, ..Shared::default() };
+    let (ask, roster) = asking(vault, Counted::to(vault), shared, Arc::new(WallClock));
     let wide = Wide {
         kube: None,
         vault: feeds::Vault { namespace: vault.namespace.clone(), name: vault.name.clone() },
-        ask: Ask::new(Arc::new(transport) as Arc<dyn Transport>, roster.clone(), token),
+        ask,
         roster,
         scope: Scope::default(),
         salt: Salt(vec![1]),

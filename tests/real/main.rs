@@ -18,6 +18,7 @@ mod pty;
 #[path = "../world/mod.rs"]
 mod world;
 
+mod asked;
 mod canary;
 mod copies;
 mod crash;

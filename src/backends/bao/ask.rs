@@ -1,8 +1,10 @@
 //! Everything that is asked of a vault with a token, in one list of questions. None of them changes anything, and none
 //! reads a secret's value.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -10,6 +12,7 @@ use super::error::{classify, rubbish};
 use super::token_wire::About;
 use super::transport::{Access, Method, Request, Response, Transport};
 use super::wire::Leader;
+use crate::app::ports::Clock;
 use crate::app::trouble::{Trouble, TroubleKind};
 use crate::backends::feeds::roster::Roster;
 
@@ -183,12 +186,52 @@ pub struct Ask {
     token: Arc<CurrentToken>,
     /// The replica that answered last.
     good: Arc<Mutex<Option<String>>>,
+    slowed: Arc<Slowed>,
+}
+
+/// How long nothing more is asked of a part of the vault that asked to slow down: it mostly does not say how long.
+pub const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Which parts of the vault answered 429, and until when they are left alone. One for all who ask: a quota counts them
+/// together.
+struct Slowed {
+    clock: Arc<dyn Clock>,
+    until: Mutex<BTreeMap<String, Timestamp>>,
+}
+
+impl Slowed {
+    /// A quota is on a mount, a namespace or all of it. What lies beside the part that answered may be free, and is asked
+    /// once to find out.
+    fn part(namespace: &str, path: &str) -> String {
+        let steps = if path.starts_with("auth/") { 2 } else { 1 };
+        let mount: Vec<&str> = path.split('/').take(steps).collect();
+        format!("{namespace}/{}", mount.join("/"))
+    }
+
+    fn until(&self, part: &str) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let mut all = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back does not make a minute longer.
+        all.retain(|_, until| *until > now && *until <= now.saturating_add(PAUSE).unwrap_or(Timestamp::MAX));
+        all.get(part).copied()
+    }
+
+    fn hold(&self, part: String) {
+        let until = self.clock.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
+        self.until.lock().unwrap_or_else(PoisonError::into_inner).insert(part, until);
+    }
 }
 
 impl Ask {
     /// Through these replicas, with this token.
-    pub fn new(transport: Arc<dyn Transport>, roster: Roster, token: Arc<CurrentToken>) -> Self {
-        Self { transport, roster, token, good: Arc::default() }
+    pub fn new(transport: Arc<dyn Transport>, roster: Roster, token: Arc<CurrentToken>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            transport,
+            roster,
+            token,
+            good: Arc::default(),
+            slowed: Arc::new(Slowed { clock, until: Mutex::default() }),
+        }
     }
 
     /// With another token than our own: of a file that the configuration lists, of the keys Secret.
@@ -251,12 +294,7 @@ impl Ask {
             204 => Ok(Some(Value::Null)),
             404 => Ok(None),
             403 => Err(denied(namespace, question, answer)),
-            429 => Err(Trouble::new(
-                TroubleKind::Refused,
-                &format!("{path} is asked too often"),
-                "the vault answers 429: a rate limit quota",
-                "It is asked less often by itself",
-            )),
+            429 => Err(slower(&path)),
             _ => Err(classify("the vault", &path, answer)),
         }
     }
@@ -278,6 +316,10 @@ impl Ask {
         request: impl Fn(Access) -> Request + Send,
     ) -> Result<Response, Trouble> {
         let token = (self.token)().ok_or_else(Self::no_token)?;
+        let part = Slowed::part(namespace, path);
+        if self.slowed.until(&part).is_some() {
+            return Err(slower(&format!("/v1/{path}")));
+        }
         let access =
             Access { token: Some(token), namespace: Some(namespace.to_owned()).filter(|name| !name.is_empty()) };
         let mut members = self.roster.now().members.unwrap_or_default();
@@ -291,6 +333,9 @@ impl Ask {
                     last = Some(Err(classify(&member, &format!("/v1/{path}"), &answer)));
                 }
                 Ok(answer) => {
+                    if answer.status == 429 {
+                        self.slowed.hold(part);
+                    }
                     *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Some(member);
                     return Ok(answer);
                 }
@@ -301,6 +346,23 @@ impl Ask {
             Err(Trouble::unreachable("No replica is known yet", "", "See what the workload and pods feeds say"))
         })
     }
+}
+
+/// What [`Ask`] says of a question that the vault answered with 429, or would have: see [`asked_to_slow_down`].
+fn slower(path: &str) -> Trouble {
+    Trouble::new(
+        TroubleKind::Refused,
+        &format!("{path} is asked too often"),
+        SLOWER,
+        "It is asked again after a minute, by itself; or raise the quota: sys/quotas/rate-limit",
+    )
+}
+
+const SLOWER: &str = "the vault answers 429: a rate limit quota";
+
+/// Whether this is what became of a question that came too early.
+pub fn asked_to_slow_down(trouble: &Trouble) -> bool {
+    trouble.kind == TroubleKind::Refused && trouble.why == SLOWER
 }
 
 /// A 403, told by its body: a token that is dead, or one that is alive and may not.

@@ -17,8 +17,12 @@ use crate::app::ports::Clock;
 use crate::app::rotation::due;
 use crate::app::time::age;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::bao::ask::{Ask, Question};
+use crate::backends::bao::ask::{Ask, PAUSE, Question, asked_to_slow_down};
 use crate::backends::bao::engines_wire::{self as wire, Rotates};
+
+mod places;
+
+use places::Places;
 
 /// Questions in one look; the first one may ask more, so that everything is there at once.
 const BUDGET: u32 = 40;
@@ -29,14 +33,10 @@ const LIST: SignedDuration = SignedDuration::from_secs(60);
 const COUNT: SignedDuration = SignedDuration::from_mins(10);
 /// A role that is not due is read again this often: somebody may rotate it by hand.
 const REREAD: SignedDuration = SignedDuration::from_secs(60);
-/// Not asked again for this long after a 429.
-const PAUSE: SignedDuration = SignedDuration::from_secs(60);
 /// Leases looked up under one prefix each time it is listed.
 const SAMPLE: usize = 4;
 /// Errors of irrevocable leases that are kept.
 const ERRORS: usize = 8;
-/// Namespaces that are looked into.
-const NAMESPACES: usize = 32;
 
 /// Something to be asked when the budget allows it.
 #[derive(Debug, Clone)]
@@ -75,6 +75,8 @@ pub struct EnginesFeed {
     blind: BTreeMap<(Part, Place, String), Trouble>,
     /// What is not looked at: there is more than is asked about.
     left_out: Option<String>,
+    /// Namespaces that could not be looked into when all was listed last.
+    closed: BTreeSet<String>,
     /// Something here may leave leases behind: then it matters whether they may be counted.
     leasing: BTreeSet<String>,
 }
@@ -98,6 +100,7 @@ impl EnginesFeed {
             pki: BTreeMap::new(),
             blind: BTreeMap::new(),
             left_out: None,
+            closed: BTreeSet::new(),
             leasing: BTreeSet::new(),
         }
     }
@@ -134,7 +137,7 @@ impl EnginesFeed {
 
     /// Whether this was a 429: then nothing is asked for a while.
     fn pauses(&mut self, trouble: &Trouble) -> bool {
-        let quota = trouble.kind == TroubleKind::Refused && trouble.why.contains("429");
+        let quota = asked_to_slow_down(trouble);
         if quota {
             let until = self.clock.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
             self.paused = Some((until, trouble.clone()));
@@ -151,32 +154,30 @@ impl EnginesFeed {
         if !self.jobs.is_empty() || self.listed.is_some_and(|at| age(now, at) < LIST) {
             return Ok(());
         }
-        let mut places = self.mounts("").await?;
-        self.asked += 1;
-        // Vault without namespaces answers 404, and who may not list them is not asked to explain it here.
-        let inner = self.ask.ask("", &Question::Namespaces).await.ok().flatten();
-        let all: Vec<String> = inner.iter().flat_map(wire::namespaces).collect();
-        self.left_out = match all.len() {
-            0 => None,
-            1..=NAMESPACES => Some("engines in namespaces of namespaces".to_owned()),
-            _ => Some(format!("engines in namespaces beyond the first {NAMESPACES}, and in namespaces of namespaces")),
-        };
-        for namespace in all.into_iter().take(NAMESPACES) {
-            // One that is sealed, or closed to us, says nothing about the others.
-            places.extend(self.mounts(&namespace).await.unwrap_or_default());
-        }
+        let listed = Places::list(&self.ask).await.inspect_err(|trouble| {
+            self.pauses(trouble);
+        })?;
+        let Places { found: places, closed, left_out, asked } = listed;
+        self.asked += asked;
+        // Many namespaces must not leave nothing for what is in them.
+        self.budget = self.budget.max(self.asked + BUDGET / 2);
+        self.left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
+        self.close(&closed);
+        self.closed = closed.into_keys().collect();
         let known: BTreeSet<&Place> = places.iter().map(|(place, _)| place).collect();
-        self.roles.retain(|(place, _), _| known.contains(place));
-        self.connections.retain(|(place, _), _| known.contains(place));
-        self.leases.retain(|(place, _), _| known.contains(place));
-        self.pki.retain(|place, _| known.contains(place));
-        self.blind.retain(|(_, place, _), _| known.contains(place) || place.mount.is_empty());
+        let known = |place: &Place| known.contains(place) || self.closed.contains(&place.namespace);
+        self.roles.retain(|(place, _), _| known(place));
+        self.connections.retain(|(place, _), _| known(place));
+        self.leases.retain(|(place, _), _| known(place));
+        self.pki.retain(|place, _| known(place));
         let count = self.counted.is_none_or(|at| age(now, at) >= COUNT);
         let leasing = places.iter().filter(|(_, rotates)| *rotates != Rotates::Pki);
         self.leasing = leasing.map(|(place, _)| place.namespace.clone()).collect();
         let namespaces: BTreeSet<String> =
             places.iter().map(|(place, _)| place.namespace.clone()).chain([String::new()]).collect();
         self.irrevocable.retain(|namespace, _| namespaces.contains(namespace));
+        self.blind
+            .retain(|(_, place, _), _| known(place) || place.mount.is_empty() && namespaces.contains(&place.namespace));
         for (place, rotates) in places {
             match rotates {
                 Rotates::Database => {
@@ -201,21 +202,38 @@ impl EnginesFeed {
         Ok(())
     }
 
-    /// The mounts of a namespace; those that any token may see where the whole list is denied.
-    async fn mounts(&mut self, namespace: &str) -> Result<Vec<(Place, Rotates)>, Trouble> {
-        self.asked += 1;
-        let found = match self.ask.ask(namespace, &Question::Mounts).await {
-            Err(trouble) if trouble.kind == TroubleKind::Denied => {
-                self.asked += 1;
-                self.ask.ask(namespace, &Question::VisibleMounts).await?
+    /// What is known of namespaces that cannot be looked into now is out of sight, and not gone.
+    fn close(&mut self, closed: &BTreeMap<String, Trouble>) {
+        let mut blind = Vec::new();
+        for ((place, name), seen) in &mut self.roles {
+            if let Some(trouble) = closed.get(&place.namespace) {
+                *seen = None;
+                blind.push(((Part::StaticRoles, place.clone(), name.clone()), trouble.clone()));
             }
-            Err(trouble) => {
-                self.pauses(&trouble);
-                return Err(trouble);
+        }
+        self.leases.retain(|(place, role), _| match closed.get(&place.namespace) {
+            Some(trouble) => {
+                blind.push(((Part::Leases, place.clone(), role.clone()), trouble.clone()));
+                false
             }
-            Ok(found) => found,
-        };
-        Ok(found.map(|data| wire::mounts(namespace, &data)).unwrap_or_default())
+            None => true,
+        });
+        self.pki.retain(|place, _| match closed.get(&place.namespace) {
+            Some(trouble) => {
+                blind.push(((Part::Issuer, place.clone(), String::new()), trouble.clone()));
+                false
+            }
+            None => true,
+        });
+        self.irrevocable.retain(|namespace, _| match closed.get(namespace) {
+            Some(trouble) => {
+                let place = Place { namespace: namespace.clone(), mount: String::new() };
+                blind.push(((Part::Irrevocable, place, String::new()), trouble.clone()));
+                false
+            }
+            None => true,
+        });
+        self.blind.extend(blind);
     }
 
     async fn work(&mut self, job: Job, now: Timestamp) -> Result<(), Trouble> {
@@ -363,7 +381,7 @@ impl EnginesFeed {
     /// Reads static roles: first those never read, then those that should have been rotated since, then the longest unread.
     async fn read_roles(&mut self, now: Timestamp) -> Result<(), Trouble> {
         let mut wanted: Vec<(Option<Timestamp>, Name)> = Vec::new();
-        for (name, seen) in &self.roles {
+        for (name, seen) in self.roles.iter().filter(|((place, _), _)| !self.closed.contains(&place.namespace)) {
             let turn = match seen {
                 None => None,
                 Some(role) if due(role).is_some_and(|due| due <= now) => Some(Timestamp::UNIX_EPOCH),

@@ -17,7 +17,7 @@ use crate::app::model::fact::Fact;
 use crate::app::policy::{Policies, Says};
 use crate::app::text::clean;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::bao::ask::{Ask, Question};
+use crate::backends::bao::ask::{Ask, Question, asked_to_slow_down};
 use crate::backends::bao::estate_wire;
 
 /// Namespaces that are asked in one look, and how deep they are looked for.
@@ -120,7 +120,9 @@ impl EstateFeed {
             let listed = match self.ask.ask(&parent, &Question::Namespaces).await {
                 Ok(data) => data.as_ref().map(estate_wire::names).unwrap_or_default(),
                 // Servers without namespaces know no such path, or not this verb on it.
-                Err(trouble) if parent.is_empty() && trouble.kind == TroubleKind::Refused => {
+                Err(trouble)
+                    if parent.is_empty() && trouble.kind == TroubleKind::Refused && !asked_to_slow_down(&trouble) =>
+                {
                     return Err(Trouble { kind: TroubleKind::Absent, ..trouble });
                 }
                 Err(trouble) if parent.is_empty() => return Err(trouble),

@@ -186,7 +186,7 @@ impl Wide {
         Self {
             kube: Some(Arc::clone(sandbox) as Arc<dyn Kube>),
             vault: Vault { namespace: "openbao".into(), name: "openbao".into() },
-            ask: crate::backends::bao::ask::Ask::new(nothing.transport, roster.clone(), nothing.token),
+            ask: crate::backends::bao::ask::Ask::new(nothing.transport, roster.clone(), nothing.token, nothing.clock),
             roster,
             scope: Scope { namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(), ..Scope::default() },
             salt: Salt(Vec::new()),
@@ -263,7 +263,7 @@ pub fn all(deps: Deps) -> Vec<Box<dyn Feed>> {
     let held = held.feeds(kube.as_ref(), &vault);
     let members = (!members.is_empty()).then_some(members);
     let roster = Roster::new(Shared { members, selector, ..Shared::default() });
-    let ask = Ask::new(transport, roster.clone(), token);
+    let ask = Ask::new(transport, roster.clone(), token, Arc::clone(&clock));
     let everything = Wide { kube: kube.clone(), vault: vault.clone(), roster: roster.clone(), ask, scope, salt, clock };
     let held = held.into_iter().chain(wide(&everything));
     let seal = Box::new(seal::SealFeed::new(roster.clone(), seal));

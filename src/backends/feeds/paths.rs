@@ -16,16 +16,13 @@ use crate::app::model::paths::{PathSeen, PathState, PathsSeen, VaultPath};
 use crate::app::ports::Clock;
 use crate::app::time::age;
 use crate::app::trouble::{Trouble, TroubleKind};
-use crate::backends::bao::ask::{Ask, Question};
+use crate::backends::bao::ask::{Ask, PAUSE, Question, asked_to_slow_down};
 use crate::backends::bao::error::errors;
 
 /// Requests a minute where the configuration says nothing.
 const BUDGET: u32 = 120;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-
-/// How long nothing is asked after the server asked to slow down: it mostly does not say how long.
-const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A look asks no longer than this: what a slow server has said by then is told, and the next look goes on with the rest.
 const LOOKS: SignedDuration = SignedDuration::from_secs(6);
@@ -170,6 +167,7 @@ async fn look(ask: &Ask, path: &VaultPath, now: Timestamp) -> Answer {
     let answer = match ask.answer(&path.namespace, &question).await {
         Ok(answer) if answer.status == 429 => return Answer::Slower,
         Ok(answer) => answer,
+        Err(trouble) if asked_to_slow_down(&trouble) => return Answer::Slower,
         Err(trouble) => return Answer::Said(Err(trouble)),
     };
     let says = errors(&answer.body).unwrap_or_default().join(" ");

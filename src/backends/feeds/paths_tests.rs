@@ -74,7 +74,12 @@ fn feed(names: &[&str], budget: u32) -> (PathsFeed, Arc<Written>, Arc<Hands>) {
     let wide = Wide {
         kube: None,
         vault: Vault { namespace: String::new(), name: "a".into() },
-        ask: Ask::new(Arc::clone(&vault) as Arc<dyn Transport>, roster.clone(), token),
+        ask: Ask::new(
+            Arc::clone(&vault) as Arc<dyn Transport>,
+            roster.clone(),
+            token,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        ),
         roster,
         scope: Scope { paths_per_minute: Some(budget), ..Scope::default() },
         salt: Salt(Vec::new()),

@@ -205,9 +205,19 @@ fn snapshots(state: &State, seen: &EstateSeen, notes: &mut Vec<(u8, Mark, String
         notes.push((4, Mark::Unknown, format!("snapshots: {}", trouble.what)));
     }
     match estate::newest(seen, state.now) {
-        Some(Some((newest, age))) => {
-            let words = format!("snapshot: {} old, {}, {}", quiet(age), size(newest.size), newest.name);
-            notes.push((6, Mark::Ok, words));
+        Some(Some(newest)) => {
+            let (late, one) = (newest.late(), newest.snapshot);
+            let came =
+                newest.cadence.filter(|_| late).map(|cadence| format!(", and they came every {}", quiet(cadence)));
+            let words = format!(
+                "snapshot: {} old{}, {}, {}",
+                quiet(newest.age),
+                came.unwrap_or_default(),
+                size(one.size),
+                one.name
+            );
+            let (order, mark) = if late { (3, Mark::Warn) } else { (6, Mark::Ok) };
+            notes.push((order, mark, words));
         }
         Some(None) => notes.push((3, Mark::Warn, "snapshots: none in the configured folder".to_owned())),
         None => {}
