@@ -171,6 +171,19 @@ fn every_rule_fires_and_clears_on_the_stack_or_says_why_it_cannot() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+#[test]
+fn every_rule_fires_in_a_scenario_and_is_over_in_one() {
+    let mut wrong = Vec::new();
+    for rule in rules::all().iter().map(|rule| rule.id().0) {
+        for (what, firing) in [("fires", true), ("is over", false)] {
+            if !scenarios().iter().any(|(name, _)| expected(rule, name, firing).is_ok()) {
+                wrong.push(format!("{rule} {what} in no scenario"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 fn holds(rule: &str, proof: &Proof, firing: bool) -> Result<(), String> {
     match proof {
         Proof::Stack(name, function) => named(rule, &format!("tests/real/{name}.rs"), function),

@@ -172,6 +172,11 @@ impl MemoryStore {
     pub fn new(path: &str, bytes: Option<Vec<u8>>) -> Self {
         Self { path: PathBuf::from(path), bytes: Mutex::new(bytes) }
     }
+
+    /// Somebody else writes it, or takes it away.
+    pub fn put(&self, bytes: Option<Vec<u8>>) {
+        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    }
 }
 
 impl Store for MemoryStore {

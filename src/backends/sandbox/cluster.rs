@@ -189,6 +189,14 @@ impl Cluster {
         }
     }
 
+    /// What ended is started again, and stays.
+    pub(super) fn mend(&mut self, name: &str, now: Timestamp) {
+        let ended = |pod: &&mut Pod| pod.name == name && pod.phase == Phase::Running && pod.main.started.is_none();
+        if let Some(pod) = self.pods.iter_mut().find(ended) {
+            pod.main.ended(Some(now + seconds(2)));
+        }
+    }
+
     /// The unsealer is scaled; a sidecar crashes at 0 and runs again above.
     pub(super) fn scale(&mut self, to: u32, now: Timestamp) {
         self.scale = to;

@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::scenario::Source;
+use super::kept::KeystoreSettings;
+use super::scenario::{MountSort, Source};
 use crate::app::trouble::Trouble;
 
 /// One thing that happens to the simulated world from outside.
@@ -18,12 +19,26 @@ pub enum Event {
     SecretRestored,
     /// The shares in the Secret are replaced by ones of another vault: plausible and wrong.
     SecretSpoiled,
+    /// Somebody replaces every value with a word that is to be replaced.
+    SecretPlaceheld,
+    /// The fields with shares are gone; whatever else is in it stays.
+    SecretFieldLost,
+    /// Somebody keeps the keys from now on as this says, copies, key files and all.
+    Keystore { settings: Box<KeystoreSettings> },
+    /// The chart mounts the Secret in this way from now on.
+    MountChanged { to: MountSort },
+    /// `bao operator init` at one server; its shares are known to whoever did it.
+    Initialized { pod: String },
+    /// Somebody gives the right shares to one server.
+    PodUnsealed { pod: String },
     /// `kubectl delete pod`: the process ends cleanly, a new pod comes under the old name.
     PodDeleted { pod: String },
     /// The server's process is killed; its container restarts in the same pod.
     PodKilled { pod: String },
     /// The server's process ends and every new one ends at once.
     PodStopped { pod: String },
+    /// What made every new process end is mended.
+    PodMended { pod: String },
     /// Somebody with a token seals one server.
     PodSealed { pod: String },
     /// The unsealer's Deployment is scaled; sidecars crash when it is 0.
@@ -97,9 +112,16 @@ enum EventName {
     SecretDeleted,
     SecretRestored,
     SecretSpoiled,
+    SecretPlaceheld,
+    SecretFieldLost,
+    Keystore,
+    MountChanged,
+    Initialized,
+    PodUnsealed,
     PodDeleted,
     PodKilled,
     PodStopped,
+    PodMended,
     PodSealed,
     UnsealerScaled,
     ApiServer,
@@ -125,6 +147,8 @@ pub(super) struct EventWords {
     deny: Option<Vec<String>>,
     seconds: Option<i64>,
     version: Option<String>,
+    mount: Option<MountSort>,
+    keystore: Option<Spanned<KeystoreSettings>>,
     /// Objects as YAML documents.
     yaml: Option<Spanned<String>>,
     /// Answers as a YAML mapping from path to body.
@@ -144,9 +168,21 @@ impl EventWords {
             EventName::SecretDeleted => Event::SecretDeleted,
             EventName::SecretRestored => Event::SecretRestored,
             EventName::SecretSpoiled => Event::SecretSpoiled,
+            EventName::SecretPlaceheld => Event::SecretPlaceheld,
+            EventName::SecretFieldLost => Event::SecretFieldLost,
+            EventName::Keystore => {
+                let settings = self.keystore.as_ref().ok_or_else(|| needs("keystore"))?;
+                let checked = settings.get_ref().check_later();
+                checked.map_err(|trouble| file.wrong(settings.span().start, &trouble.what))?;
+                Event::Keystore { settings: Box::new(settings.get_ref().clone()) }
+            }
+            EventName::MountChanged => Event::MountChanged { to: self.mount.ok_or_else(|| needs("mount"))? },
+            EventName::Initialized => Event::Initialized { pod: pod()? },
+            EventName::PodUnsealed => Event::PodUnsealed { pod: pod()? },
             EventName::PodDeleted => Event::PodDeleted { pod: pod()? },
             EventName::PodKilled => Event::PodKilled { pod: pod()? },
             EventName::PodStopped => Event::PodStopped { pod: pod()? },
+            EventName::PodMended => Event::PodMended { pod: pod()? },
             EventName::PodSealed => Event::PodSealed { pod: pod()? },
             EventName::UnsealerScaled => Event::UnsealerScaled { to: self.to.ok_or_else(|| needs("to"))? },
             EventName::ApiServer => Event::ApiServer { up: self.up.ok_or_else(|| needs("up"))? },

@@ -1,7 +1,7 @@
 //! What the sandbox's engineer holds of the keys: a real keystore in memory, and what its feeds say of copies, files in
 //! custody and the register.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Sandbox;
 use super::cluster::right_values;
-use super::kept::{Behind, FileSort, KeySort, register};
+use super::event::Event;
+use super::kept::{Behind, FileSort, KeySort, KeystoreSettings, register};
 use super::scenario::{Scenario, SealSort};
 use super::seed::Seed;
 use super::vault::Vault;
@@ -43,6 +44,9 @@ pub(super) struct Holdings {
     /// What the vault last said of its keys, as an earlier session wrote it down.
     proofs: Vec<Proof>,
     scenario: Scenario,
+    /// How they are kept now.
+    settings: Mutex<KeystoreSettings>,
+    store: Arc<MemoryStore>,
     /// Fingerprints of the vault's own keys.
     prints: Vec<Fingerprint>,
 }
@@ -50,11 +54,8 @@ pub(super) struct Holdings {
 impl Holdings {
     pub(super) fn new(scenario: &Scenario, vault: &Vault) -> Self {
         let settings = &scenario.keystore;
-        let bytes = match settings.file {
-            FileSort::Lost => None,
-            FileSort::Whole | FileSort::Damaged => keystore(scenario, vault).ok().flatten(),
-        };
-        let store = Arc::new(MemoryStore::new(PATH, bytes));
+        let store = Arc::new(MemoryStore::new(PATH, found(scenario, settings, vault)));
+        let kept: Arc<MemoryStore> = Arc::clone(&store);
         let silently = |_: &_| vec![Ok(keyfile())];
         let expected = settings.generations > 0;
         let prints: Vec<Fingerprint> =
@@ -77,26 +78,53 @@ impl Holdings {
                 holder: HOLDER.to_owned(),
             },
             proofs: proof.into_iter().collect(),
+            settings: Mutex::new(settings.clone()),
+            store: kept,
             scenario: scenario.clone(),
             prints,
         }
     }
 
+    /// They are kept in this way from now on.
+    pub(super) fn keep(&self, settings: KeystoreSettings, vault: &Vault) {
+        self.store.put(found(&self.scenario, &settings, vault));
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    fn settings(&self) -> KeystoreSettings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether this scenario ever says what a feed would see.
+    fn tells(&self, id: FeedId) -> bool {
+        let later = self.scenario.events.iter().filter_map(|scheduled| match &scheduled.event {
+            Event::Keystore { settings } => Some(settings.as_ref()),
+            _ => None,
+        });
+        std::iter::once(&self.scenario.keystore).chain(later).any(|settings| match id {
+            FeedId::Copies => !settings.copies.is_empty(),
+            FeedId::Custody => !settings.custody.is_empty(),
+            FeedId::Register => !settings.others.is_empty(),
+            _ => false,
+        })
+    }
+
     /// What a feed says of what is not simulated but told; `None` for a feed that looks for itself.
     fn told(&self, id: FeedId) -> Option<Fact> {
-        let (settings, start) = (&self.scenario.keystore, self.scenario.start);
+        if !self.tells(id) {
+            return None;
+        }
+        let (settings, start) = (self.settings(), self.scenario.start);
         match id {
-            FeedId::Copies if !settings.copies.is_empty() => {
+            FeedId::Copies => {
                 let (first, behind) = self.behind();
                 Some(Fact::Copies(settings.copies.iter().map(|copy| copy.seen(start, first, behind)).collect()))
             }
-            FeedId::Custody if !settings.custody.is_empty() => {
-                Some(Fact::Custody(settings.custody.iter().map(|file| file.seen(start)).collect()))
-            }
-            FeedId::Register if !settings.others.is_empty() => {
+            FeedId::Custody => Some(Fact::Custody(settings.custody.iter().map(|file| file.seen(start)).collect())),
+            FeedId::Register => {
                 let namespace = &self.scenario.vault.namespace;
                 let seen = register(&settings.others, namespace, settings.generations.max(1), &self.prints, start);
-                Some(Fact::Register(Some(seen)))
+                Some(Fact::Register((!settings.others.is_empty()).then_some(seen)))
             }
             FeedId::Seal
             | FeedId::KeysSecret
@@ -105,9 +133,6 @@ impl Holdings {
             | FeedId::Unsealers
             | FeedId::Rights
             | FeedId::Keystore
-            | FeedId::Copies
-            | FeedId::Custody
-            | FeedId::Register
             | FeedId::Sync
             | FeedId::Operators
             | FeedId::Paths
@@ -125,7 +150,7 @@ impl Holdings {
 
     /// The revision that the copies were made of, and how far the keystore is ahead of them by now.
     fn behind(&self) -> (u64, Behind) {
-        let generations = self.scenario.keystore.generations;
+        let generations = self.settings().generations;
         let look = self.held.keeper.look();
         match look.present() {
             Some(seen) if seen.current().is_some_and(|current| current.number > generations) => {
@@ -181,9 +206,16 @@ fn keyfile() -> Opener {
     Opener::Keyfile(key)
 }
 
-/// The bytes of the keystore as the scenario finds it; `None` where there never was one.
-fn keystore(scenario: &Scenario, vault: &Vault) -> Result<Option<Vec<u8>>, KeystoreError> {
-    let settings = &scenario.keystore;
+/// The file as these settings find it.
+fn found(scenario: &Scenario, settings: &KeystoreSettings, vault: &Vault) -> Option<Vec<u8>> {
+    match settings.file {
+        FileSort::Lost => None,
+        FileSort::Whole | FileSort::Damaged => keystore(scenario, settings, vault).ok().flatten(),
+    }
+}
+
+/// The bytes of the keystore; `None` where there never was one.
+fn keystore(scenario: &Scenario, settings: &KeystoreSettings, vault: &Vault) -> Result<Option<Vec<u8>>, KeystoreError> {
     if settings.generations == 0 {
         return Ok(None);
     }

@@ -213,4 +213,12 @@ impl KeystoreSettings {
         }
         Ok(())
     }
+
+    /// The same for what is kept later on. A proof is of before the scenario: what is proven in it, it shows.
+    pub(super) fn check_later(&self) -> Result<(), Trouble> {
+        if self.proven.is_some() {
+            return Err(Trouble::local("`proven` is of the time before the scenario", "", ""));
+        }
+        self.check()
+    }
 }

@@ -64,12 +64,18 @@ impl Sandbox {
 
     /// Lives until then: scripted events and the world's own course, in steps of a second. Never goes back.
     pub fn advance_to(&self, until: Timestamp) {
-        self.with(|world| world.advance_to(until));
+        self.with(|world| {
+            world.advance_to(until);
+            self.keep(world);
+        });
     }
 
     /// Lives on for this long.
     pub fn advance_by(&self, span: SignedDuration) {
-        self.with(|world| world.advance_to(world.now.saturating_add(span).unwrap_or(world.now)));
+        self.with(|world| {
+            world.advance_to(world.now.saturating_add(span).unwrap_or(world.now));
+            self.keep(world);
+        });
     }
 
     /// The virtual wall clock.
@@ -79,7 +85,17 @@ impl Sandbox {
 
     /// Lets something happen now that is not in the script: for drills and tests.
     pub fn happen(&self, event: &Event) {
-        self.with(|world| world.interfere(event));
+        self.with(|world| {
+            world.interfere(event);
+            self.keep(world);
+        });
+    }
+
+    /// The keys are kept otherwise, where something that happened says so.
+    fn keep(&self, world: &mut World) {
+        if let Some(settings) = world.kept.take() {
+            self.holdings.keep(*settings, &world.vault);
+        }
     }
 }
 

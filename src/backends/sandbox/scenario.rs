@@ -26,6 +26,7 @@ pub fn scenarios() -> &'static [(&'static str, &'static str)] {
         "quorum-lost",
         "applied-by-hand",
         "keys-swapped",
+        "placeholder",
         "one-place",
         "keystore-lost",
         "keystore-damaged",
@@ -284,6 +285,13 @@ impl Scenario {
                 Event::SecretDeleted
                 | Event::SecretRestored
                 | Event::SecretSpoiled
+                | Event::SecretPlaceheld
+                | Event::SecretFieldLost
+                | Event::Keystore { .. }
+                | Event::MountChanged { .. }
+                | Event::Initialized { .. }
+                | Event::PodUnsealed { .. }
+                | Event::PodMended { .. }
                 | Event::PodDeleted { .. }
                 | Event::PodKilled { .. }
                 | Event::PodStopped { .. }

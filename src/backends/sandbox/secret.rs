@@ -117,6 +117,19 @@ impl KeysSecret {
         self.write("kubectl-edit", &values, version, now);
     }
 
+    /// Somebody writes a word that is to be replaced into every field.
+    pub(super) fn placehold(&mut self, version: u64, now: Timestamp) {
+        let values = self.right.keys().map(|name| (name.clone(), b"CHANGEME".to_vec())).collect();
+        self.write("placeholder", &values, version, now);
+    }
+
+    /// The fields with shares are gone.
+    pub(super) fn lose(&mut self, version: u64, now: Timestamp) {
+        let mut values = self.right.clone();
+        values.retain(|name, _| name == ROOT);
+        self.write("kubectl-edit", &values, version, now);
+    }
+
     fn write(&mut self, manager: &str, values: &Values, version: u64, now: Timestamp) {
         let fields: Map<String, Value> = values.keys().map(|name| (format!("f:{name}"), json!({}))).collect();
         let entry = json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": stamp(now),

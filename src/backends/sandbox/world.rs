@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::cluster::{Cluster, Phase, right_values};
 use super::event::{Event, Scheduled};
+use super::kept::KeystoreSettings;
 use super::objects;
 use super::scenario::{Scenario, SealSort};
 use super::secret::KeysSecret;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) config_maps: BTreeMap<(String, String), Option<serde_json::Value>>,
     /// What the scenario wrote down itself.
     pub(super) shelf: Shelf,
+    /// How the keys are kept from now on, until that is taken up.
+    pub(super) kept: Option<Box<KeystoreSettings>>,
     watchers: Vec<Watcher>,
 }
 
@@ -80,6 +83,7 @@ impl World {
             up: true,
             denied: BTreeSet::new(),
             config_maps: BTreeMap::new(),
+            kept: None,
             watchers: Vec::new(),
         }
     }
@@ -114,6 +118,30 @@ impl World {
             Event::SecretDeleted => self.with_secret(|secret, _| secret.delete()),
             Event::SecretRestored => self.with_secret(|secret, version| secret.restore(version, now)),
             Event::SecretSpoiled => self.with_secret(|secret, version| secret.spoil(version, now)),
+            Event::SecretPlaceheld => self.with_secret(|secret, version| secret.placehold(version, now)),
+            Event::SecretFieldLost => self.with_secret(|secret, version| secret.lose(version, now)),
+            Event::Keystore { settings } => self.kept = Some(settings.clone()),
+            Event::MountChanged { to } => self.cluster.settings.mount = *to,
+            Event::Initialized { pod } => {
+                let (shares, threshold) = (self.cluster.settings.shares, self.cluster.settings.threshold);
+                if let Some(at) = self.vault.position(pod).filter(|_| self.vault.keys.is_none()) {
+                    self.vault.init(at, shares, threshold, now);
+                }
+            }
+            Event::PodUnsealed { pod } => {
+                let right: Vec<_> = self.vault.keys.iter().flat_map(super::vault::Keys::hex).collect();
+                if let Some(at) = self.vault.position(pod) {
+                    for share in &right {
+                        let sealed =
+                            self.vault.server(at).is_some_and(|server| server.sealed && server.opens.is_none());
+                        // A server that takes no more has been given enough.
+                        if !sealed || self.vault.unseal(at, share, now).is_err() {
+                            break;
+                        }
+                    }
+                }
+            }
+            Event::PodMended { pod } => self.cluster.mend(pod, now),
             Event::PodDeleted { pod } => self.cluster.delete(pod, &mut self.vault, now),
             Event::PodKilled { pod } => self.cluster.kill(pod, true, &mut self.vault, now),
             Event::PodStopped { pod } => self.cluster.kill(pod, false, &mut self.vault, now),
