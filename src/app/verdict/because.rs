@@ -62,12 +62,17 @@ fn secret(survey: &Survey<'_>, object: &ObjectRef, fault: &Fault) -> Vec<String>
     let memory = if survey.count.open > 0 { "It runs from memory: " } else { "" };
     let mut lines = vec![format!("{memory}{what}")];
     if matches!(fault, Fault::Missing | Fault::Empty | Fault::FieldMissing(_) | Fault::Implausible(_)) {
-        lines.extend(attribute(&survey.model.history).map(|found| culprit(survey, &found)));
+        let done = if matches!(fault, Fault::Implausible(_)) {
+            ("Overwritten", "Who overwrote it")
+        } else {
+            ("Taken away", "Who took it away")
+        };
+        lines.extend(attribute(&survey.model.history).map(|found| culprit(survey, done, &found)));
     }
     lines
 }
 
-fn culprit(survey: &Survey<'_>, found: &Attribution) -> String {
+fn culprit(survey: &Survey<'_>, (done, unknown): (&str, &str), found: &Attribution) -> String {
     let who = found.who.as_deref().unwrap_or("somebody");
     let when = match (found.after, found.before) {
         (Some(after), Some(before)) if after == before => format!(" at {}", moment(survey.now, after)),
@@ -79,9 +84,9 @@ fn culprit(survey: &Survey<'_>, found: &Attribution) -> String {
         (None, None) => String::new(),
     };
     match found.grade {
-        Culprit::Named => format!("Taken away by {who}, named by the object itself{when}"),
-        Culprit::Inferred => format!("Taken away by {who}, inferred{when}"),
-        Culprit::Unknown => format!("Who took it away is unknown{when}"),
+        Culprit::Named => format!("{done} by {who}, named by the object itself{when}"),
+        Culprit::Inferred => format!("{done} by {who}, inferred{when}"),
+        Culprit::Unknown => format!("{unknown} is unknown{when}"),
     }
 }
 

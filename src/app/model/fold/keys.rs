@@ -56,25 +56,33 @@ fn narrate(model: &mut Model, before: Option<&Glimpse>, seen: &KeysSeen, now: Ti
             say(model, now, object, says, &format!("rv {}", secret.version), tone);
         }
         (KeysSeen::Present(old), KeysSeen::Present(new)) if !lost.is_empty() => {
-            let who = attribute(&model.history);
-            let detail = match who {
-                Some(found) => match (found.grade, found.who) {
-                    (Culprit::Named, Some(who)) => format!("{who}  rv {}", new.version),
-                    (Culprit::Inferred, Some(who)) => format!("{who}?  rv {}", new.version),
-                    (Culprit::Named | Culprit::Inferred | Culprit::Unknown, _) => format!("by ?  rv {}", new.version),
-                },
-                None => format!("rv {}", new.version),
-            };
+            let detail = by_whom(model, &new.version);
             let says = format!("lost {}", lost.join(", "));
             let tone = if old.shares() > new.shares() { Tone::Grave } else { Tone::Notable };
             say(model, now, object, &says, &detail, tone);
         }
         (KeysSeen::Present(old), KeysSeen::Present(new)) if old.prints() != new.prints() => {
-            let says = if old.prints().is_empty() { "holds keys again" } else { "holds different keys" };
-            let tone = if old.prints().is_empty() { Tone::Plain } else { Tone::Grave };
-            say(model, now, object, says, &format!("rv {}", new.version), tone);
+            let version = format!("rv {}", new.version);
+            let (says, detail, tone) = match (old.prints().is_empty(), new.prints().is_empty()) {
+                (true, _) => ("holds keys again", version, Tone::Plain),
+                (false, true) => ("holds nothing that can be a key", by_whom(model, &new.version), Tone::Grave),
+                (false, false) => ("holds different keys", version, Tone::Grave),
+            };
+            say(model, now, object, says, &detail, tone);
         }
         (KeysSeen::Present(_), KeysSeen::Present(_)) | (KeysSeen::Absent(_), KeysSeen::Absent(_)) => {}
+    }
+}
+
+/// Who took keys away, as far as the object says so, and its version.
+fn by_whom(model: &Model, version: &str) -> String {
+    match attribute(&model.history) {
+        Some(found) => match (found.grade, found.who) {
+            (Culprit::Named, Some(who)) => format!("{who}  rv {version}"),
+            (Culprit::Inferred, Some(who)) => format!("{who}?  rv {version}"),
+            (Culprit::Named | Culprit::Inferred | Culprit::Unknown, _) => format!("by ?  rv {version}"),
+        },
+        None => format!("rv {version}"),
     }
 }
 

@@ -105,7 +105,11 @@ pub(super) fn loss(state: &State, look: &Look, room: Room) -> Vec<Entry> {
     let mut short = lost.clone();
     let frame = fmt::width(&culprit(&lost)) - lost.who.as_deref().map_or(0, fmt::width);
     short.who = lost.who.as_deref().map(|who| fmt::middle(who, left.saturating_sub(frame)));
-    for (weight, label, words) in [(0, "emptied", culprit(&short)), (1, "", window(state, &lost))] {
+    let secret = state.model.keys.as_ref().and_then(|keys| keys.value.present());
+    // Something is in the fields, and it is no key.
+    let filled = |name: &String| secret.is_some_and(|it| it.fields.iter().any(|one| one.name == *name && one.len > 0));
+    let label = if lost.lost.iter().any(filled) { "changed" } else { "emptied" };
+    for (weight, label, words) in [(0, label, culprit(&short)), (1, "", window(state, &lost))] {
         if !words.is_empty() {
             entries.push(Entry::note(weight, labelled(look, label, vec![look.span(Role::Plain, words)])));
         }
