@@ -226,7 +226,10 @@ fn every_fault_of_the_secret() {
     };
     let rows: Vec<(&str, Change)> = vec![
         ("field key is empty", Box::new(field(Shape::Empty, 0))),
-        ("field key is a placeholder", Box::new(field(Shape::Implausible("is a placeholder".into()), 11))),
+        (
+            "field key holds 8 characters",
+            Box::new(field(Shape::Implausible("8 characters, an unseal key has 44 or 64".into()), 11)),
+        ),
         ("has no field that holds an unseal key", Box::new(|held: &mut KeysSecret| drop(held.fields.remove(0)))),
         (
             "share of several",

@@ -234,7 +234,7 @@ pub fn threshold(model: &Model) -> (u32, u32) {
 fn bad_share(field: &FieldSeen, total: u32) -> Option<String> {
     match &field.shape {
         Shape::Empty => Some("is empty".to_owned()),
-        Shape::Implausible(why) => Some(why.clone()),
+        Shape::Implausible(why) => Some(format!("holds {why}")),
         Shape::Shares { bytes: 33, .. } if total == 1 => {
             Some("holds a share of several, and this vault has one key".to_owned())
         }
@@ -267,7 +267,7 @@ fn seal_key_fault(model: &Model, secret: &KeysSecret) -> Option<Fault> {
     match &field.shape {
         Shape::Key32 | Shape::Shares { bytes: 32, .. } => {}
         Shape::Empty => return Some(Fault::Implausible(format!("field {} is empty", field.name))),
-        Shape::Implausible(why) => return Some(Fault::Implausible(format!("field {} {why}", field.name))),
+        Shape::Implausible(why) => return Some(Fault::Implausible(format!("field {} holds {why}", field.name))),
         Shape::Shares { .. } | Shape::Token | Shape::Other => {
             return Some(Fault::Implausible(format!("field {} is not a key of 32 bytes", field.name)));
         }

@@ -120,7 +120,8 @@ fn fault_says(object: &ObjectRef, fault: &Fault) -> String {
     match fault {
         Fault::Missing => format!("{object} does not exist"),
         Fault::Empty => format!("{object} is empty"),
-        Fault::FieldMissing(why) | Fault::Implausible(why) => format!("{object}: {why}"),
+        Fault::FieldMissing(why) => format!("{object} {why}"),
+        Fault::Implausible(why) => format!("{object}: {why}"),
         Fault::Changed => format!("{object} holds another key than before"),
         Fault::Refused { .. } => format!("{object} holds keys that the vault refused"),
         Fault::FileMissing => format!("{object} is gone"),
