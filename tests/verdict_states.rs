@@ -123,6 +123,18 @@ fn a_sealed_standby_is_degraded_and_not_down() {
 }
 
 #[test]
+fn a_leader_that_lacks_its_quorum_is_not_said_to_serve() {
+    let mut model = healthy();
+    feed(&mut model, at(0), vec![seals([false, true, true])]);
+    let verdict = now(&model);
+    assert_eq!(verdict.restarts_to_outage, Some(0));
+    let end = "; 2 of 3 sealed; the one that leads lacks a quorum of 3";
+    assert!(verdict.sentence.ends_with(end), "{}", verdict.sentence);
+    let sealed = baowatch::app::alerts::rules::find("vault-sealed").unwrap().judge(&model, at(61));
+    assert!(!format!("{sealed:?}").contains("others serve"), "{sealed:?}");
+}
+
+#[test]
 fn a_replica_that_stays_sealed_beside_a_running_unsealer_shows_that_it_does_not_work() {
     let mut model = healthy();
     model.proofs = vec![came_back(1, &[KEY])];

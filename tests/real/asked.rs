@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::estate::{put, sealed_namespace};
 use crate::lab::{Vault, lab, left_out};
-use crate::prove::root;
+use crate::prove::{ask as ask_once, root};
 
 /// The way to the one replica, and how often it was taken.
 pub struct Counted {
@@ -71,6 +71,12 @@ async fn a_mount_whose_quota_is_spent_is_left_alone_for_a_minute_and_the_rest_is
     let vault = lab().vault(json!({"replicas": 1, "unsealer": "sidecar", "secret": "openbao-keys"}));
     vault.wait_sealed(0, false);
     put(&vault, "sys/mounts/kv", &json!({"type": "kv", "options": {"version": "2"}}));
+    // For a moment after it was mounted nothing can be written to it.
+    let ready = (0..300).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        ask_once(&vault, 0, "PUT", "kv/data/shop/0", &root(&vault), &json!({"data": {"a": "b"}})).0 == 200
+    });
+    assert!(ready, "the mount never took a value");
     put(&vault, "sys/quotas/rate-limit/kv", &json!({"path": "kv/", "rate": 1, "interval": "30s"}));
     let (way, clock) = (Counted::to(&vault), Arc::new(Forward::default()));
     let (ask, _) = asking(&vault, Arc::clone(&way), Shared::default(), Arc::clone(&clock) as Arc<dyn Clock>);

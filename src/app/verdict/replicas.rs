@@ -198,6 +198,11 @@ impl Headcount {
         self.expected / 2 + 1
     }
 
+    /// Somebody leads, and may go on: a leader that has lost its quorum says that it leads until it notices.
+    pub const fn serves(self) -> bool {
+        self.active && !matches!(self.restarts_to_outage(), Some(0))
+    }
+
     /// How many replicas must restart until nobody serves; `None` when that cannot be counted.
     pub const fn restarts_to_outage(self) -> Option<u32> {
         if self.expected == 0 || self.unseen > 0 {

@@ -130,8 +130,8 @@ fn degraded(survey: &Survey<'_>) -> String {
     }
     let sealed = survey.count.sealed as usize;
     let expected = survey.count.expected;
-    // Open replicas without a leader serve nobody.
-    let others = if survey.count.active { ", others serve" } else { "" };
+    // Open replicas without a leader serve nobody, nor does a leader alone for long.
+    let others = if survey.count.serves() { ", others serve" } else { "" };
     if sealed > 0 {
         format!("; {sealed} of {expected} sealed{others}")
     } else {
@@ -143,6 +143,7 @@ fn degraded(survey: &Survey<'_>) -> String {
 fn price(survey: &Survey<'_>) -> String {
     match (survey.count.restarts_to_outage(), survey.count.expected) {
         (None, _) => String::new(),
+        (Some(0), expected) if survey.count.active => format!("; the one that leads lacks a quorum of {expected}"),
         (Some(0), _) => "; nobody serves now".to_owned(),
         (Some(1), 1) => "; one restart is an outage until it is open again".to_owned(),
         (Some(1), _) => "; one restart more is an outage".to_owned(),

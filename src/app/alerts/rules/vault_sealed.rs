@@ -49,7 +49,7 @@ impl Rule for VaultSealed {
         let judged = conditions(model, now).into_iter().map(|(replica, condition)| {
             let finding = match condition {
                 Condition::Sealed(seen) => {
-                    Finding::Firing(sealed(model, &replica.name, seen, severity, count.active, now))
+                    Finding::Firing(sealed(model, &replica.name, seen, severity, count.serves(), now))
                 }
                 Condition::Unreachable(trouble) => Finding::Unknown(format!("it does not answer: {}", trouble.what)),
                 Condition::Unseen(unseen) => Finding::Unknown(unseen.why),
