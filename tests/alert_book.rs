@@ -155,7 +155,7 @@ fn acknowledged_silenced_and_worse() {
     let silenced = |until| Silenced {
         rule: rule.0.to_owned(),
         subject: subject.clone(),
-        silence: Silence { until, reason: "node-a is being replaced".to_owned() },
+        silence: Silence { severity: Severity::Critical, until, reason: "node-a is being replaced".to_owned() },
     };
     book.silence(silenced(at(60)), at(1));
     let said = book.silence_of(book.get(rule.0, &subject).unwrap()).unwrap();
@@ -178,9 +178,29 @@ fn acknowledged_silenced_and_worse() {
 }
 
 #[test]
+fn what_gets_worse_than_what_was_silenced_is_heard() {
+    let (settings, subject) = (Settings::default(), ObjectRef::pod("data", "openbao-2"));
+    let silenced = |severity| Silenced {
+        rule: "vault-sealed".to_owned(),
+        subject: subject.clone(),
+        silence: Silence { severity, until: at(900), reason: "known".to_owned() },
+    };
+    for (severity, expected) in [(Severity::Warning, AlertState::Firing), (Severity::Critical, AlertState::Silenced)] {
+        let mut book = AlertBook::default();
+        book.silence(silenced(severity), at(0));
+        book.review(&sealed_at(1), &settings, at(1));
+        book.review(&sealed_at(70), &settings, at(70));
+        // Two of three are open: one restart more is an outage.
+        let alert = one(&book, "vault-sealed");
+        assert_eq!((alert.severity, alert.state), (Severity::Critical, expected));
+        assert_eq!(book.silence_of(alert).is_some(), expected == AlertState::Silenced);
+    }
+}
+
+#[test]
 fn a_silence_of_an_earlier_session_is_kept_before_anything_was_seen() {
     let (settings, subject) = (Settings::default(), ObjectRef::pod("data", "openbao-2"));
-    let silence = Silence { until: at(60), reason: "known".to_owned() };
+    let silence = Silence { severity: Severity::Critical, until: at(60), reason: "known".to_owned() };
     let silenced = |rule: &str| Silenced { rule: rule.to_owned(), subject: subject.clone(), silence: silence.clone() };
     let mut book = AlertBook::default();
     book.silence(silenced("a-rule-of-another-version"), at(0));

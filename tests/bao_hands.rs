@@ -434,7 +434,7 @@ impl Memory for Disk {
         Ok(Vec::new())
     }
     fn keep_silence(&self, _: &Silenced, _: jiff::Timestamp) -> Result<(), Trouble> {
-        Ok(())
+        Err(Trouble::local("the disk is full", "", ""))
     }
     fn salt(&self, _: &Identity) -> Result<Vec<u8>, Trouble> {
         Ok(Vec::new())
@@ -459,6 +459,9 @@ async fn journals_keep_their_order_and_what_was_asked_for_is_written_before_the_
         let entry = Entry::Started { at: jiff::Timestamp::UNIX_EPOCH, step };
         hands.perform(Effect::Journal { run: RunId(1), entry });
     }
+    let silenced = json!({"rule": "vault-sealed", "subject": {"kind": "Pod", "name": "openbao-0"}, "severity": "warning",
+        "until": "2026-11-22T05:00:00Z", "reason": "it is known"});
+    hands.perform(Effect::RememberSilence(serde_json::from_value(silenced).unwrap()));
     hands.perform(Effect::LookNow(FeedId::Seal));
     hands.perform(Effect::Probe(Probe { run: RunId(2), step: 3, op: Op::ResetUnseal { replica: "openbao-0".into() } }));
     scene.slots.push_char(SLOT, 'x');
@@ -482,13 +485,16 @@ async fn journals_keep_their_order_and_what_was_asked_for_is_written_before_the_
     assert_eq!(journal, ["1 0", "1 1", "1 2", "1 3"]);
     assert!(lines.contains(&"history".to_owned()));
     assert_eq!(*looked.lock().unwrap(), [FeedId::Seal, FeedId::Pods]);
-    let (mut written, mut probed) = (Vec::new(), 0);
+    let (mut written, mut probed, mut unkept) = (Vec::new(), 0, 0);
     while let Some(msg) = told.recv().await {
         match msg {
             Msg::Journaled { run: RunId(1), written: done } => written.push(done.is_ok()),
             Msg::Probed { run: RunId(2), step: 3, finding: Ok(_) } => probed += 1,
+            // Who asked for it must know.
+            Msg::Unkept(trouble) if trouble.what == "the disk is full" => unkept += 1,
             other => panic!("{other:?}"),
         }
     }
+    assert_eq!(unkept, 1);
     assert_eq!((written.as_slice(), probed), ([true, true, true, true, false].as_slice(), 1));
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Barrier;
 
+use baowatch::app::alerts::Severity;
 use baowatch::app::alerts::silence::{Silence, Silenced};
 use baowatch::app::id::{ActionId, Identity, ObjectRef, RunId};
 use baowatch::app::model::keys_secret::{Fingerprint, Glimpse, KeysSeen};
@@ -275,7 +276,7 @@ fn proofs_of_several_processes_are_all_kept() {
 }
 
 fn silenced(name: &str, until: i64) -> Silenced {
-    let silence = Silence { until: at(until), reason: "it is known".to_owned() };
+    let silence = Silence { severity: Severity::Critical, until: at(until), reason: "it is known".to_owned() };
     Silenced { rule: "vault-sealed".to_owned(), subject: ObjectRef::pod("data", name), silence }
 }
 

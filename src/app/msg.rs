@@ -75,6 +75,8 @@ pub enum Msg {
     Unfinished(Vec<Journal>),
     /// Silences that an earlier session left and that have not ended.
     Silenced(Vec<Silenced>),
+    /// What somebody asked to be kept for the next session could not be written down.
+    Unkept(Trouble),
     /// The process was asked to end (SIGTERM, SIGHUP): no questions.
     Terminate,
     /// Back from Ctrl-Z: everything must be drawn and looked at again.

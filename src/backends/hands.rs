@@ -159,12 +159,12 @@ impl Disk {
         let writer = async move {
             while let Some(job) = jobs.recv().await {
                 let (journal, memory) = (journal.clone(), Arc::clone(&memory));
-                let run = job.run();
+                let (run, waits) = (job.run(), job.has_a_person_waiting());
                 // One at a time: the next is not begun before this one is on disk.
                 let written = runtime.spawn_blocking(move || job.write(journal.as_deref(), memory.as_ref())).await;
                 // A panic in there is an answer too: the run must not wait for ever.
                 let written = written.unwrap_or_else(|_| Err(broke("writing to disk")));
-                answer(&send, run, written);
+                answer(&send, run, waits, written);
             }
         };
         shell.tasks.spawn_on(writer, &shell.runtime);
@@ -172,21 +172,26 @@ impl Disk {
     }
 
     fn put(&self, job: Job) {
-        let run = job.run();
+        let (run, waits) = (job.run(), job.has_a_person_waiting());
         if self.queue.send(job).is_err() {
-            answer(&self.send, run, Err(broke("writing to disk")));
+            answer(&self.send, run, waits, Err(broke("writing to disk")));
         }
     }
 }
 
-/// Only journals are answered: a run waits for them. What could not be remembered is said in the log, nothing waits for
-/// it.
-fn answer(send: &mpsc::UnboundedSender<Msg>, run: Option<RunId>, written: Result<u32, Trouble>) {
+/// Only journals are answered: a run waits for them. What a person asked for is told where it could not be kept; what the
+/// program would remember by itself is said in the log.
+fn answer(send: &mpsc::UnboundedSender<Msg>, run: Option<RunId>, person: bool, written: Result<u32, Trouble>) {
     match (run, written) {
         (Some(run), written) => {
             let _ = send.send(Msg::Journaled { run, written });
         }
-        (None, Err(trouble)) => tracing::warn!(%trouble, "could not be remembered"),
+        (None, Err(trouble)) => {
+            tracing::warn!(%trouble, "could not be remembered");
+            if person {
+                let _ = send.send(Msg::Unkept(trouble));
+            }
+        }
         (None, Ok(_)) => {}
     }
 }
@@ -197,6 +202,10 @@ impl Job {
             Self::Journal(run, _) => Some(*run),
             Self::History(_) | Self::Proof(_) | Self::Silence(..) => None,
         }
+    }
+
+    const fn has_a_person_waiting(&self) -> bool {
+        matches!(self, Self::Silence(..))
     }
 
     /// Blocks until it is on disk. The number of lines, for a journal.

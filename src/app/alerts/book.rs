@@ -160,9 +160,15 @@ impl AlertBook {
         }
     }
 
-    /// The silence of an alert, where somebody asked for one.
+    /// The silence of an alert, where somebody asked for one and it has not got worse since.
     pub fn silence_of(&self, alert: &Alert) -> Option<&Silence> {
+        alert.silenced_until?;
         self.silences.get(&(alert.rule, alert.subject.clone()))
+    }
+
+    /// Until when what is this bad is silent.
+    fn silent(&self, key: &(RuleId, ObjectRef), severity: Severity) -> Option<Timestamp> {
+        self.silences.get(key).filter(|silence| silence.severity <= severity).map(|silence| silence.until)
     }
 
     /// Not until then; one that has ended by `now` lifts what was there. Unknown rules are ignored.
@@ -316,7 +322,7 @@ impl AlertBook {
         }
         // Who acknowledged a warning has not acknowledged that it became critical.
         let acknowledged = before.as_ref().is_some_and(|b| b.acknowledged && b.severity <= firing.severity);
-        let silenced_until = self.silences.get(&key).map(|silence| silence.until);
+        let silenced_until = self.silent(&key, firing.severity);
         let state = if silenced_until.is_some() {
             AlertState::Silenced
         } else if !fired {
@@ -362,7 +368,7 @@ impl AlertBook {
             });
             return None;
         }
-        alert.silenced_until = self.silences.get(&key).map(|silence| silence.until);
+        alert.silenced_until = self.silent(&key, alert.severity);
         alert.state = match (alert.silenced_until, alert.acknowledged) {
             (Some(_), _) => AlertState::Silenced,
             (None, true) => AlertState::Acknowledged,
@@ -388,6 +394,7 @@ impl AlertBook {
         };
         // It is not clear while nobody sees it, however long that lasts.
         alert.clear_since = None;
+        // Nobody can say that it got worse.
         alert.silenced_until = self.silences.get(&key).map(|silence| silence.until);
         alert.state = if alert.silenced_until.is_some() { AlertState::Silenced } else { AlertState::Unknown };
         alert

@@ -4,11 +4,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Severity;
 use crate::app::id::ObjectRef;
 
 /// Until when, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
+    /// How bad it was then: what gets worse than that is heard.
+    pub severity: Severity,
     /// Until when.
     pub until: Timestamp,
     /// Why, in that person's words.
@@ -44,7 +47,8 @@ mod tests {
     use super::*;
 
     fn silenced(rule: &str, name: &str, until: i64) -> Silenced {
-        let silence = Silence { until: Timestamp::from_second(until).unwrap(), reason: "it is known".to_owned() };
+        let until = Timestamp::from_second(until).unwrap();
+        let silence = Silence { severity: Severity::Warning, until, reason: "it is known".to_owned() };
         Silenced { rule: rule.to_owned(), subject: ObjectRef::pod("data", name), silence }
     }
 
@@ -63,7 +67,7 @@ mod tests {
         let text = serde_json::to_string(&silenced("vault-sealed", "0", 0)).unwrap();
         assert_eq!(
             text,
-            r#"{"rule":"vault-sealed","subject":{"kind":"Pod","namespace":"data","name":"0"},"until":"1970-01-01T00:00:00Z","reason":"it is known"}"#
+            r#"{"rule":"vault-sealed","subject":{"kind":"Pod","namespace":"data","name":"0"},"severity":"warning","until":"1970-01-01T00:00:00Z","reason":"it is known"}"#
         );
         assert_eq!(serde_json::from_str::<Silenced>(&text).unwrap(), silenced("vault-sealed", "0", 0));
     }

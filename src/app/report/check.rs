@@ -124,7 +124,7 @@ pub struct AlertPart {
     pub next: String,
     /// The action that repairs it; `null` where none exists.
     pub action: Option<&'static str>,
-    /// Until when somebody does not want to hear of it, and why; left out where nobody said so.
+    /// Until when somebody does not want to hear of it, why, and how bad it was then; left out where nobody said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
 }
@@ -178,7 +178,7 @@ pub fn document(state: &State, asked: &Asked) -> CheckDocument {
             silence: state
                 .alerts
                 .silence_of(alert)
-                .map(|silence| Silence { until: seconds(silence.until), reason: silence.reason.clone() }),
+                .map(|silence| Silence { until: seconds(silence.until), ..silence.clone() }),
         })
         .collect();
     let cluster = state.model.cluster.as_ref().map(|cluster| ClusterPart {

@@ -355,7 +355,10 @@ fn accept(state: &mut State, seq: u64) -> Vec<Effect> {
             }
             let SilenceDialog { rule, subject, until, reason, .. } = dialog.clone();
             state.layers.pop();
-            let silence = Silence { until: until.moment(state.now), reason: clean(&reason) };
+            let Some(severity) = state.alerts.get(&rule, &subject).map(|alert| alert.severity) else {
+                return Vec::new();
+            };
+            let silence = Silence { severity, until: until.moment(state.now), reason: clean(&reason) };
             let silenced = Silenced { rule, subject, silence };
             state.alerts.silence(silenced.clone(), state.now);
             vec![Effect::RememberSilence(silenced)]

@@ -56,6 +56,10 @@ pub fn update(state: &mut State, msg: Stamped<Msg>) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Msg::Unkept(trouble) => {
+            state.remark = Some((format!("for this session only: {}", trouble.what), state.now));
+            Vec::new()
+        }
         Msg::Terminate => leave(state),
     };
     effects.extend(runs::observe(state));

@@ -45,12 +45,12 @@ fn secret(survey: &Survey<'_>, object: &ObjectRef, fault: &Fault) -> Vec<String>
     let lasted = since
         .map(|(at, longer)| format!(" for {}{}", quiet(age(survey.now, at)), if longer { " or longer" } else { "" }));
     let lasted = lasted.unwrap_or_default();
-    let now = |lasted: &str| if lasted.is_empty() { String::new() } else { format!(" ({})", lasted.trim_start()) };
+    let so_long = |lasted: &str| if lasted.is_empty() { String::new() } else { format!(" ({})", lasted.trim_start()) };
     let what = match fault {
         Fault::Missing => format!("{object} has been gone{lasted}"),
         Fault::Empty => format!("{object} has been empty{lasted}"),
-        Fault::FieldMissing(why) => format!("{object} {why}{}", now(&lasted)),
-        Fault::Implausible(why) => format!("{object}: {why}{}", now(&lasted)),
+        Fault::FieldMissing(why) => format!("{object} {why}{}", so_long(&lasted)),
+        Fault::Implausible(why) => format!("{object}: {why}{}", so_long(&lasted)),
         Fault::Changed => format!("{object} holds another key than the replicas started with"),
         Fault::Refused { at } => {
             format!("{object} holds keys that the vault refused {} ago", quiet(age(survey.now, *at)))

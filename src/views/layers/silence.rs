@@ -33,8 +33,8 @@ pub fn sheet(state: &State, look: &Look, dialog: &SilenceDialog, room: usize) ->
         vec![look.span(Role::Title, reason), look.span(Role::Accent, "▏"), Span::raw(" ")],
     ));
     sheet.focus = Some(sheet.lines.len().saturating_sub(1));
-    let words = "It stays listed with the reason, counts for nothing until then, and comes back by itself. The silence is \
-                 kept on this machine: for the next session, and for `check`.";
+    let words = "It stays listed with the reason, counts for nothing until then, and comes back by itself, or when it gets \
+                 worse. The silence is kept on this machine: for the next session, and for `check`.";
     sheet.foot.extend(fmt::wrap(words, room).into_iter().map(|line| Line::from(vec![look.span(Role::Dim, line)])));
     sheet
 }
